@@ -1,0 +1,187 @@
+"""What a node says of itself, as the collector keeps it. Agent times are evidence, not authority."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from collector.core.model import Order
+from deliverability.replies import Outcome
+from deliverability.zones import Sentinels, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReading:
+    """The machine. Byte and packet counters run since its boot."""
+
+    cpu_ratio: float
+    cpu_count: int
+    memory_bytes_total: int
+    memory_bytes_used: int
+    load_1m: float
+    disk_bytes_total: int
+    disk_bytes_used: int
+    inodes_total: int
+    inodes_used: int
+    network_bytes_received: int
+    network_bytes_sent: int
+    network_packets_received: int
+    network_packets_sent: int
+    uptime_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueReading:
+    """Messages by queue. None: could not be counted."""
+
+    active: int | None
+    incoming: int | None
+    deferred: int | None
+    hold: int | None
+    maildrop: int | None
+    oldest_age_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Attempts since the epoch for one address and receiver, by outcome."""
+
+    address: str
+    receiver: str
+    attempts: Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneReading:
+    """One zone's answer about one address through the node's resolver."""
+
+    address: str
+    zone: str
+    verdict: Verdict
+    answers: tuple[str, ...]
+    sentinels: Sentinels
+    round: int
+    checked_at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostfixReading:
+    """Postfix and the directive in force, as observed on the node."""
+
+    running: bool
+    version: str
+    outbound: tuple[str, ...]
+    deferred: tuple[str, ...]
+    reload_at: datetime | None
+    order: tuple[int, int] | None
+    convergence: str
+    problem: str
+    deliveries_in_flight: int
+    deliveries_begun: int
+    is_silent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentReading:
+    """The agent's own health."""
+
+    started_at: datetime
+    lines_read: int
+    lines_unparsed: int
+    events_lost: int
+    state_errors: int
+    memory_bytes: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A rare fact from a node. `id` grows within the node's state; (node, epoch, id) is its key."""
+
+    id: int
+    kind: str
+    at: datetime
+    zone: ZoneReading | None
+    window: tuple[datetime, datetime] | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """One numbered report. `received_at` is the collector's own clock."""
+
+    node_id: str
+    epoch: str
+    sequence: int
+    sent_at: datetime
+    received_at: datetime
+    host: HostReading | None
+    queue: QueueReading
+    services: tuple[tuple[str, str], ...]
+    cells: tuple[Cell, ...]
+    full_state: bool
+    zones: tuple[ZoneReading, ...]
+    postfix: PostfixReading
+    agent: AgentReading
+    events: tuple[Event, ...]
+    log_position: bytes
+    counted_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """How a node opens a stream: who it is, what it holds, where its account stands."""
+
+    node_id: str
+    agent_version: str
+    machine_id: str
+    boot_id: str
+    run_id: str
+    epoch: str
+    sequence: int
+    counted_from: datetime | None
+    applied: Order | None
+    term_highest: int
+    capabilities: tuple[str, ...]
+    sent_at: datetime
+    received_at: datetime
+    hostname: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """The collector's answer to a Hello, with the pace it assigns."""
+
+    term: int
+    node_id: str
+    heartbeat_interval: timedelta
+    heartbeat_jitter: timedelta
+    reconnect_spread: timedelta
+    sweep_critical: timedelta
+    collector_time: datetime
+    full_state: bool
+    replay_events: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEpoch:
+    """The node's state came from a snapshot: begin anew where our account of it ends."""
+
+    log_position: bytes
+    counted_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the journal holds of a node when it says Hello."""
+
+    node_id: str
+    machine_id: str
+    epoch: str
+    sequence: int
+    counted_to: datetime | None
+    log_position: bytes
+    order: Order | None
+    lifecycle: str
+    addresses: tuple[str, ...]

@@ -1,0 +1,85 @@
+"""What one judgement wants changed: committed whole, in one transaction, or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.core.model import (
+    AlertFact,
+    Decision,
+    Order,
+    Reason,
+    StandingKey,
+    Subject,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingDraft:
+    """A listing to open. `details` is verbatim evidence for people."""
+
+    node_id: str
+    address: str
+    zone: str
+    operator: str
+    answers: tuple[str, ...]
+    consequence: str
+    confirmed_by: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseDraft:
+    """A pause to open because of `decisions[decision]`."""
+
+    subject: Subject
+    reason: Reason
+    owner: str
+    note: str
+    decision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationChange:
+    """One address enters or leaves its pool's rotation. `decision` None: an operator's act."""
+
+    subject: Subject
+    member: bool
+    reason: Reason | None
+    decision: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectDraft:
+    """A thing to be done after the commit. The same `key` twice is stored once."""
+
+    key: str
+    kind: str
+    node_id: str | None
+    payload: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """`listings_close`, `pauses_close` are ids; `alerts_resolve` keys."""
+
+    at: datetime
+    term: int
+    decisions: tuple[Decision, ...] = ()
+    listings_open: tuple[ListingDraft, ...] = ()
+    listings_close: tuple[str, ...] = ()
+    pauses_open: tuple[PauseDraft, ...] = ()
+    pauses_close: tuple[str, ...] = ()
+    rotation: tuple[RotationChange, ...] = ()
+    orders: tuple[tuple[str, Order], ...] = ()
+    effects: tuple[EffectDraft, ...] = ()
+    alerts_open: tuple[AlertFact, ...] = ()
+    alerts_resolve: tuple[str, ...] = ()
+    brakes_engage: tuple[str, ...] = ()
+    brakes_release: tuple[str, ...] = ()
+    standing_clear: tuple[StandingKey, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would be written."""
+        return not any(getattr(self, name) for name in self.__slots__ if name not in ("at", "term"))

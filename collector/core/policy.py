@@ -1,0 +1,86 @@
+"""Every threshold the core uses: one frozen, bounded value with a revision."""
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
+
+def _seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Defaults are DESIGN's; BOUNDS keep each from being made harmless by accident."""
+
+    revision: int = 1
+    heartbeat_interval: timedelta = _seconds(30)
+    heartbeat_jitter: timedelta = _seconds(3)
+    sweep_critical: timedelta = _seconds(300)
+    # Liveness, in heartbeat intervals.
+    late_after_intervals: float = 1.5
+    lost_after_intervals: float = 3.0
+    back_after_heartbeats: int = 2
+    grace_intervals_min: float = 4.0
+    grace_intervals: float = 3.0
+    reconnects_per_second: float = 200.0
+    # The detector's health.
+    loop_lag_max: timedelta = _seconds(1)
+    commit_lag_max: timedelta = _seconds(5)
+    silent_nodes_max: int = 2
+    silent_ratio_max: float = 0.20
+    freeze_ends_after: timedelta = _seconds(600)
+    # Listings. The second sweep and the repeated look are fractions of a sweep's pace.
+    second_sweep_after: timedelta = _seconds(60)
+    look_again_after: timedelta = _seconds(60)
+    clean_rounds: int = 2
+    blind_after: timedelta = _seconds(3600)
+    # Brakes.
+    zone_brake_addresses: int = 3
+    zone_brake_ratio: float = 0.20
+    floor_ratio: float = 0.60
+    # What is not yet obeyed or not in step.
+    obey_within: timedelta = _seconds(60)
+    clock_skew_max: timedelta = _seconds(60)
+
+
+# (least, most), both allowed; timedelta bounds in seconds.
+BOUNDS: dict[str, tuple[float, float]] = {
+    "revision": (1, 2**53),
+    "heartbeat_interval": (1, 300),
+    "heartbeat_jitter": (0, 60),
+    "sweep_critical": (5, 3600),
+    "late_after_intervals": (1.1, 3),
+    "lost_after_intervals": (2, 20),
+    "back_after_heartbeats": (1, 10),
+    "grace_intervals_min": (2, 40),
+    "grace_intervals": (2, 40),
+    "reconnects_per_second": (10, 2000),
+    "loop_lag_max": (0.05, 10),
+    "commit_lag_max": (0.1, 60),
+    "silent_nodes_max": (1, 100),
+    "silent_ratio_max": (0.05, 0.5),
+    "freeze_ends_after": (2, 7200),
+    "second_sweep_after": (1, 3600),
+    "look_again_after": (1, 3600),
+    "clean_rounds": (2, 20),
+    "blind_after": (10, 86400),
+    "zone_brake_addresses": (1, 100),
+    "zone_brake_ratio": (0.01, 0.5),
+    "floor_ratio": (0.3, 0.95),
+    "obey_within": (5, 600),
+    "clock_skew_max": (1, 3600),
+}
+
+
+def problems(policy: Policy) -> tuple[str, ...]:
+    """Every value outside its bounds, as sentences; empty when the policy may be used."""
+    return tuple(
+        f"{name} = {value:g} is outside {BOUNDS[name][0]:g} to {BOUNDS[name][1]:g}"
+        for name, value in ((item.name, _number(policy, item.name)) for item in fields(policy))
+        if not BOUNDS[name][0] <= value <= BOUNDS[name][1]
+    )
+
+
+def _number(policy: Policy, name: str) -> float:
+    value = getattr(policy, name)
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)

@@ -1,0 +1,281 @@
+"""What floor 2 needs of the outside world, in its own words. Adapters live in `collector/adapters`.
+
+Every method that writes returns only when the write is durable in the journal.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from collector.core.heartbeat import Account, Heartbeat, Hello
+from collector.core.judgement import Judgement
+from collector.core.model import Automation, Look, Order, Snapshot
+from collector.core.policy import Policy
+
+
+class StoreError(Exception):
+    """The journal could not do it. `retryable`: the same call may succeed later."""
+
+    def __init__(self, text: str, *, retryable: bool) -> None:
+        super().__init__(text)
+        self.retryable = retryable
+
+
+class Refused(Exception):
+    """The collector will not do this. `code` is stable, the text is for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+
+class Doorbell(Protocol):
+    """Wakes the control pass. Ringing is cheap and may be repeated."""
+
+    def ring(self, node_id: str | None = None) -> None: ...
+
+
+class Resolver(Protocol):
+    """The collector's own look at a zone, with the zone's sentinels through the same resolver."""
+
+    async def look(self, zone: str, address: str) -> Look: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A client certificate the CA issued. `fingerprint` is the SHA-256 of its DER, hex."""
+
+    fingerprint: str
+    node_id: str
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    revoked_at: datetime | None = None
+
+
+class Authority(Protocol):
+    """The fleet's CA. CSRs are checked here; subjects and extensions of the CSR are ignored."""
+
+    @property
+    def fleet(self) -> str: ...
+
+    def ca_pem(self) -> bytes:
+        """All roots trusted now, newest first: what /ca.pem serves and the token's hash covers."""
+
+    def issue(self, csr_der: bytes, *, node_id: str, now: datetime) -> tuple[bytes, Certificate]:
+        """Certificate PEM for the URI SAN spiffe://<fleet>/node/<node_id>; Refused on a bad CSR."""
+
+    def proves_old_key(
+        self, certificate_der: bytes, *, signature: bytes, message: bytes, now: datetime
+    ) -> str:
+        """Fingerprint when we issued it, it expired at most 180 days ago, and the key signed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A join token as the journal keeps it: only the hash of its secret."""
+
+    secret_hash: str
+    pool_id: str
+    created_at: datetime
+    expires_at: datetime
+    created_by: str
+    node_id: str | None = None
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNode:
+    id: str
+    name: str
+    pool_id: str
+    machine_id: str
+    hostname: str
+    addresses: tuple[str, ...]
+    enrolled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingEffect:
+    """Something to be done because of a decision. `key` makes doing it twice harmless."""
+
+    key: str
+    kind: str
+    node_id: str | None
+    payload: Mapping[str, object]
+    created_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asked, and from where: for the audit log."""
+
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    actor: Actor
+    action: str
+    subject: str
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPause:
+    """An operator's word about one node (`address` None) or one of its addresses."""
+
+    node_id: str
+    address: str | None
+    pausing: bool
+    note: str
+
+
+Row = Mapping[str, object]
+
+
+class ReignStore(Protocol):
+    """The collector's own standing: terms, policy, switches."""
+
+    async def begin_term(self, *, at_least: int, at: datetime) -> int:
+        """1 + max(stored, at_least), durable before it is returned."""
+
+    async def policy(self) -> Policy: ...
+
+    async def set_policy(self, policy: Policy, entry: AuditEntry) -> None: ...
+
+    async def set_switch(self, name: str, on: bool, entry: AuditEntry) -> None:
+        """Names: automation_stopped, sending_stopped."""
+
+    async def set_automation(
+        self,
+        *,
+        pool_id: str | None,
+        node_id: str | None,
+        value: Automation | None,
+        entry: AuditEntry,
+    ) -> None:
+        """Of a pool, or of a node (None: as its pool)."""
+
+
+class IdentityStore(Protocol):
+    """Tokens, nodes and certificates."""
+
+    async def add_token(self, token: Token, entry: AuditEntry) -> None: ...
+
+    async def enrol(
+        self, secret_hash: str, node: NewNode, certificate: Certificate, entry: AuditEntry
+    ) -> None:
+        """Uses the token and adds or re-enrols the node in one transaction.
+
+        A token made for an existing node re-enrols it: the node keeps its id and facts, its older
+        certificates are revoked. Refused: TOKEN_UNKNOWN, TOKEN_USED, TOKEN_EXPIRED.
+        """
+
+    async def token(self, secret_hash: str) -> Token | None: ...
+
+    async def certificates(self) -> Sequence[Certificate]:
+        """Every certificate not yet 180 days past its end, revoked ones too."""
+
+    async def add_certificate(self, certificate: Certificate, entry: AuditEntry) -> None: ...
+
+    async def revoke(self, node_id: str, entry: AuditEntry) -> Sequence[str]:
+        """Revokes the node's certificates; their fingerprints."""
+
+    async def add_audit(self, entry: AuditEntry) -> None: ...
+
+
+class IntakeStore(Protocol):
+    """Facts in. Heartbeats are committed in groups (250 rows or 100 ms)."""
+
+    async def account(self, node_id: str) -> Account | None: ...
+
+    async def record_hello(self, hello: Hello) -> None: ...
+
+    async def begin_epoch(self, node_id: str, epoch: str) -> None:
+        """The node counts anew from here; totals of earlier epochs stay."""
+
+    async def record(self, heartbeat: Heartbeat) -> None:
+        """Returns once committed. A heartbeat not newer than the last of its epoch changes
+        nothing but is not an error: its ack was lost."""
+
+    async def record_look(self, look: Look) -> None: ...
+
+    async def import_restored(self, node_id: str, applied: Order, judgement: Judgement) -> None:
+        """The node's directive is ahead of ours: keep it as told, with the RESTORED pauses."""
+
+
+class JudgementStore(Protocol):
+    """What the control pass reads and commits."""
+
+    async def load(self, node_ids: Sequence[str] | None) -> Snapshot:
+        """Nodes (None: all) with fleet aggregates, in one transaction. Liveness, silence, grace
+        and detector are filled in by the caller, who alone knows them."""
+
+    async def commit(self, judgement: Judgement) -> Sequence[str]:
+        """Decisions, listings, pauses, rotation, alerts, directives and effects in one
+        transaction. Ids of the decisions, in order."""
+
+    async def effects(self, *, limit: int) -> Sequence[PendingEffect]: ...
+
+    async def finish_effect(self, key: str, *, outcome: str, at: datetime) -> None: ...
+
+    async def orders(self, node_ids: Sequence[str]) -> Mapping[str, Order]: ...
+
+    async def node_ids(self) -> Sequence[str]: ...
+
+
+class ViewStore(Protocol):
+    """What people read. Rows are JSON-ready: ids and enums as text, times as ISO 8601 with Z.
+
+    Liveness is never in them: `operate` adds it from the collector's memory.
+    """
+
+    async def nodes(self, *, node: str | None = None) -> Sequence[Row]:
+        """id, name, pool, automation (own or None), lifecycle, addresses [{ip, in_rotation,
+        rotation_reason, rotation_since}], pauses [{id, address, reason, owner, opened_at, note,
+        decision_id}], listings, zones, order, obedience, latest (the newest readings), epoch,
+        sequence, last_heartbeat, clock_skew_seconds, agent_version, reputation_score,
+        current_load, totals when one node is asked for (by id, name, or address)."""
+
+    async def pools(self) -> Sequence[Row]: ...
+
+    async def switches(self) -> Mapping[str, bool]: ...
+
+    async def alerts(self, *, open_only: bool, limit: int) -> Sequence[Row]: ...
+
+    async def journal(self, *, after: int, limit: int, node_id: str | None) -> Sequence[Row]:
+        """The timeline `events` shows, oldest first: decisions, alerts, listings, node events,
+        effects' outcomes, audit. Each row has a growing `seq`, `at`, `kind`, `node_id`,
+        `severity`, `text`, `details`."""
+
+    async def decisions(self, subject: str, *, limit: int) -> Sequence[Row]:
+        """Newest first, about a node (id or name), an address, or one decision id: fate, brake,
+        kind, reason, rule, evidence, aggregates, thresholds, policy_revision, core_version, at,
+        effects [{key, kind, state, outcome, at}]."""
+
+    async def schema_revision(self) -> str: ...
+
+
+class Store(ReignStore, IdentityStore, IntakeStore, JudgementStore, ViewStore, Protocol):
+    """The journal and the samples behind one door."""
+
+    async def operator_pause(self, wish: OperatorPause, entry: AuditEntry) -> None:
+        """Opens an OPERATOR pause, or closes it; RESTORED and LISTED pauses named by a person's
+        resume are closed too. Audited; the node is then judged (its directive follows)."""
+
+    async def backup(self, folder: str) -> None:
+        """A consistent copy of the journal into an existing empty folder (SQLite backup API)."""
+
+    async def close(self) -> None: ...
