@@ -1,0 +1,37 @@
+#!/bin/bash
+# Lint, the agent's tests on Python 3.10, then everything on this Python. All parts run even when
+# one fails. NO_APT=1 installs nothing of the system; what was not run stands at the end.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+failed=()
+agent_tests=(tests/agent tests/deliverability tests/wire)
+pytest=(-m pytest -q -n "${WORKERS:-2}" --dist loadgroup)
+
+[ -n "${NO_APT:-}" ] || tests/tools/components.sh test || failed+=(components)
+
+mkdir -p .run
+tests/tools/lint.sh >.run/lint.log 2>&1 &
+lint=$!
+
+if python=$(tests/tools/python310.sh); then
+    echo "test: the agent's tests on $("$python" -V) ($python)"
+    UV_PROJECT_ENVIRONMENT="$PWD/.run/py310" UV_PYTHON_DOWNLOADS=never .venv/bin/uv sync --quiet \
+        --locked --no-dev --group test --no-install-project --python "$python" &&
+        .run/py310/bin/python "${pytest[@]}" "${agent_tests[@]}" || failed+=("agent on 3.10")
+else
+    echo "test: no Python 3.10 here: the agent's tests run on $(.venv/bin/python -V) alone"
+fi
+
+wait $lint || failed+=(lint)
+cat .run/lint.log
+
+root_tests=all
+if [ "$(id -u)" != 0 ] && [ -z "${NO_APT:-}" ]; then
+    echo "test: the tests that need root, with sudo"
+    sudo env PYTHONDONTWRITEBYTECODE=1 .venv/bin/python "${pytest[@]}" -p no:cacheprovider \
+        --root-tests=only || failed+=("tests that need root")
+    root_tests=none
+fi
+.venv/bin/python "${pytest[@]}" --durations=10 --root-tests=$root_tests || failed+=(tests)
+
+[ ${#failed[@]} = 0 ] || { printf 'test: failed: %s\n' "$(IFS=,; echo "${failed[*]}")" >&2; exit 1; }
