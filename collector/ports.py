@@ -48,6 +48,18 @@ class Resolver(Protocol):
     async def look(self, zone: str, address: str) -> Look: ...
 
 
+class Streams(Protocol):
+    """The live streams. Sending keeps only the newest directive of a node, and never waits."""
+
+    def send(self, node_id: str, order: Order) -> bool:
+        """False when the node has no stream now: it gets its directive at its next Hello."""
+
+    def close(self, node_id: str, *, code: str, text: str) -> None:
+        """Ends the node's stream at once; the agent sees `code`: REVOKED, DUPLICATE_IDENTITY."""
+
+    def connected(self) -> frozenset[str]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """A client certificate the CA issued. `fingerprint` is the SHA-256 of its DER, hex."""
@@ -140,6 +152,8 @@ class OperatorPause:
     address: str | None
     pausing: bool
     note: str
+    # Resume although a listing is open; automation leaves the address alone until it closes.
+    override: bool = False
 
 
 Row = Mapping[str, object]
@@ -272,8 +286,9 @@ class Store(ReignStore, IdentityStore, IntakeStore, JudgementStore, ViewStore, P
     """The journal and the samples behind one door."""
 
     async def operator_pause(self, wish: OperatorPause, entry: AuditEntry) -> None:
-        """Opens an OPERATOR pause, or closes it; RESTORED and LISTED pauses named by a person's
-        resume are closed too. Audited; the node is then judged (its directive follows)."""
+        """Opens an OPERATOR pause, or closes the OPERATOR and RESTORED ones; with `override` the
+        LISTED ones too, leaving a standing decision of fate OVERRIDDEN. Audited. The caller rings
+        the doorbell: the next pass writes rotation and directive."""
 
     async def backup(self, folder: str) -> None:
         """A consistent copy of the journal into an existing empty folder (SQLite backup API)."""

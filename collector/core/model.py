@@ -212,11 +212,12 @@ class Kind(Enum):
 
 
 class Fate(Enum):
-    """What became of a proposal. `WOULD`: the pool only observes."""
+    """What became of a proposal. `WOULD`: the pool only observes. `OVERRIDDEN`: a person said no."""
 
     MADE = "made"
     WITHHELD = "withheld"
     WOULD = "would"
+    OVERRIDDEN = "overridden"
 
 
 class Brake(Enum):

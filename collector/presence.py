@@ -1,0 +1,54 @@
+"""Which nodes were heard, when, by this process: the only place liveness comes from.
+
+Kept in memory on purpose: silence is a duration of the monotonic clock, and a restart makes every
+node unheard, which neither adds nor removes anybody.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(slots=True)
+class _Heard:
+    at: float
+    in_row: int
+
+
+class Presence:
+    """`now` is always the collector's monotonic clock, in seconds."""
+
+    def __init__(self, *, started_at: float) -> None:
+        self._started_at = started_at
+        self._heard: dict[str, _Heard] = {}
+
+    def heard(self, node_id: str, *, now: float, interval: timedelta) -> int:
+        """A heartbeat arrived. Returns how many in a row, none later than 1.5 intervals."""
+        known = self._heard.get(node_id)
+        if known is None:
+            self._heard[node_id] = _Heard(at=now, in_row=1)
+            return 1
+        is_early = now - known.at < interval.total_seconds() / 2
+        in_time = now - known.at <= interval.total_seconds() * 1.5
+        known.in_row = known.in_row + (not is_early) if in_time else 1
+        known.at = now
+        return known.in_row
+
+    def forget(self, node_id: str) -> None:
+        self._heard.pop(node_id, None)
+
+    def was_heard(self, node_id: str) -> bool:
+        return node_id in self._heard
+
+    def silence(self, node_id: str, *, now: float) -> timedelta:
+        """Since the later of its last word and our own start."""
+        known = self._heard.get(node_id)
+        return timedelta(seconds=now - (known.at if known else self._started_at))
+
+    def in_row(self, node_id: str) -> int:
+        known = self._heard.get(node_id)
+        return known.in_row if known else 0
+
+    def silent_longer_than(self, limit: timedelta, *, now: float) -> list[str]:
+        """Nodes heard once by this process and now silent for longer, sorted."""
+        edge = now - limit.total_seconds()
+        return sorted(node for node, known in self._heard.items() if known.at < edge)
