@@ -1,0 +1,165 @@
+"""Who may import whom: the floors of the house, one row for every module. Imports go down only."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from tests.tidy.tree import Tree, imports
+
+# The first row that fits a module gives its floor. A module that fits none is a complaint.
+FLOORS: tuple[tuple[str, int], ...] = (
+    # 0: arithmetic. No IO, no clock, no randomness, no logging.
+    ("protos", 0),
+    ("protos.fleet_pb2*", 0),
+    ("deliverability", 0),
+    ("deliverability.*", 0),
+    ("collector.core", 0),
+    ("collector.core.*", 0),
+    ("agent.model", 0),
+    ("agent.report", 0),
+    ("agent.converge", 0),
+    ("agent.backoff", 0),
+    ("agent.refusal", 0),
+    ("agent.maillog.parse", 0),
+    ("agent.maillog.tally", 0),
+    ("agent.postfix.verbs", 0),
+    # 1: the edges, one outside system per file.
+    ("collector.ports", 1),
+    ("collector.config", 1),
+    ("collector.presence", 1),
+    ("collector.adapters", 1),
+    ("collector.adapters.*", 1),
+    ("agent.config", 1),
+    ("agent.state", 1),
+    ("agent.enrol", 1),
+    ("agent.identity", 1),
+    ("agent.wire", 1),
+    ("agent.uplink", 1),
+    ("agent.helper", 1),
+    ("agent.notify", 1),
+    ("agent.maillog", 1),
+    ("agent.maillog.*", 1),
+    ("agent.host", 1),
+    ("agent.host.*", 1),
+    ("agent.dnsbl", 1),
+    ("agent.dnsbl.*", 1),
+    ("agent.postfix", 1),
+    ("agent.postfix.*", 1),
+    # 2: ports in, core called, ports out.
+    ("collector.intake", 2),
+    ("collector.control", 2),
+    ("collector.dispatch", 2),
+    ("collector.operate", 2),
+    # 3: the faces: translate, call floor 2.
+    ("collector.wire", 3),
+    ("collector.rpc", 3),
+    ("collector.rpc.*", 3),
+    ("collector.web", 3),
+    ("collector.web.*", 3),
+    # 4: build everything, choose the loop.
+    ("collector.service", 4),
+    ("collector.cli", 4),
+    ("collector.cli.*", 4),
+    ("agent.daemon", 4),
+    ("agent.__main__", 4),
+    ("demo", 4),
+    ("demo.*", 4),
+    # Outside the house: may import all, is imported by none.
+    ("benchmarks", 5),
+    ("benchmarks.*", 5),
+    # The two roots are empty packages.
+    ("agent", 0),
+    ("collector", 0),
+)
+
+# Across packages on one floor, only these.
+SIDEWAYS: tuple[tuple[str, str], ...] = (
+    ("collector.cli", "collector.service"),
+    ("agent.__main__", "agent.daemon"),
+    ("demo", "collector.service"),
+    ("demo", "agent.daemon"),
+    ("agent.uplink", "agent.wire"),
+    ("agent.helper", "agent.postfix"),
+    ("collector.rpc", "collector.wire"),  # the collector's wire is a part of rpc's face
+    ("collector.adapters.*", "collector.ports"),  # an adapter raises its port's exception
+    ("collector.core", "deliverability"),  # what the trade knows
+    ("agent", "deliverability"),
+    ("agent.enrol", "agent.identity"),  # the key it makes is kept there
+)
+
+# Packages whose files stand alone instead of belonging together; their pure files do.
+LOOSE = ("agent", "collector", "collector.adapters")
+
+# All that floor 0 may use of the standard library, and nothing else.
+PURE = frozenset(
+    (
+        *("__future__", "abc", "base64", "bisect", "collections", "collections.abc", "contextlib"),
+        *("copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools"),
+        *("hashlib", "heapq", "hmac", "ipaddress", "itertools", "json"),
+        *("math", "operator", "re", "statistics", "string", "struct", "textwrap", "types"),
+        *("typing", "unicodedata", "urllib.parse", "zlib"),
+    )
+)
+# Tables that lie beside the code, in deliverability alone.
+PURE_DATA = frozenset(("importlib.resources", "pkgutil"))
+
+
+def floor(name: str) -> int | None:
+    return next((number for pattern, number in FLOORS if fnmatchcase(name, pattern)), None)
+
+
+def package(name: str) -> str:
+    """The smallest group whose files may import each other."""
+    parts = name.split(".")
+    prefixes = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    group = next((prefix for prefix in prefixes if prefix not in LOOSE), name)
+    return group.split(".")[0] if parts[0] == "agent" and floor(name) == 0 else group
+
+
+def check(tree: Tree) -> list[str]:
+    """One sentence for every module without a floor and every import that goes up or sideways."""
+    homeless = [
+        f"{m.path}: has no row in floors.FLOORS" for m in tree.values() if _homeless(m.name)
+    ]
+    return homeless + [complaint for name in tree for complaint in _imports(name, tree)]
+
+
+def _homeless(name: str) -> bool:
+    return floor(name) is None
+
+
+def _imports(name: str, tree: Tree) -> Iterator[str]:
+    module = tree[name]
+    for target, line in imports(module, tree):
+        place = f"{module.path}:{line}"
+        if floor(target) is None:
+            if floor(name) == 0 and not _is_pure(name, target):
+                yield f"{place}: floor 0 is arithmetic and may not import {target}"
+        elif reason := refusal(name, target):
+            yield f"{place}: {name} may not import {target}: {reason}"
+
+
+def _is_pure(name: str, target: str) -> bool:
+    return target in PURE or (target in PURE_DATA and package(name) == "deliverability")
+
+
+def refusal(name: str, target: str) -> str:
+    """Why the one may not import the other; empty when it may."""
+    here, there = floor(name), floor(target)
+    if here is None or there is None:
+        return ""
+    if {name.split(".")[0], target.split(".")[0]} == {"agent", "collector"}:
+        return "agent and collector share protos and deliverability, nothing else"
+    if there > here:
+        return f"that is floor {there} from floor {here}"
+    if there == here and package(name) != package(target) and not _may_go_sideways(name, target):
+        return f"that is sideways on floor {here}"
+    return ""
+
+
+def _may_go_sideways(name: str, target: str) -> bool:
+    pairs = ((package(name), package(target)), (name, target))
+    return any(
+        fnmatchcase(one, source) and fnmatchcase(other, goal)
+        for one, other in pairs
+        for source, goal in SIDEWAYS
+    )
