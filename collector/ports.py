@@ -104,6 +104,20 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiToken:
+    """A key to the REST API as the journal keeps it: only the SHA-256 of its secret, hex.
+
+    `role` is viewer, operator or admin.
+    """
+
+    secret_hash: str
+    name: str
+    role: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewNode:
     id: str
     name: str
@@ -210,6 +224,14 @@ class IdentityStore(Protocol):
     async def add_audit(self, entry: AuditEntry) -> None: ...
 
 
+class AccessStore(Protocol):
+    """Who may use the REST API."""
+
+    async def add_api_token(self, token: ApiToken, entry: AuditEntry) -> None: ...
+
+    async def api_token(self, secret_hash: str) -> ApiToken | None: ...
+
+
 class IntakeStore(Protocol):
     """Facts in. Heartbeats are committed in groups (250 rows or 100 ms)."""
 
@@ -282,7 +304,9 @@ class ViewStore(Protocol):
     async def schema_revision(self) -> str: ...
 
 
-class Store(ReignStore, IdentityStore, IntakeStore, JudgementStore, ViewStore, Protocol):
+class Store(
+    ReignStore, IdentityStore, AccessStore, IntakeStore, JudgementStore, ViewStore, Protocol
+):
     """The journal and the samples behind one door."""
 
     async def operator_pause(self, wish: OperatorPause, entry: AuditEntry) -> None:
