@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from tests.tidy.tree import Module, Tree
 
 FILE_LINES_MAX = 300
-FILE_LINES_MAX_WITH_  # `now` ends the parameters of every rule of the core and may be given by position;
-# so may the three of `may_send`, whose types differ: both as the style page writes them.
-GIVEN = ("now",)
-THREE_APART = ("may_send",)
-REASON = 400
+FILE_LINES_MAX_WITH_REASON = 400
 FILE_LINES_MEDIAN_MAX = 150
 FUNCTION_LINES_MAX = 50
 PARAMETERS_MAX = 5
 POSITIONAL_MAX = 2
-# `now` ends the parameters of every rule of the core and may be given by position;
-# so may the three of `may_send`, whose types differ: both as the style page writes them.
-GIVEN = ("now",)
+# `now` ends the parameters of every rule of the core and may be given by position; so may the
+# three of `may_send`, whose types differ.
+NOT_COUNTED = ("now",)
 THREE_APART = ("may_send",)
 REASON = "# long: "
 REASON_WITHIN_LINES = 5
@@ -66,7 +62,7 @@ def _check_parameters(place: str, function: Function) -> Iterator[str]:
     count = len(positional) + len(arguments.kwonlyargs)
     if count > PARAMETERS_MAX:
         yield f"{place}: {count} parameters, limit {PARAMETERS_MAX}"
-    counted = [argument for argument in positional if argument.arg not in GIVEN]
+    counted = [argument for argument in positional if argument.arg not in NOT_COUNTED]
     if len(counted) > POSITIONAL_MAX and function.name not in THREE_APART:
         yield f"{place}: {len(counted)} positional parameters, keyword-only after the second"
     types = [ast.dump(argument.annotation) for argument in positional if argument.annotation]

@@ -8,7 +8,8 @@ from tests.tidy import places, tree
 
 
 def test_every_library_is_named_only_in_its_place() -> None:
-    assert places.check(tree.load(tree.ROOT)) == []
+    complaints = places.check(tree.load(tree.ROOT))
+    assert not complaints, "\n".join(complaints)
 
 
 BAD = {
