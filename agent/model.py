@@ -115,7 +115,10 @@ class Directive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostfixObserved:
-    """What the helper saw: configuration and processes, all instances together."""
+    """What the helper saw: configuration and processes, all instances together.
+
+    `paused`: our own mark of a pause (`mailfleet_paused` in main.cf) stands in some instance.
+    """
 
     running: bool
     version: str
@@ -123,6 +126,7 @@ class PostfixObserved:
     deferred: tuple[str, ...]
     config_changed_at: datetime
     qmgr_started_at: datetime | None
+    paused: bool = False
 
     @property
     def is_closed(self) -> bool:
@@ -257,6 +261,37 @@ class NewEpoch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectAfter:
     delay: timedelta = field(default=timedelta(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorPlace:
+    """Where the collector listens. `name`: what its certificate is for, when not its host."""
+
+    host: str
+    name: str
+    enrolment_port: int
+    fleet_port: int
+    https_port: int
+
+    def target(self, port: int) -> str:
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What this node proves itself with, and whom it trusts (PEM). The key is in no repr."""
+
+    node_id: str
+    fleet: str
+    not_before: datetime
+    not_after: datetime
+    key: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)
+    ca: bytes = field(repr=False)
+
+    def renewal_at(self) -> datetime:
+        """Two thirds through the certificate's life."""
+        return self.not_before + (self.not_after - self.not_before) * 2 / 3
 
 
 FromCollector = Welcome | Ack | Directive | NewEpoch | ReconnectAfter
