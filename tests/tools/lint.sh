@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs every checker and says at the end which ones complained.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 bin=.venv/bin
 complained=()
 

@@ -24,7 +24,6 @@ if ! .venv/bin/uv --version >/dev/null 2>&1; then
         -r installer/requirements-setup.txt
 fi
 echo "setup: installing the $(grep -c '^name = ' uv.lock) packages of uv.lock into .venv (what fits this machine)"
-UV_PROJECT_ENVIRONMENT="$PWD/.venv" UV_PYTHON_DOWNLOADS=never \
-    .venv/bin/uv sync --quiet --locked --all-extras --compile-bytecode
+UV_PROJECT_ENVIRONMENT="$PWD/.venv" .venv/bin/uv sync --quiet --locked --all-extras --compile-bytecode
 touch .venv/.stamp
 echo "setup: done, .venv is in step with uv.lock"

@@ -2,7 +2,7 @@
 # Lint, the agent's tests on Python 3.10, then everything on this Python. All parts run even when
 # one fails. NO_APT=1 installs nothing of the system; what was not run stands at the end.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 failed=()
 agent_tests=(tests/agent tests/deliverability tests/wire)
 pytest=(-m pytest -q -n "${WORKERS:-2}" --dist loadgroup)
@@ -15,7 +15,7 @@ lint=$!
 
 if python=$(tests/tools/python310.sh); then
     echo "test: the agent's tests on $("$python" -V) ($python)"
-    UV_PROJECT_ENVIRONMENT="$PWD/.run/py310" UV_PYTHON_DOWNLOADS=never .venv/bin/uv sync --quiet \
+    UV_PROJECT_ENVIRONMENT="$PWD/.run/py310" .venv/bin/uv sync --quiet \
         --locked --no-dev --group test --no-install-project --python "$python" &&
         .run/py310/bin/python "${pytest[@]}" "${agent_tests[@]}" || failed+=("agent on 3.10")
 else
