@@ -212,7 +212,7 @@ class Kind(Enum):
 
 
 class Fate(Enum):
-    """What became of a proposal. `WOULD`: the pool only observes. `OVERRIDDEN`: a person said no."""
+    """What became of a proposal. WOULD: the pool only observes. OVERRIDDEN: a person said no."""
 
     MADE = "made"
     WITHHELD = "withheld"
@@ -286,12 +286,13 @@ class ZoneBrake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFact:
-    """An open alert. `key` names cause and subject; one open alert a key."""
+    """An open alert. `key` is cause:subject; one open alert a key. `node_id` None: the fleet's."""
 
     key: str
     severity: Severity
     text: str
     opened_at: datetime
+    node_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,161 @@
+"""Which alerts should stand, from facts and this pass's decisions. Opened and resolved by level."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from collector.core import evidence
+from collector.core.model import AlertFact, NodeFacts, Severity, Snapshot, ZoneFact
+from collector.core.policy import Policy
+from collector.core.reputation import Stand
+from collector.core.signals import AddressSignals, NodeSignals, pausing
+from collector.core.zonebrake import ZoneBrakes
+from deliverability.zones import ZONES, Sentinels, Tier
+
+# Causes judged here; an alert of another cause (a duplicate identity) is opened and closed by
+# whoever knows it.
+NODE_CAUSES = frozenset(
+    {"listed", "policy-listed", "disagree", "unhealthy", "quarantine", "blind", "disobedient"}
+    | {"skew"}
+)
+FLEET_CAUSES = frozenset({"zone-brake", "detector"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanges:
+    """Alerts to open (or to reword), and keys to resolve."""
+
+    opened: tuple[AlertFact, ...]
+    resolved: tuple[str, ...]
+
+
+def update(
+    nodes: Sequence[NodeSignals],
+    snapshot: Snapshot,
+    brakes: ZoneBrakes,
+    *,
+    policy: Policy,
+    now: datetime,
+) -> AlertChanges:
+    """The difference between what stands and what should."""
+    wanted = {
+        alert.key: alert
+        for alert in (
+            *_of_fleet(snapshot, brakes, now),
+            *(one for node in nodes for one in _of_node(node, policy, now)),
+        )
+    }
+    standing = {alert.key: alert for alert in snapshot.alerts}
+    judged = {node.facts.id for node in nodes}
+    gone = (key for key, alert in standing.items() if key not in wanted and _ours(alert, judged))
+    return AlertChanges(
+        opened=tuple(one for key, one in sorted(wanted.items()) if _is_news(one, standing)),
+        resolved=tuple(sorted(gone)),
+    )
+
+
+def _ours(alert: AlertFact, judged: set[str]) -> bool:
+    """Only what this pass looked at may be resolved by it."""
+    cause = alert.key.partition(":")[0]
+    return cause in FLEET_CAUSES or (cause in NODE_CAUSES and alert.node_id in judged)
+
+
+def _is_news(alert: AlertFact, standing: dict[str, AlertFact]) -> bool:
+    known = standing.get(alert.key)
+    return known is None or replace(alert, opened_at=known.opened_at) != known
+
+
+def _of_fleet(snapshot: Snapshot, brakes: ZoneBrakes, now: datetime) -> Iterator[AlertFact]:
+    for zone in brakes.held:
+        text = (
+            f"{zone} newly lists more than {brakes.limit} of {snapshot.fleet.addresses} addresses:"
+            " its automatic pauses are held until a person has looked"
+        )
+        yield AlertFact(key=f"zone-brake:{zone}", severity=Severity.HIGH, text=text, opened_at=now)
+    if snapshot.fleet.detector.frozen:
+        why = snapshot.fleet.detector.why
+        yield AlertFact(
+            key="detector:silence",
+            severity=Severity.MEDIUM,
+            text=f"removals for silence are frozen: {why}",
+            opened_at=now,
+        )
+
+
+def _of_node(node: NodeSignals, policy: Policy, now: datetime) -> Iterator[AlertFact]:
+    facts = node.facts
+    for cause, severity, text in (
+        *_of_listings(node),
+        *_of_health(node, policy, now),
+        *_of_obedience(facts, policy, now),
+    ):
+        yield AlertFact(key=cause, severity=severity, text=text, opened_at=now, node_id=facts.id)
+
+
+_Said = tuple[str, Severity, str]
+
+
+def _of_listings(node: NodeSignals) -> Iterator[_Said]:
+    for address in node.addresses:
+        yield from _of_address(node.facts, address)
+
+
+def _of_address(node: NodeFacts, address: AddressSignals) -> Iterator[_Said]:
+    ip = address.facts.ip
+    for listing in address.standing:
+        yield _listed(listing.zone, ip, listing.answers, is_pausing=listing.consequence == "pause")
+    for opinion in address.opinions:
+        fact = opinion.fact
+        if opinion.stand is Stand.CONFIRMED:
+            yield _listed(fact.zone, ip, fact.answers, is_pausing=pausing(opinion))
+        if opinion.stand is Stand.DISAGREE:
+            text = f"{fact.zone} lists {ip} for the node, but not for the collector's resolver"
+            yield f"disagree:{fact.zone}:{ip}", Severity.HIGH, text
+        if fact.sentinels is Sentinels.WRONG:
+            text = f"{node.name} does not believe {fact.zone}: {fact.why}"
+            yield f"quarantine:{fact.zone}:{node.id}", Severity.LOW, text
+
+
+def _listed(zone: str, ip: str, answers: Iterable[str], *, is_pausing: bool) -> _Said:
+    said = "; ".join(evidence.meanings(zone, answers)) or ", ".join(answers)
+    cause = "listed" if is_pausing else "policy-listed"
+    known = ZONES.get(zone)
+    is_critical = known is not None and known.tier is Tier.CRITICAL
+    severity = Severity.HIGH if is_pausing and is_critical else Severity.MEDIUM
+    return f"{cause}:{zone}:{ip}", severity, f"{ip} is listed by {zone}: {said}"
+
+
+def _of_health(node: NodeSignals, policy: Policy, now: datetime) -> Iterator[_Said]:
+    facts = node.facts
+    if node.is_lost:
+        seconds = facts.silence.total_seconds()
+        text = f"{facts.name} is unhealthy: no heartbeat for {seconds:.0f} s"
+        yield f"unhealthy:{facts.id}", Severity.MEDIUM, text
+    usable = facts.last_usable_answer_at or facts.enrolled_at
+    if now - usable > policy.blind_after and not node.is_lost:
+        why = "; ".join(sorted({_why(fact) for a in facts.addresses for fact in a.zones}))
+        text = f"{facts.name} is blind: no usable blocklist answer since {usable:%H:%M} ({why})"
+        yield f"blind:{facts.id}", Severity.MEDIUM, text
+    if abs(facts.clock_skew) > policy.clock_skew_max:
+        text = f"{facts.name}'s clock is off by {facts.clock_skew.total_seconds():+.0f} s"
+        yield f"skew:{facts.id}", Severity.LOW, text
+
+
+def _why(fact: ZoneFact) -> str:
+    return f"{fact.zone}: {fact.why or fact.verdict.value}"
+
+
+def _of_obedience(node: NodeFacts, policy: Policy, now: datetime) -> Iterator[_Said]:
+    """A node told to be silent that cannot show it: the gravest thing that can be."""
+    if node.order is None or not node.order.is_silent or node.order_at is None:
+        return
+    obeys = (
+        node.obedience is not None
+        and node.obedience.order == node.order.order
+        and node.obedience.is_silent
+    )
+    if obeys or now - node.order_at < policy.obey_within:
+        return
+    problem = node.obedience.problem if node.obedience else "nothing reported yet"
+    text = f"{node.name} was told to be silent and does not show it: {problem or 'pending'}"
+    yield f"disobedient:{node.id}", Severity.HIGH, text

@@ -1,0 +1,140 @@
+"""What the rules ask for, address by address. The brakes have not spoken yet.
+
+Rules look at levels, not edges: whatever is wanted and not so is proposed again at each pass.
+"""
+
+from collections.abc import Iterator
+
+from collector.core import evidence
+from collector.core.lifecycle import SENDING
+from collector.core.model import (
+    Fate,
+    Kind,
+    Proposal,
+    Reason,
+    Snapshot,
+    Subject,
+)
+from collector.core.policy import Policy
+from collector.core.reputation import Stand
+from collector.core.signals import AddressSignals, NodeSignals, pausing
+from collector.core.zonebrake import ZoneBrakes
+
+
+def propose(
+    nodes: tuple[NodeSignals, ...], snapshot: Snapshot, brakes: ZoneBrakes, policy: Policy
+) -> tuple[Proposal, ...]:
+    """Every proposal of this pass, in the order of nodes and addresses."""
+    return tuple(
+        proposal
+        for node in nodes
+        for address in node.addresses
+        for proposal in _of_address(node, address, snapshot, brakes=brakes, policy=policy)
+    )
+
+
+def is_overridden(snapshot: Snapshot, subject: Subject) -> bool:
+    """A person resumed this address although it is listed: automation leaves it alone."""
+    key = (subject.node_id, subject.address, Kind.PAUSE, Reason.LISTED)
+    standing = snapshot.standing.get(key)
+    return standing is not None and standing.fate is Fate.OVERRIDDEN
+
+
+def _of_address(
+    node: NodeSignals,
+    address: AddressSignals,
+    snapshot: Snapshot,
+    *,
+    brakes: ZoneBrakes,
+    policy: Policy,
+) -> Iterator[Proposal]:
+    subject = Subject(node_id=node.facts.id, address=address.facts.ip, pool_id=node.facts.pool_id)
+    yield from _listed(node, address, snapshot, subject=subject)
+    yield from _delisted(node, address, subject, brakes=brakes, policy=policy)
+    yield from _silence(node, address, subject)
+
+
+def _listed(
+    node: NodeSignals, address: AddressSignals, snapshot: Snapshot, *, subject: Subject
+) -> Iterator[Proposal]:
+    """LISTED opens on one confirmed critical listing."""
+    if node.listed_pauses(address.facts.ip) or is_overridden(snapshot, subject):
+        return
+    for opinion in address.confirmed:
+        if pausing(opinion):
+            yield Proposal(
+                kind=Kind.PAUSE,
+                subject=subject,
+                reason=Reason.LISTED,
+                rule="a confirmed listing on a critical zone pauses the address",
+                evidence=evidence.of_opinion(opinion),
+                zone=opinion.fact.zone,
+            )
+            return
+    for listing in address.standing:
+        if listing.consequence == "pause":
+            yield Proposal(
+                kind=Kind.PAUSE,
+                subject=subject,
+                reason=Reason.LISTED,
+                rule="an open listing on a critical zone keeps the address paused",
+                evidence=evidence.of_listing(listing, address),
+                zone=listing.zone,
+            )
+            return
+
+
+def _delisted(
+    node: NodeSignals,
+    address: AddressSignals,
+    subject: Subject,
+    *,
+    brakes: ZoneBrakes,
+    policy: Policy,
+) -> Iterator[Proposal]:
+    """LISTED closes with the last listing, or when the zone brake holds all that stand."""
+    held = tuple(p for p in node.listed_pauses(address.facts.ip) if p.owner == "automation")
+    causes = tuple(one for one in address.standing if one.consequence == "pause")
+    if not held or any(not brakes.holds(one, policy) for one in causes):
+        return
+    if any(pausing(one) and one.fact.zone not in brakes.held for one in address.confirmed):
+        return
+    rule = (
+        "the zone brake puts back what the zone paused in this round"
+        if causes
+        else "two clean rounds with right sentinels end a listing"
+    )
+    yield Proposal(
+        kind=Kind.RESUME,
+        subject=subject,
+        reason=Reason.LISTED,
+        rule=rule,
+        evidence=evidence.of_end(address, held),
+    )
+
+
+def _silence(node: NodeSignals, address: AddressSignals, subject: Subject) -> Iterator[Proposal]:
+    """A lost node leaves the rotation; one that is back, and free to send, enters it."""
+    facts = address.facts
+    if node.is_lost and facts.in_rotation:
+        yield Proposal(
+            kind=Kind.REMOVE,
+            subject=subject,
+            reason=Reason.SILENCE,
+            rule="three missed heartbeats take a node out of the rotation",
+            evidence=evidence.of_silence(node),
+        )
+    is_free = not node.pauses_of(facts.ip) and node.facts.lifecycle in SENDING
+    if not facts.in_rotation and node.is_back and is_free and not _is_sick(address):
+        yield Proposal(
+            kind=Kind.ADMIT,
+            subject=subject,
+            reason=facts.rotation_reason or Reason.SILENCE,
+            rule="heard twice in a row, no pause, lifecycle sends: the address may take mail",
+            evidence=evidence.of_silence(node),
+        )
+
+
+def _is_sick(address: AddressSignals) -> bool:
+    """A hit not yet looked at again keeps an address that is out from coming in."""
+    return any(one.stand is Stand.UNCONFIRMED and pausing(one) for one in address.opinions)

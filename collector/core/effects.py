@@ -1,0 +1,173 @@
+"""What decisions change: pauses, rotation, the node's next directive, and things to be done.
+
+Level, not edge: rotation and directive are computed from the pauses that will stand after this
+pass, so that an operator's pause, committed without us, is carried out by the same lines.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from collector.core.judgement import EffectDraft, PauseDraft, RotationChange
+from collector.core.lifecycle import SENDING
+from collector.core.model import (
+    AddressFacts,
+    Decision,
+    Fate,
+    Fleet,
+    Kind,
+    NodeFacts,
+    Order,
+    Pause,
+    Reason,
+    Snapshot,
+    Subject,
+)
+from collector.core.signals import NodeSignals
+
+STOP_SENDING = "STOP_SENDING"
+_UNDATED = datetime.min.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """The consequences of one pass's decisions."""
+
+    pauses_open: tuple[PauseDraft, ...]
+    pauses_close: tuple[str, ...]
+    rotation: tuple[RotationChange, ...]
+    orders: tuple[tuple[str, Order], ...]
+    effects: tuple[EffectDraft, ...]
+
+
+def plan(
+    nodes: Sequence[NodeSignals], decisions: Sequence[Decision], snapshot: Snapshot
+) -> Changes:
+    """Everything that follows from what was made."""
+    made = tuple((i, one) for i, one in enumerate(decisions) if one.fate is Fate.MADE)
+    opened = tuple(_opened(i, one) for i, one in made if one.proposal.kind is Kind.PAUSE)
+    closed = tuple(
+        pause_id for _, one in made if one.proposal.kind is Kind.RESUME for pause_id in _ids(one)
+    )
+    after = tuple(_after(node.facts, opened, closed) for node in nodes)
+    orders = tuple(
+        (node.id, order)
+        for node in after
+        if (order := next_order(node, snapshot.fleet, term=snapshot.term)) is not None
+    )
+    return Changes(
+        pauses_open=opened,
+        pauses_close=closed,
+        rotation=tuple(change for node in after for change in _rotation(node, made)),
+        orders=orders,
+        effects=(*_looks(nodes), *(_send(node_id, order) for node_id, order in orders)),
+    )
+
+
+def next_order(node: NodeFacts, fleet: Fleet, *, term: int) -> Order | None:
+    """The node's whole wanted state as a new directive; None when the last one says the same."""
+    wanted = Order(
+        term=term,
+        revision=node.order.revision + 1 if node.order else 1,
+        node_pauses=_reasons(node.pauses, None, stop=fleet.sending_stopped),
+        addresses=tuple((a.ip, _reasons(node.pauses, a.ip)) for a in node.addresses),
+    )
+    if node.order is not None and node.order.says_the_same(wanted):
+        return None
+    return wanted
+
+
+def _reasons(
+    pauses: Sequence[Pause], address: str | None, *, stop: bool = False
+) -> tuple[str, ...]:
+    held = {pause.reason.value for pause in pauses if pause.address == address}
+    return tuple(sorted(held | ({STOP_SENDING} if stop else set())))
+
+
+def _opened(index: int, decision: Decision) -> PauseDraft:
+    proposal = decision.proposal
+    return PauseDraft(
+        subject=proposal.subject,
+        reason=proposal.reason,
+        owner="automation",
+        note=proposal.zone or "",
+        decision=index,
+    )
+
+
+def _ids(decision: Decision) -> tuple[str, ...]:
+    held = decision.proposal.evidence["pauses"]
+    assert isinstance(held, list)
+    return tuple(held)
+
+
+def _after(node: NodeFacts, opened: Sequence[PauseDraft], closed: Sequence[str]) -> NodeFacts:
+    """The node as it will stand once this pass is committed."""
+    kept = tuple(pause for pause in node.pauses if pause.id not in closed)
+    new = tuple(_drafted(one) for one in opened if one.subject.node_id == node.id)
+    return replace(node, pauses=kept + new)
+
+
+def _drafted(draft: PauseDraft) -> Pause:
+    """A pause not yet in the journal: only what the directive and the rotation look at is real."""
+    return Pause(
+        id="",
+        node_id=draft.subject.node_id,
+        address=draft.subject.address,
+        reason=draft.reason,
+        owner=draft.owner,
+        opened_at=_UNDATED,
+        decision_id="",
+    )
+
+
+def _rotation(node: NodeFacts, made: Sequence[tuple[int, Decision]]) -> Iterator[RotationChange]:
+    for address in node.addresses:
+        change = _membership(node, address, made)
+        if change is not None:
+            yield change
+
+
+def _membership(
+    node: NodeFacts, address: AddressFacts, made: Sequence[tuple[int, Decision]]
+) -> RotationChange | None:
+    """One address's change. Whatever covers it takes it out, decided just now or by a person."""
+    subject = Subject(node_id=node.id, address=address.ip, pool_id=node.pool_id)
+    mine = {one.proposal.kind: i for i, one in made if one.proposal.subject == subject}
+    covering = next((p.reason for p in node.pauses if p.covers(address.ip)), None)
+    if address.in_rotation and (covering or node.lifecycle not in SENDING):
+        return RotationChange(
+            subject=subject, member=False, reason=covering, decision=mine.get(Kind.PAUSE)
+        )
+    if address.in_rotation and Kind.REMOVE in mine:
+        return RotationChange(
+            subject=subject, member=False, reason=Reason.SILENCE, decision=mine[Kind.REMOVE]
+        )
+    if not address.in_rotation and Kind.ADMIT in mine and covering is None:
+        return RotationChange(subject=subject, member=True, reason=None, decision=mine[Kind.ADMIT])
+    return None
+
+
+def _looks(nodes: Sequence[NodeSignals]) -> Iterator[EffectDraft]:
+    """Second looks that are due. The key holds the moment they follow: asked once each."""
+    for node in nodes:
+        for address in node.addresses:
+            for opinion in address.opinions:
+                if opinion.wants_look:
+                    last = opinion.look.at if opinion.look else opinion.fact.since
+                    stamp = int(last.timestamp() * 1000)
+                    yield EffectDraft(
+                        key=f"look:{opinion.fact.zone}:{address.facts.ip}:{stamp}",
+                        kind="look",
+                        node_id=node.facts.id,
+                        payload={"zone": opinion.fact.zone, "address": address.facts.ip},
+                    )
+
+
+def _send(node_id: str, order: Order) -> EffectDraft:
+    return EffectDraft(
+        key=f"directive:{node_id}:{order.term}.{order.revision}",
+        kind="directive",
+        node_id=node_id,
+        payload={"term": order.term, "revision": order.revision},
+    )

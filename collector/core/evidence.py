@@ -1,0 +1,85 @@
+"""Evidence as plain, JSON-ready values: what `why` shows and `replay` reads. Bounded by its makers."""
+
+from collections.abc import Iterable
+
+from collector.core.model import Evidence, Listing, Pause, ZoneFact
+from collector.core.reputation import Opinion
+from collector.core.signals import AddressSignals, NodeSignals
+from deliverability.zones import ZONES
+
+
+def of_opinion(opinion: Opinion) -> Evidence:
+    """Zone, code and meaning, sentinels, second look."""
+    fact, look = opinion.fact, opinion.look
+    return {
+        **of_fact(fact),
+        "stand": opinion.stand.value,
+        "confirmed_by": opinion.confirmed_by,
+        "look": None
+        if look is None
+        else {
+            "verdict": look.verdict.value,
+            "answers": list(look.answers),
+            "sentinels": look.sentinels.value,
+            "at": look.at.isoformat(),
+            "why": look.why,
+        },
+    }
+
+
+def of_fact(fact: ZoneFact) -> Evidence:
+    zone = ZONES.get(fact.zone)
+    return {
+        "zone": fact.zone,
+        "operator": zone.operator if zone else "",
+        "answers": list(fact.answers),
+        "meaning": meanings(fact.zone, fact.answers),
+        "verdict": fact.verdict.value,
+        "sentinels": fact.sentinels.value,
+        "sweep": fact.round,
+        "sweeps_in_row": fact.rounds,
+        "since": fact.since.isoformat(),
+        "received_at": fact.received_at.isoformat(),
+        "why": fact.why,
+        "delisting": zone.delisting if zone else "",
+    }
+
+
+def meanings(zone_name: str, answers: Iterable[str]) -> list[str]:
+    """What the zone's codes say, in its operator's sense."""
+    zone = ZONES.get(zone_name)
+    known = (zone.code(answer) for answer in answers) if zone else ()
+    return [f"{code.answer} {code.meaning}" for code in known if code]
+
+
+def of_listing(listing: Listing, address: AddressSignals) -> Evidence:
+    """An open listing, with the zone's newest answer."""
+    newest = next((one for one in address.opinions if one.fact.zone == listing.zone), None)
+    return {
+        "zone": listing.zone,
+        "listing": listing.id,
+        "answers": list(listing.answers),
+        "meaning": meanings(listing.zone, listing.answers),
+        "opened_at": listing.opened_at.isoformat(),
+        "confirmed_by": listing.confirmed_by,
+        "newest": None if newest is None else of_opinion(newest),
+    }
+
+
+def of_end(address: AddressSignals, pauses: Iterable[Pause]) -> Evidence:
+    """Why a LISTED pause may end."""
+    return {
+        "pauses": [pause.id for pause in pauses],
+        "ended": [listing.id for listing in address.over],
+        "standing": [listing.id for listing in address.standing],
+        "zones": [of_opinion(opinion) for opinion in address.opinions],
+    }
+
+
+def of_silence(node: NodeSignals) -> Evidence:
+    """How long nothing was heard, by the collector's monotonic clock."""
+    return {
+        "liveness": node.facts.liveness.value,
+        "silence_seconds": round(node.facts.silence.total_seconds(), 1),
+        "heard_in_row": node.facts.heard_in_row,
+    }

@@ -1,0 +1,110 @@
+"""One judgement: facts in, everything to be committed out. Same input, same output."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from collector.core import alerts, decide, effects, safety, signals, zonebrake
+from collector.core.evidence import meanings
+from collector.core.judgement import Judgement, ListingDraft
+from collector.core.model import Fate, Kind, NodeFacts, Reason, Snapshot, StandingKey
+from collector.core.policy import Policy
+from collector.core.reputation import Opinion
+from collector.core.signals import NodeSignals, pausing
+from deliverability.zones import ZONES
+
+# Grows whenever a rule changes, so that a replay knows which rules judged.
+CORE_VERSION = 1
+
+
+def judge(snapshot: Snapshot, policy: Policy, now: datetime) -> Judgement:
+    """signals → decide → safety → effects → alerts, over one snapshot."""
+    nodes = tuple(signals.read(node, policy, now=now) for node in snapshot.nodes)
+    brakes = zonebrake.apply(nodes, snapshot.fleet, policy, now=now)
+    proposals = decide.propose(nodes, snapshot, brakes, policy)
+    decisions = safety.gate(proposals, snapshot, brakes, policy=policy, now=now)
+    changes = effects.plan(nodes, decisions, snapshot)
+    alerted = alerts.update(nodes, snapshot, brakes, policy=policy, now=now)
+    proposed = {safety.standing_key(proposal) for proposal in proposals}
+    return Judgement(
+        at=now,
+        term=snapshot.term,
+        decisions=decisions,
+        listings_open=tuple(_drafts(nodes)),
+        listings_close=tuple(
+            listing.id for node in nodes for address in node.addresses for listing in address.over
+        ),
+        pauses_open=changes.pauses_open,
+        pauses_close=changes.pauses_close,
+        rotation=changes.rotation,
+        orders=changes.orders,
+        effects=changes.effects,
+        alerts_open=alerted.opened,
+        alerts_resolve=alerted.resolved,
+        brakes_engage=brakes.engage,
+        brakes_release=brakes.release,
+        standing_clear=tuple(_settled(nodes, snapshot, proposed)),
+    )
+
+
+def next_look(node: NodeFacts, policy: Policy, *, now: datetime) -> datetime | None:
+    """When this node must be judged again though nothing new is said of it; None: not needed."""
+    said = signals.read(node, policy, now=now)
+    is_open = any(
+        opinion.wants_look or opinion.stand.value not in ("nothing",)
+        for address in said.addresses
+        for opinion in address.opinions
+    )
+    waits = [policy.look_again_after] if is_open or said.is_lost else []
+    if node.order is not None and node.order.is_silent:
+        obeys = node.obedience is not None and node.obedience.order == node.order.order
+        waits += (
+            []
+            if obeys and node.obedience and node.obedience.is_silent
+            else [policy.obey_within / 2]
+        )
+    return now + min(waits) if waits else None
+
+
+def _drafts(nodes: Sequence[NodeSignals]) -> Iterator[ListingDraft]:
+    for node in nodes:
+        for address in node.addresses:
+            for opinion in address.confirmed:
+                yield _draft(node.facts, address.facts.ip, opinion)
+
+
+def _draft(node: NodeFacts, ip: str, opinion: Opinion) -> ListingDraft:
+    zone = ZONES.get(opinion.fact.zone)
+    said = meanings(opinion.fact.zone, opinion.fact.answers)
+    return ListingDraft(
+        node_id=node.id,
+        address=ip,
+        zone=opinion.fact.zone,
+        operator=zone.operator if zone else opinion.fact.zone,
+        answers=opinion.fact.answers,
+        consequence="pause" if pausing(opinion) else "policy",
+        confirmed_by=opinion.confirmed_by,
+        details="; ".join(said) or ", ".join(opinion.fact.answers),
+    )
+
+
+def _settled(
+    nodes: Sequence[NodeSignals], snapshot: Snapshot, proposed: set[StandingKey]
+) -> Iterator[StandingKey]:
+    """Standing decisions whose cause is gone; a person's override lasts as long as the listing."""
+    judged = {node.facts.id: node for node in nodes}
+    for key in sorted(snapshot.standing, key=str):
+        node_id, address, kind, reason = key
+        if node_id not in judged or key in proposed:
+            continue
+        is_override = snapshot.standing[key].fate is Fate.OVERRIDDEN
+        if is_override and _is_listed(judged[node_id], address, kind, reason):
+            continue
+        yield key
+
+
+def _is_listed(node: NodeSignals, address: str | None, kind: Kind, reason: Reason) -> bool:
+    return (
+        kind is Kind.PAUSE
+        and reason is Reason.LISTED
+        and any(a.standing for a in node.addresses if address in (None, a.facts.ip))
+    )

@@ -1,0 +1,85 @@
+"""What a silence means, and whether our own ears can be trusted. Silence comes in as a duration."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from collector.core.model import Detector, Liveness, PoolFacts
+from collector.core.policy import Policy
+
+
+def assess(silence: timedelta, policy: Policy, *, was_heard: bool, grace: timedelta) -> Liveness:
+    """Late after 1.5 intervals, lost after 3 missed and at most half an interval more.
+
+    A node this process never heard is unheard until the start-up grace is over.
+    """
+    if not was_heard:
+        return Liveness.LOST if silence > grace else Liveness.UNHEARD
+    missed = silence / policy.heartbeat_interval
+    if missed > policy.lost_after_intervals:
+        return Liveness.LOST
+    return Liveness.LATE if missed > policy.late_after_intervals else Liveness.FRESH
+
+
+def is_back(heard_in_row: int, policy: Policy) -> bool:
+    """Two heartbeats in a row, heard by this process."""
+    return heard_in_row >= policy.back_after_heartbeats
+
+
+def startup_grace(nodes: int, policy: Policy) -> timedelta:
+    """max(4 intervals, 3 intervals + n/200 s): after a restart everybody looks silent."""
+    storm = timedelta(seconds=nodes / policy.reconnects_per_second)
+    return max(
+        policy.heartbeat_interval * policy.grace_intervals_min,
+        policy.heartbeat_interval * policy.grace_intervals + storm,
+    )
+
+
+def reconnect_spread(nodes: int, policy: Policy) -> timedelta:
+    """max(10 s, n/200 s): mTLS accepts cost 1.4 ms of a core each."""
+    return max(timedelta(seconds=10), timedelta(seconds=nodes / policy.reconnects_per_second))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What the detector measured of itself since the last look."""
+
+    loop_lag: timedelta
+    commit_lag: timedelta
+    clock_jump: timedelta
+
+
+def distrust(
+    before: Detector,
+    health: Health,
+    pools: Mapping[str, PoolFacts],
+    *,
+    policy: Policy,
+    now: datetime,
+) -> Detector:
+    """Freezes removals at the first doubt, thaws after ten healthy minutes."""
+    doubt = _doubt(health, pools.values(), policy)
+    if doubt:
+        return Detector(frozen=True, healthy_since=None, why=doubt)
+    since = before.healthy_since or now
+    if before.frozen and now - since < policy.freeze_ends_after:
+        return Detector(frozen=True, healthy_since=since, why=before.why)
+    return Detector(frozen=False, healthy_since=since)
+
+
+def _doubt(health: Health, pools: Iterable[PoolFacts], policy: Policy) -> str:
+    if health.loop_lag > policy.loop_lag_max:
+        return f"our own loop stood still for {health.loop_lag.total_seconds():.1f} s"
+    if health.commit_lag > policy.commit_lag_max:
+        return f"the journal needed {health.commit_lag.total_seconds():.1f} s for a commit"
+    if abs(health.clock_jump) > policy.loop_lag_max:
+        return f"the clock jumped by {health.clock_jump.total_seconds():+.1f} s"
+    return next((text for text in (_correlated(pool, policy) for pool in pools) if text), "")
+
+
+def _correlated(pool: PoolFacts, policy: Policy) -> str:
+    """More than two nodes and a fifth of a pool at once: rather our fault than theirs."""
+    silent = pool.newly_silent
+    if silent <= policy.silent_nodes_max or silent <= policy.silent_ratio_max * pool.nodes:
+        return ""
+    return f"{silent} of {pool.nodes} nodes of pool {pool.name} fell silent together"

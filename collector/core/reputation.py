@@ -1,0 +1,116 @@
+"""Whether a zone's answer about an address is confirmed, in doubt, or over. Does no look-ups.
+
+A node's answer counts only with the zone's sentinels right. It is confirmed by the collector's own
+resolver; where that one can only say unknown, by the node's second sweep at least a minute later;
+where it says clear, the two disagree (DESIGN 6).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from collector.core.model import AddressFacts, Listing, Look, ZoneFact
+from collector.core.policy import Policy
+from deliverability.zones import Sentinels, Verdict
+
+
+class Stand(Enum):
+    """Where an (address, zone) stands."""
+
+    NOTHING = "nothing"
+    # A hit without a usable second opinion yet.
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    # The node says listed, the collector's resolver says clear.
+    DISAGREE = "disagree"
+    # Open listing, and not yet clean for two rounds.
+    STILL = "still listed"
+    # Open listing, clean for two rounds, and no second opinion says otherwise.
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """One judgement about (address, zone). `wants_look`: ask the collector's resolver (again)."""
+
+    stand: Stand
+    fact: ZoneFact
+    look: Look | None
+    listing: Listing | None
+    confirmed_by: str = ""
+    wants_look: bool = False
+
+
+def judge(address: AddressFacts, fact: ZoneFact, policy: Policy, *, now: datetime) -> Opinion:
+    """The opinion on one zone's newest answer about one address."""
+    look = next((one for one in address.looks if one.zone == fact.zone), None)
+    listing = next((one for one in address.listings if one.zone == fact.zone), None)
+    if listing is not None:
+        return _of_open(fact, look, listing, policy=policy, now=now)
+    if not is_hit(fact):
+        return Opinion(stand=Stand.NOTHING, fact=fact, look=look, listing=None)
+    return _of_hit(fact, look, policy=policy, now=now)
+
+
+def is_hit(fact: ZoneFact) -> bool:
+    return fact.verdict is Verdict.LISTED and fact.sentinels is Sentinels.RIGHT
+
+
+def is_clean(fact: ZoneFact) -> bool:
+    return fact.verdict is Verdict.CLEAR and fact.sentinels is Sentinels.RIGHT
+
+
+def _of_hit(fact: ZoneFact, look: Look | None, *, policy: Policy, now: datetime) -> Opinion:
+    usable = _since(look, fact)
+    by = _confirmed_by(fact, usable, policy)
+    if by:
+        stand = Stand.CONFIRMED
+    elif usable is not None and usable.verdict is Verdict.CLEAR:
+        stand = Stand.DISAGREE
+    else:
+        stand = Stand.UNCONFIRMED
+    wants = not by and _is_due(usable, policy, now=now)
+    return Opinion(
+        stand=stand, fact=fact, look=usable, listing=None, confirmed_by=by, wants_look=wants
+    )
+
+
+def _of_open(
+    fact: ZoneFact, look: Look | None, listing: Listing, *, policy: Policy, now: datetime
+) -> Opinion:
+    """Two clean rounds close it, unless the collector's resolver, asked since, says listed."""
+    usable = _since(look, fact)
+    if not is_clean(fact) or fact.rounds < policy.clean_rounds:
+        return Opinion(stand=Stand.STILL, fact=fact, look=usable, listing=listing)
+    if usable is None:
+        stand, wants = Stand.STILL, True
+    elif _says_listed(usable):
+        stand, wants = Stand.STILL, _is_due(usable, policy, now=now)
+    else:
+        stand, wants = Stand.OVER, False
+    return Opinion(stand=stand, fact=fact, look=usable, listing=listing, wants_look=wants)
+
+
+def _since(look: Look | None, fact: ZoneFact) -> Look | None:
+    """Only a look made after the node began to say what it says now is a second opinion."""
+    return look if look is not None and look.at >= fact.since else None
+
+
+def _says_listed(look: Look) -> bool:
+    return look.verdict is Verdict.LISTED and look.sentinels is Sentinels.RIGHT
+
+
+def _confirmed_by(fact: ZoneFact, look: Look | None, policy: Policy) -> str:
+    if look is None:
+        return ""
+    if _says_listed(look):
+        return "the collector's resolver"
+    is_unknown = look.verdict is Verdict.UNKNOWN or look.sentinels is not Sentinels.RIGHT
+    lasted = fact.received_at - fact.since
+    if is_unknown and fact.rounds >= 2 and lasted >= policy.second_sweep_after:
+        return "the node's second sweep"
+    return ""
+
+
+def _is_due(look: Look | None, policy: Policy, *, now: datetime) -> bool:
+    return look is None or now - look.at >= policy.look_again_after

@@ -1,0 +1,90 @@
+"""What the facts of one node say, before anybody decides anything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.core import liveness, reputation
+from collector.core.model import AddressFacts, Fleet, Listing, Liveness, NodeFacts, Pause, Reason
+from collector.core.policy import Policy
+from collector.core.reputation import Opinion, Stand
+from deliverability.zones import ZONES, Consequence, consequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSignals:
+    """One address: opinions of every zone that answered, and which listings stand after them."""
+
+    facts: AddressFacts
+    opinions: tuple[Opinion, ...]
+
+    @property
+    def confirmed(self) -> tuple[Opinion, ...]:
+        """New listings, not yet in the journal."""
+        return tuple(one for one in self.opinions if one.stand is Stand.CONFIRMED)
+
+    @property
+    def over(self) -> tuple[Listing, ...]:
+        return tuple(
+            one.listing for one in self.opinions if one.stand is Stand.OVER and one.listing
+        )
+
+    @property
+    def standing(self) -> tuple[Listing, ...]:
+        """Open listings that stay open."""
+        return tuple(listing for listing in self.facts.listings if listing not in self.over)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSignals:
+    """One node with its addresses' signals."""
+
+    facts: NodeFacts
+    addresses: tuple[AddressSignals, ...]
+    is_back: bool
+
+    @property
+    def is_lost(self) -> bool:
+        return self.facts.liveness is Liveness.LOST
+
+    def pauses_of(self, address: str) -> tuple[Pause, ...]:
+        return tuple(pause for pause in self.facts.pauses if pause.covers(address))
+
+    def listed_pauses(self, address: str) -> tuple[Pause, ...]:
+        return tuple(p for p in self.pauses_of(address) if p.reason is Reason.LISTED)
+
+
+def read(node: NodeFacts, policy: Policy, *, now: datetime) -> NodeSignals:
+    """All signals of one node."""
+    return NodeSignals(
+        facts=node,
+        addresses=tuple(
+            AddressSignals(
+                facts=address,
+                opinions=tuple(
+                    reputation.judge(address, fact, policy, now=now) for fact in address.zones
+                ),
+            )
+            for address in node.addresses
+        ),
+        is_back=liveness.is_back(node.heard_in_row, policy) and node.liveness is Liveness.FRESH,
+    )
+
+
+def pausing(opinion: Opinion) -> bool:
+    """Whether the answer's codes ask for a pause; the others are configuration faults."""
+    zone = ZONES.get(opinion.fact.zone)
+    return zone is not None and consequence(zone, opinion.fact.answers) is Consequence.PAUSE
+
+
+def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str]]:
+    """(zone, address) of each new listing that asks for a pause."""
+    for node in nodes:
+        for address in node.addresses:
+            for opinion in address.confirmed:
+                if pausing(opinion):
+                    yield opinion.fact.zone, address.facts.ip
+
+
+def known_listings(fleet: Fleet, zone: str) -> tuple[Listing, ...]:
+    return fleet.open_listings.get(zone, ())

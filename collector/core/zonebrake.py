@@ -1,0 +1,60 @@
+"""The zone brake: a zone that suddenly lists many of us is more likely wrong than we are.
+
+More than max(3, 20 %) of the fleet's addresses newly listed on one zone in one round holds that
+zone's automatic pauses (DESIGN 6). It lets go when no more than that many of those listings stand.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.core import signals
+from collector.core.model import Fleet, Listing
+from collector.core.policy import Policy
+from collector.core.signals import NodeSignals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneBrakes:
+    """Zones held after this judgement, since when, and what the brake counted."""
+
+    held: Mapping[str, datetime]
+    engage: tuple[str, ...]
+    release: tuple[str, ...]
+    counts: Mapping[str, int]
+    limit: int
+
+    def holds(self, listing: Listing, policy: Policy) -> bool:
+        """Listings that are part of the wave; an older one keeps its pause."""
+        since = self.held.get(listing.zone)
+        return since is not None and listing.opened_at >= since - policy.sweep_critical
+
+
+def apply(
+    nodes: tuple[NodeSignals, ...], fleet: Fleet, policy: Policy, *, now: datetime
+) -> ZoneBrakes:
+    """Which zones are held, counting this batch's new listings."""
+    fresh = Counter(zone for zone, _ in signals.newly_listed(nodes))
+    over = {listing.id for node in nodes for a in node.addresses for listing in a.over}
+    limit = int(max(policy.zone_brake_addresses, policy.zone_brake_ratio * fleet.addresses))
+    counts: dict[str, int] = {}
+    held: dict[str, datetime] = {}
+    for zone in sorted({*fresh, *fleet.open_listings, *fleet.brakes}):
+        engaged = fleet.brakes.get(zone)
+        since = (engaged.engaged_at if engaged else now) - policy.sweep_critical
+        wave = _wave(signals.known_listings(fleet, zone), over, since)
+        counts[zone] = fresh[zone] + len(wave)
+        if counts[zone] > limit:
+            held[zone] = engaged.engaged_at if engaged else now
+    return ZoneBrakes(
+        held=held,
+        engage=tuple(zone for zone in held if zone not in fleet.brakes),
+        release=tuple(zone for zone in sorted(fleet.brakes) if zone not in held),
+        counts=counts,
+        limit=limit,
+    )
+
+
+def _wave(listings: Iterable[Listing], over: set[str], since: datetime) -> set[str]:
+    return {one.address for one in listings if one.opened_at >= since and one.id not in over}
