@@ -39,7 +39,14 @@ class Clock(Protocol):
 class Doorbell(Protocol):
     """Wakes the control pass. Ringing is cheap and may be repeated."""
 
-    def ring(self, node_id: str | None = None) -> None: ...
+    def ring(self, node_id: str | None = None) -> None:
+        """For one node, or for everybody."""
+
+    async def wait(self, *, at_most: float) -> bool:
+        """Until rung, or `at_most` seconds have passed. Whether it was rung."""
+
+    def take(self) -> frozenset[str] | None:
+        """Whom it was rung for since the last take; None: for everybody."""
 
 
 class Resolver(Protocol):

@@ -128,8 +128,7 @@ def _listed(zone: str, ip: str, answers: Iterable[str], *, is_pausing: bool) -> 
 def _of_health(node: NodeSignals, policy: Policy, now: datetime) -> Iterator[_Said]:
     facts = node.facts
     if node.is_lost:
-        seconds = facts.silence.total_seconds()
-        text = f"{facts.name} is unhealthy: no heartbeat for {seconds:.0f} s"
+        text = f"{facts.name} is unhealthy: three heartbeats missed, and none since"
         yield f"unhealthy:{facts.id}", Severity.MEDIUM, text
     usable = facts.last_usable_answer_at or facts.enrolled_at
     if now - usable > policy.blind_after and not node.is_lost:
@@ -137,7 +136,8 @@ def _of_health(node: NodeSignals, policy: Policy, now: datetime) -> Iterator[_Sa
         text = f"{facts.name} is blind: no usable blocklist answer since {usable:%H:%M} ({why})"
         yield f"blind:{facts.id}", Severity.MEDIUM, text
     if abs(facts.clock_skew) > policy.clock_skew_max:
-        text = f"{facts.name}'s clock is off by {facts.clock_skew.total_seconds():+.0f} s"
+        limit = policy.clock_skew_max.total_seconds()
+        text = f"{facts.name}'s clock differs from ours by more than {limit:.0f} s"
         yield f"skew:{facts.id}", Severity.LOW, text
 
 

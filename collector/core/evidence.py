@@ -1,4 +1,4 @@
-"""Evidence as plain, JSON-ready values: what `why` shows and `replay` reads. Bounded by its makers."""
+"""Evidence as plain, JSON-ready values: what `why` shows and a replay reads."""
 
 from collections.abc import Iterable
 

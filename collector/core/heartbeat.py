@@ -1,4 +1,4 @@
-"""What a node says of itself, as the collector keeps it. Agent times are evidence, not authority."""
+"""What a node says of itself, as the collector keeps it. Agent times are evidence only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
