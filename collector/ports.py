@@ -30,6 +30,24 @@ class Refused(Exception):
         self.code = code
 
 
+class AuthorityError(Exception):
+    """The CA's folder cannot be read, written or opened; nothing was issued."""
+
+
+class SecretsError(Exception):
+    """The master key is missing, readable by others, or not the one this was sealed under."""
+
+
+class Secrets(Protocol):
+    """Encryption at rest under a master key that lies outside the database."""
+
+    def seal(self, plain: bytes, *, purpose: str) -> bytes:
+        """Sealed for this purpose alone."""
+
+    def open(self, sealed: bytes, *, purpose: str) -> bytes:
+        """SecretsError: altered, or sealed for another purpose or under another key."""
+
+
 class Clock(Protocol):
     def now(self) -> datetime: ...
 
@@ -79,6 +97,16 @@ class Certificate:
     revoked_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerCertificate:
+    """What a listener proves itself with. `path` holds key and certificate (PEM, 0600)."""
+
+    key_pem: bytes = field(repr=False)
+    certificate_pem: bytes
+    not_after: datetime
+    path: str
+
+
 class Authority(Protocol):
     """The fleet's CA. CSRs are checked here; subjects and extensions of the CSR are ignored."""
 
@@ -95,6 +123,16 @@ class Authority(Protocol):
         self, certificate_der: bytes, *, signature: bytes, message: bytes, now: datetime
     ) -> str:
         """Fingerprint when we issued it, it expired at most 180 days ago, and the key signed."""
+
+    def listener(self, names: Sequence[str], *, now: datetime) -> ListenerCertificate:
+        """For the listeners: the one in use, or a new one when it is due or the names changed.
+
+        Issued by the oldest trusted root, which every enrolled node trusts.
+        """
+
+    def rotate(self, live: Sequence[Certificate], *, now: datetime) -> None:
+        """A new root issues from now on; the one before stays trusted. `live` are the unexpired
+        certificates: Refused CA_IN_USE while one of a root that would be dropped is among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
