@@ -9,16 +9,16 @@ RETRY_PAUSE = timedelta(seconds=10)
 DOUBLINGS_MAX = 16
 
 
-def reconnect(tries: int, *, spread: timedelta | None, fraction: float) -> timedelta:
-    """Wait before connecting anew, `tries` failures after the stream was lost.
+def reconnect(failures: int, *, spread: timedelta | None, fraction: float) -> timedelta:
+    """Wait before connecting anew, `failures` tries after the stream was lost.
 
     The first wait is anywhere in the spread the collector gave, so that a fleet that lost it at
     one moment comes back evenly; later ones double it up to 90 s (or the spread, when longer).
     """
     first = SPREAD_DEFAULT if spread is None else spread
-    if tries == 0:
+    if failures == 0:
         return first * fraction
-    ceiling = min(first * (1 << min(tries, DOUBLINGS_MAX)), max(CAP, first))
+    ceiling = min(first * (1 << min(failures, DOUBLINGS_MAX)), max(CAP, first))
     return ceiling * (0.5 + fraction / 2)
 
 
