@@ -22,7 +22,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "time.time": (*CLOCKS, *OUTSIDE),
     "time.time_ns": (*CLOCKS, *OUTSIDE),
     "random.*": (*JITTER, *OUTSIDE),
-    "asyncio.ensure_future": (),
+    "asyncio.ensure_future": ("benchmarks.*", "tests.*"),
     "*.create_task": ("benchmarks.*", "tests.*"),
     "os.system": (),
     "os.popen": (),

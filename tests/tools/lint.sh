@@ -22,7 +22,7 @@ check "ruff format" $bin/ruff format --check
 mapfile -t typed < <(git ls-files -co --exclude-standard "*.py" | cut -d/ -f1 | sort -u)
 check "mypy" $bin/mypy "${typed[@]}"
 check "mypy, agent on 3.10" $bin/mypy --python-version 3.10 agent deliverability protos
-check "vermin, agent on 3.10" $bin/vermin --quiet --no-tips --violations -t=3.10- \
+check "vermin, agent on 3.10" $bin/vermin --quiet --processes=1 --no-tips --violations -t=3.10- \
     --exclude tomllib --exclude-regex '_pb2' agent deliverability protos
 check "codespell" $bin/codespell
 check "deptry" $bin/deptry --no-ansi .

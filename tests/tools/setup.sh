@@ -13,7 +13,8 @@ if [ ! -x .venv/bin/python ]; then
         sudo=$([ "$(id -u)" = 0 ] || echo sudo)
         echo "setup: python3-venv is missing: installing it with ${sudo:+$sudo }apt-get"
         $sudo apt-get -qq update </dev/null
-        $sudo apt-get -qq install -y --no-install-recommends python3-venv </dev/null
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y \
+            --no-install-recommends python3-venv </dev/null >/dev/null
     fi
     echo "setup: making .venv with $(python3 -V)"
     python3 -m venv .venv

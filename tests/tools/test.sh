@@ -28,8 +28,8 @@ cat .run/lint.log
 root_tests=all
 if [ "$(id -u)" != 0 ] && [ -z "${NO_APT:-}" ]; then
     echo "test: the tests that need root, with sudo"
-    sudo env PYTHONDONTWRITEBYTECODE=1 .venv/bin/python "${pytest[@]}" -p no:cacheprovider \
-        --root-tests=only || failed+=("tests that need root")
+    sudo env CI="${CI:-}" PYTHONDONTWRITEBYTECODE=1 .venv/bin/python "${pytest[@]}" \
+        -p no:cacheprovider --root-tests=only || failed+=("tests that need root")
     root_tests=none
 fi
 .venv/bin/python "${pytest[@]}" --durations=10 --root-tests=$root_tests || failed+=(tests)
