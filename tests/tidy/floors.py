@@ -22,12 +22,18 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.progress", 0),
     ("agent.refusal", 0),
     ("agent.maillog.parse", 0),
+    ("agent.maillog.position", 0),
     ("agent.maillog.tally", 0),
+    ("agent.maillog.times", 0),
+    ("agent.postfix.deferral", 0),
+    ("agent.postfix.services", 0),
     ("agent.postfix.verbs", 0),
     # 1: the edges, one outside system per file.
     ("collector.ports", 1),
     ("collector.config", 1),
     ("collector.presence", 1),
+    ("collector.census", 1),
+    ("collector.vitals", 1),
     ("collector.adapters", 1),
     ("collector.adapters.*", 1),
     ("agent.clock", 1),
@@ -59,6 +65,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.control", 2),
     ("collector.dispatch", 2),
     ("collector.operate", 2),
+    ("collector.operate.*", 2),
     # 3: the faces: translate, call floor 2.
     ("collector.wire", 3),
     ("collector.rpc", 3),
@@ -90,7 +97,8 @@ SIDEWAYS: tuple[tuple[str, str], ...] = (
     ("agent.uplink", "agent.wire"),
     ("agent.helper", "agent.postfix"),
     ("collector.rpc", "collector.wire"),  # the collector's wire is a part of rpc's face
-    ("collector.adapters.*", "collector.ports"),  # an adapter raises its port's exception
+    ("collector.*", "collector.ports"),  # an adapter raises its port's exception
+    ("collector.census", "collector.presence"),
     ("collector.core", "deliverability"),  # what the trade knows
     ("agent", "deliverability"),
     ("agent.enrol", "agent.identity"),  # the key it makes is kept there
