@@ -1,3 +1,4 @@
+# long: every port on one page, so that an adapter's author sees what the others promise
 """What floor 2 needs of the outside world, in its own words. Adapters live in `collector/adapters`.
 
 Every method that writes returns only when the write is durable in the journal.
@@ -23,11 +24,13 @@ class StoreError(Exception):
 
 
 class Refused(Exception):
-    """The collector will not do this. `code` is stable, the text is for people."""
+    """The collector will not do this. `code` is stable, the text is for people, `remedy` helps:
+    a command where there is one."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, *, remedy: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.remedy = remedy
 
 
 class AuthorityError(Exception):
