@@ -27,6 +27,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     ),
     "sqlalchemy": ("collector.adapters.store.*", "benchmarks.*"),
     "alembic": ("collector.adapters.store.*",),
+    "aiosqlite": ("collector.adapters.store.*", "benchmarks.*"),
     "sqlite3": (
         *("agent.state", "collector.adapters.store.*", "collector.adapters.backup"),
         "benchmarks.*",
