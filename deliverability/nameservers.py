@@ -51,8 +51,10 @@ def parse_resolv_conf(text: str) -> tuple[Nameserver, ...]:
 
 def _split(text: str) -> tuple[str, str]:
     if text.startswith("["):
-        ip, _, rest = text[1:].partition("]")
-        return ip, rest.removeprefix(":") or "53"
+        ip, bracket, port = text[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            return text, ""
+        return ip, port[1:] if port else "53"
     if text.count(":") == 1:
         ip, _, port = text.partition(":")
         return ip, port
