@@ -32,8 +32,8 @@ class AlertChanges:
 def update(
     nodes: Sequence[NodeSignals],
     snapshot: Snapshot,
-    brakes: ZoneBrakes,
     *,
+    brakes: ZoneBrakes,
     policy: Policy,
     now: datetime,
 ) -> AlertChanges:
@@ -41,8 +41,8 @@ def update(
     wanted = {
         alert.key: alert
         for alert in (
-            *_of_fleet(snapshot, brakes, now),
-            *(one for node in nodes for one in _of_node(node, policy, now)),
+            *_of_fleet(snapshot, brakes, now=now),
+            *(one for node in nodes for one in _of_node(node, policy, now=now)),
         )
     }
     standing = {alert.key: alert for alert in snapshot.alerts}
@@ -65,7 +65,7 @@ def _is_news(alert: AlertFact, standing: dict[str, AlertFact]) -> bool:
     return known is None or replace(alert, opened_at=known.opened_at) != known
 
 
-def _of_fleet(snapshot: Snapshot, brakes: ZoneBrakes, now: datetime) -> Iterator[AlertFact]:
+def _of_fleet(snapshot: Snapshot, brakes: ZoneBrakes, *, now: datetime) -> Iterator[AlertFact]:
     for zone in brakes.held:
         text = (
             f"{zone} newly lists more than {brakes.limit} of {snapshot.fleet.addresses} addresses:"
@@ -82,12 +82,12 @@ def _of_fleet(snapshot: Snapshot, brakes: ZoneBrakes, now: datetime) -> Iterator
         )
 
 
-def _of_node(node: NodeSignals, policy: Policy, now: datetime) -> Iterator[AlertFact]:
+def _of_node(node: NodeSignals, policy: Policy, *, now: datetime) -> Iterator[AlertFact]:
     facts = node.facts
     for cause, severity, text in (
         *_of_listings(node),
-        *_of_health(node, policy, now),
-        *_of_obedience(facts, policy, now),
+        *_of_health(node, policy, now=now),
+        *_of_obedience(facts, policy, now=now),
     ):
         yield AlertFact(key=cause, severity=severity, text=text, opened_at=now, node_id=facts.id)
 
@@ -103,11 +103,12 @@ def _of_listings(node: NodeSignals) -> Iterator[_Said]:
 def _of_address(node: NodeFacts, address: AddressSignals) -> Iterator[_Said]:
     ip = address.facts.ip
     for listing in address.standing:
-        yield _listed(listing.zone, ip, listing.answers, is_pausing=listing.consequence == "pause")
+        is_pausing = listing.consequence == "pause"
+        yield _listed(zone=listing.zone, ip=ip, answers=listing.answers, is_pausing=is_pausing)
     for opinion in address.opinions:
         fact = opinion.fact
         if opinion.stand is Stand.CONFIRMED:
-            yield _listed(fact.zone, ip, fact.answers, is_pausing=pausing(opinion))
+            yield _listed(zone=fact.zone, ip=ip, answers=fact.answers, is_pausing=pausing(opinion))
         if opinion.stand is Stand.DISAGREE:
             text = f"{fact.zone} lists {ip} for the node, but not for the collector's resolver"
             yield f"disagree:{fact.zone}:{ip}", Severity.HIGH, text
@@ -116,7 +117,7 @@ def _of_address(node: NodeFacts, address: AddressSignals) -> Iterator[_Said]:
             yield f"quarantine:{fact.zone}:{node.id}", Severity.LOW, text
 
 
-def _listed(zone: str, ip: str, answers: Iterable[str], *, is_pausing: bool) -> _Said:
+def _listed(*, zone: str, ip: str, answers: Iterable[str], is_pausing: bool) -> _Said:
     said = "; ".join(evidence.meanings(zone, answers)) or ", ".join(answers)
     cause = "listed" if is_pausing else "policy-listed"
     known = ZONES.get(zone)
@@ -125,7 +126,7 @@ def _listed(zone: str, ip: str, answers: Iterable[str], *, is_pausing: bool) -> 
     return f"{cause}:{zone}:{ip}", severity, f"{ip} is listed by {zone}: {said}"
 
 
-def _of_health(node: NodeSignals, policy: Policy, now: datetime) -> Iterator[_Said]:
+def _of_health(node: NodeSignals, policy: Policy, *, now: datetime) -> Iterator[_Said]:
     facts = node.facts
     if node.is_lost:
         text = f"{facts.name} is unhealthy: three heartbeats missed, and none since"
@@ -145,7 +146,7 @@ def _why(fact: ZoneFact) -> str:
     return f"{fact.zone}: {fact.why or fact.verdict.value}"
 
 
-def _of_obedience(node: NodeFacts, policy: Policy, now: datetime) -> Iterator[_Said]:
+def _of_obedience(node: NodeFacts, policy: Policy, *, now: datetime) -> Iterator[_Said]:
     """A node told to be silent that cannot show it: the gravest thing that can be."""
     if node.order is None or not node.order.is_silent or node.order_at is None:
         return

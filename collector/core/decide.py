@@ -22,14 +22,14 @@ from collector.core.zonebrake import ZoneBrakes
 
 
 def propose(
-    nodes: tuple[NodeSignals, ...], snapshot: Snapshot, brakes: ZoneBrakes, policy: Policy
+    nodes: tuple[NodeSignals, ...], snapshot: Snapshot, *, brakes: ZoneBrakes, policy: Policy
 ) -> tuple[Proposal, ...]:
     """Every proposal of this pass, in the order of nodes and addresses."""
     return tuple(
         proposal
         for node in nodes
         for address in node.addresses
-        for proposal in _of_address(node, address, snapshot, brakes=brakes, policy=policy)
+        for proposal in _of_address(node, address, snapshot=snapshot, brakes=brakes, policy=policy)
     )
 
 
@@ -43,19 +43,19 @@ def is_overridden(snapshot: Snapshot, subject: Subject) -> bool:
 def _of_address(
     node: NodeSignals,
     address: AddressSignals,
-    snapshot: Snapshot,
     *,
+    snapshot: Snapshot,
     brakes: ZoneBrakes,
     policy: Policy,
 ) -> Iterator[Proposal]:
     subject = Subject(node_id=node.facts.id, address=address.facts.ip, pool_id=node.facts.pool_id)
-    yield from _listed(node, address, snapshot, subject=subject)
-    yield from _delisted(node, address, subject, brakes=brakes, policy=policy)
-    yield from _silence(node, address, subject)
+    yield from _listed(node, address, snapshot=snapshot, subject=subject)
+    yield from _delisted(node, address, subject=subject, brakes=brakes, policy=policy)
+    yield from _silence(node, address, subject=subject)
 
 
 def _listed(
-    node: NodeSignals, address: AddressSignals, snapshot: Snapshot, *, subject: Subject
+    node: NodeSignals, address: AddressSignals, *, snapshot: Snapshot, subject: Subject
 ) -> Iterator[Proposal]:
     """LISTED opens on one confirmed critical listing."""
     if node.listed_pauses(address.facts.ip) or is_overridden(snapshot, subject):
@@ -87,8 +87,8 @@ def _listed(
 def _delisted(
     node: NodeSignals,
     address: AddressSignals,
-    subject: Subject,
     *,
+    subject: Subject,
     brakes: ZoneBrakes,
     policy: Policy,
 ) -> Iterator[Proposal]:
@@ -113,7 +113,7 @@ def _delisted(
     )
 
 
-def _silence(node: NodeSignals, address: AddressSignals, subject: Subject) -> Iterator[Proposal]:
+def _silence(node: NodeSignals, address: AddressSignals, *, subject: Subject) -> Iterator[Proposal]:
     """A lost node leaves the rotation; one that is back, and free to send, enters it."""
     facts = address.facts
     if node.is_lost and facts.in_rotation:

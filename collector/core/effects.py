@@ -41,7 +41,7 @@ class Changes:
 
 
 def plan(
-    nodes: Sequence[NodeSignals], decisions: Sequence[Decision], snapshot: Snapshot
+    nodes: Sequence[NodeSignals], decisions: Sequence[Decision], *, snapshot: Snapshot
 ) -> Changes:
     """Everything that follows from what was made."""
     made = tuple((i, one) for i, one in enumerate(decisions) if one.fate is Fate.MADE)
@@ -49,7 +49,7 @@ def plan(
     closed = tuple(
         pause_id for _, one in made if one.proposal.kind is Kind.RESUME for pause_id in _ids(one)
     )
-    after = tuple(_after(node.facts, opened, closed) for node in nodes)
+    after = tuple(_after(node.facts, opened=opened, closed=closed) for node in nodes)
     orders = tuple(
         (node.id, order)
         for node in after
@@ -101,7 +101,7 @@ def _ids(decision: Decision) -> tuple[str, ...]:
     return tuple(held)
 
 
-def _after(node: NodeFacts, opened: Sequence[PauseDraft], closed: Sequence[str]) -> NodeFacts:
+def _after(node: NodeFacts, *, opened: Sequence[PauseDraft], closed: Sequence[str]) -> NodeFacts:
     """The node as it will stand once this pass is committed."""
     kept = tuple(pause for pause in node.pauses if pause.id not in closed)
     new = tuple(_drafted(one) for one in opened if one.subject.node_id == node.id)
@@ -123,13 +123,13 @@ def _drafted(draft: PauseDraft) -> Pause:
 
 def _rotation(node: NodeFacts, made: Sequence[tuple[int, Decision]]) -> Iterator[RotationChange]:
     for address in node.addresses:
-        change = _membership(node, address, made)
+        change = _membership(node, address, made=made)
         if change is not None:
             yield change
 
 
 def _membership(
-    node: NodeFacts, address: AddressFacts, made: Sequence[tuple[int, Decision]]
+    node: NodeFacts, address: AddressFacts, *, made: Sequence[tuple[int, Decision]]
 ) -> RotationChange | None:
     """One address's change. Whatever covers it takes it out, decided just now or by a person."""
     subject = Subject(node_id=node.id, address=address.ip, pool_id=node.pool_id)

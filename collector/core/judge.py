@@ -16,14 +16,14 @@ from deliverability.zones import ZONES
 CORE_VERSION = 1
 
 
-def judge(snapshot: Snapshot, policy: Policy, now: datetime) -> Judgement:
+def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     """signals → decide → safety → effects → alerts, over one snapshot."""
     nodes = tuple(signals.read(node, policy, now=now) for node in snapshot.nodes)
-    brakes = zonebrake.apply(nodes, snapshot.fleet, policy, now=now)
-    proposals = decide.propose(nodes, snapshot, brakes, policy)
-    decisions = safety.gate(proposals, snapshot, brakes, policy=policy, now=now)
-    changes = effects.plan(nodes, decisions, snapshot)
-    alerted = alerts.update(nodes, snapshot, brakes, policy=policy, now=now)
+    brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
+    proposals = decide.propose(nodes, snapshot, brakes=brakes, policy=policy)
+    decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
+    changes = effects.plan(nodes, decisions, snapshot=snapshot)
+    alerted = alerts.update(nodes, snapshot, brakes=brakes, policy=policy, now=now)
     proposed = {safety.standing_key(proposal) for proposal in proposals}
     return Judgement(
         at=now,
@@ -42,7 +42,7 @@ def judge(snapshot: Snapshot, policy: Policy, now: datetime) -> Judgement:
         alerts_resolve=alerted.resolved,
         brakes_engage=brakes.engage,
         brakes_release=brakes.release,
-        standing_clear=tuple(_settled(nodes, snapshot, proposed)),
+        standing_clear=tuple(_settled(nodes, snapshot, proposed=proposed)),
     )
 
 
@@ -69,15 +69,15 @@ def _drafts(nodes: Sequence[NodeSignals]) -> Iterator[ListingDraft]:
     for node in nodes:
         for address in node.addresses:
             for opinion in address.confirmed:
-                yield _draft(node.facts, address.facts.ip, opinion)
+                yield _draft(node.facts, opinion)
 
 
-def _draft(node: NodeFacts, ip: str, opinion: Opinion) -> ListingDraft:
+def _draft(node: NodeFacts, opinion: Opinion) -> ListingDraft:
     zone = ZONES.get(opinion.fact.zone)
     said = meanings(opinion.fact.zone, opinion.fact.answers)
     return ListingDraft(
         node_id=node.id,
-        address=ip,
+        address=opinion.fact.address,
         zone=opinion.fact.zone,
         operator=zone.operator if zone else opinion.fact.zone,
         answers=opinion.fact.answers,
@@ -88,21 +88,22 @@ def _draft(node: NodeFacts, ip: str, opinion: Opinion) -> ListingDraft:
 
 
 def _settled(
-    nodes: Sequence[NodeSignals], snapshot: Snapshot, proposed: set[StandingKey]
+    nodes: Sequence[NodeSignals], snapshot: Snapshot, *, proposed: set[StandingKey]
 ) -> Iterator[StandingKey]:
     """Standing decisions whose cause is gone; a person's override lasts as long as the listing."""
     judged = {node.facts.id: node for node in nodes}
     for key in sorted(snapshot.standing, key=str):
-        node_id, address, kind, reason = key
+        node_id = key[0]
         if node_id not in judged or key in proposed:
             continue
         is_override = snapshot.standing[key].fate is Fate.OVERRIDDEN
-        if is_override and _is_listed(judged[node_id], address, kind, reason):
+        if is_override and _is_listed(judged[node_id], key):
             continue
         yield key
 
 
-def _is_listed(node: NodeSignals, address: str | None, kind: Kind, reason: Reason) -> bool:
+def _is_listed(node: NodeSignals, key: StandingKey) -> bool:
+    _, address, kind, reason = key
     return (
         kind is Kind.PAUSE
         and reason is Reason.LISTED

@@ -22,7 +22,7 @@ assert TRANSITIONS.keys() == set(Lifecycle)
 SENDING = frozenset({Lifecycle.WARMING, Lifecycle.ACTIVE})
 
 
-def may_move(before: Lifecycle, after: Lifecycle) -> bool:
+def may_move(*, before: Lifecycle, after: Lifecycle) -> bool:
     """Whether the table has this move. Every other move is refused and changes nothing."""
     return after in TRANSITIONS[before]
 

@@ -52,13 +52,13 @@ class Health:
 def distrust(
     before: Detector,
     health: Health,
-    pools: Mapping[str, PoolFacts],
     *,
+    pools: Mapping[str, PoolFacts],
     policy: Policy,
     now: datetime,
 ) -> Detector:
     """Freezes removals at the first doubt, thaws after ten healthy minutes."""
-    doubt = _doubt(health, pools.values(), policy)
+    doubt = _doubt(health, pools.values(), policy=policy)
     if doubt:
         return Detector(frozen=True, healthy_since=None, why=doubt)
     since = before.healthy_since or now
@@ -67,7 +67,7 @@ def distrust(
     return Detector(frozen=False, healthy_since=since)
 
 
-def _doubt(health: Health, pools: Iterable[PoolFacts], policy: Policy) -> str:
+def _doubt(health: Health, pools: Iterable[PoolFacts], *, policy: Policy) -> str:
     if health.loop_lag > policy.loop_lag_max:
         return f"our own loop stood still for {health.loop_lag.total_seconds():.1f} s"
     if health.commit_lag > policy.commit_lag_max:

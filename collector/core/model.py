@@ -1,3 +1,4 @@
+# long: the fleet's vocabulary is read on one page
 """The words of the fleet as frozen values. Knows no rule, no storage and no clock.
 
 Times are aware UTC datetimes stamped by the collector unless a name says otherwise; silence is a

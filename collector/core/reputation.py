@@ -41,12 +41,12 @@ class Opinion:
     wants_look: bool = False
 
 
-def judge(address: AddressFacts, fact: ZoneFact, policy: Policy, *, now: datetime) -> Opinion:
+def judge(address: AddressFacts, fact: ZoneFact, *, policy: Policy, now: datetime) -> Opinion:
     """The opinion on one zone's newest answer about one address."""
     look = next((one for one in address.looks if one.zone == fact.zone), None)
     listing = next((one for one in address.listings if one.zone == fact.zone), None)
     if listing is not None:
-        return _of_open(fact, look, listing, policy=policy, now=now)
+        return _of_open(fact, look, listing=listing, policy=policy, now=now)
     if not is_hit(fact):
         return Opinion(stand=Stand.NOTHING, fact=fact, look=look, listing=None)
     return _of_hit(fact, look, policy=policy, now=now)
@@ -62,7 +62,7 @@ def is_clean(fact: ZoneFact) -> bool:
 
 def _of_hit(fact: ZoneFact, look: Look | None, *, policy: Policy, now: datetime) -> Opinion:
     usable = _since(look, fact)
-    by = _confirmed_by(fact, usable, policy)
+    by = _confirmed_by(fact, usable, policy=policy)
     if by:
         stand = Stand.CONFIRMED
     elif usable is not None and usable.verdict is Verdict.CLEAR:
@@ -76,7 +76,7 @@ def _of_hit(fact: ZoneFact, look: Look | None, *, policy: Policy, now: datetime)
 
 
 def _of_open(
-    fact: ZoneFact, look: Look | None, listing: Listing, *, policy: Policy, now: datetime
+    fact: ZoneFact, look: Look | None, *, listing: Listing, policy: Policy, now: datetime
 ) -> Opinion:
     """Two clean rounds close it, unless the collector's resolver, asked since, says listed."""
     usable = _since(look, fact)
@@ -100,7 +100,7 @@ def _says_listed(look: Look) -> bool:
     return look.verdict is Verdict.LISTED and look.sentinels is Sentinels.RIGHT
 
 
-def _confirmed_by(fact: ZoneFact, look: Look | None, policy: Policy) -> str:
+def _confirmed_by(fact: ZoneFact, look: Look | None, *, policy: Policy) -> str:
     if look is None:
         return ""
     if _says_listed(look):

@@ -63,8 +63,8 @@ class _Gate:
 def gate(
     proposals: Iterable[Proposal],
     snapshot: Snapshot,
-    brakes: ZoneBrakes,
     *,
+    brakes: ZoneBrakes,
     policy: Policy,
     now: datetime,
 ) -> tuple[Decision, ...]:
@@ -75,7 +75,7 @@ def gate(
     for proposal in sorted(proposals, key=lambda one: ORDER.index(one.kind)):
         if proposal.kind is Kind.ADMIT and proposal.subject in state.paused:
             continue
-        decision = _judge(proposal, nodes[proposal.subject.node_id], state, now=now)
+        decision = _judge(proposal, nodes[proposal.subject.node_id], state=state, now=now)
         if _is_news(decision, snapshot.standing):
             decisions.append(decision)
     return tuple(decisions)
@@ -92,9 +92,9 @@ def floor(pool: PoolFacts, policy: Policy) -> int:
     return math.ceil(policy.floor_ratio * pool.baseline)
 
 
-def _judge(proposal: Proposal, node: NodeFacts, state: _Gate, *, now: datetime) -> Decision:
+def _judge(proposal: Proposal, node: NodeFacts, *, state: _Gate, now: datetime) -> Decision:
     brake = _brake(proposal, state)
-    fate = _fate(proposal, brake, node, state.fleet)
+    fate = _fate(proposal, brake, node=node, fleet=state.fleet)
     seen = _aggregates(proposal, state)
     if fate is Fate.MADE:
         state.allow(proposal, was_in_rotation=_in_rotation(node, proposal.subject))
@@ -112,10 +112,10 @@ def _brake(proposal: Proposal, state: _Gate) -> Brake | None:
     if state.fleet.automation_stopped:
         return Brake.STOPPED
     asked = BRAKES.get((proposal.kind, proposal.reason), ())
-    return next((brake for brake in asked if _holds(brake, proposal, state)), None)
+    return next((brake for brake in asked if _holds(brake, proposal, state=state)), None)
 
 
-def _holds(brake: Brake, proposal: Proposal, state: _Gate) -> bool:
+def _holds(brake: Brake, proposal: Proposal, *, state: _Gate) -> bool:
     match brake:
         case Brake.ZONE:
             return _is_of_wave(proposal, state)
@@ -146,7 +146,7 @@ def _below_floor(pool_id: str, state: _Gate) -> bool:
     return present < pool.baseline and present - 1 < floor(pool, state.policy)
 
 
-def _fate(proposal: Proposal, brake: Brake | None, node: NodeFacts, fleet: Fleet) -> Fate:
+def _fate(proposal: Proposal, brake: Brake | None, *, node: NodeFacts, fleet: Fleet) -> Fate:
     """Admission is never only observed: an observing pool must still know its members."""
     if brake is not None:
         return Fate.WITHHELD

@@ -62,13 +62,19 @@ def read(node: NodeFacts, policy: Policy, *, now: datetime) -> NodeSignals:
             AddressSignals(
                 facts=address,
                 opinions=tuple(
-                    reputation.judge(address, fact, policy, now=now) for fact in address.zones
+                    reputation.judge(address, fact, policy=policy, now=now)
+                    for fact in address.zones
                 ),
             )
             for address in node.addresses
         ),
         is_back=liveness.is_back(node.heard_in_row, policy) and node.liveness is Liveness.FRESH,
     )
+
+
+def _of_address(address: AddressFacts, policy: Policy, *, now: datetime) -> AddressSignals:
+    opinions = (reputation.judge(address, fact, policy=policy, now=now) for fact in address.zones)
+    return AddressSignals(facts=address, opinions=tuple(opinions))
 
 
 def pausing(opinion: Opinion) -> bool:

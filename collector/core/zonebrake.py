@@ -32,7 +32,7 @@ class ZoneBrakes:
 
 
 def apply(
-    nodes: tuple[NodeSignals, ...], fleet: Fleet, policy: Policy, *, now: datetime
+    nodes: tuple[NodeSignals, ...], fleet: Fleet, *, policy: Policy, now: datetime
 ) -> ZoneBrakes:
     """Which zones are held, counting this batch's new listings."""
     fresh = Counter(zone for zone, _ in signals.newly_listed(nodes))
@@ -43,7 +43,7 @@ def apply(
     for zone in sorted({*fresh, *fleet.open_listings, *fleet.brakes}):
         engaged = fleet.brakes.get(zone)
         since = (engaged.engaged_at if engaged else now) - policy.sweep_critical
-        wave = _wave(signals.known_listings(fleet, zone), over, since)
+        wave = _wave(signals.known_listings(fleet, zone), over=over, since=since)
         counts[zone] = fresh[zone] + len(wave)
         if counts[zone] > limit:
             held[zone] = engaged.engaged_at if engaged else now
@@ -56,5 +56,5 @@ def apply(
     )
 
 
-def _wave(listings: Iterable[Listing], over: set[str], since: datetime) -> set[str]:
+def _wave(listings: Iterable[Listing], *, over: set[str], since: datetime) -> set[str]:
     return {one.address for one in listings if one.opened_at >= since and one.id not in over}
