@@ -12,6 +12,7 @@ from collector.core.model import (
     Brake,
     Fate,
     Kind,
+    Listing,
     Look,
     Order,
     Reason,
@@ -231,7 +232,7 @@ def wave(size: int, *, known: int = 0, opened_at: datetime | None = None) -> Sna
     """`size` addresses newly confirmed in one pass, `known` listed and paused just before."""
     at = opened_at or fleet.ago(minutes=2)
     nodes = []
-    listings = []
+    listings: list[Listing] = []
     for i in range(size + known):
         ip, name = f"198.51.100.{i}", f"n{i:02}"
         held = (fleet.listing(ip, node=name, at=at),) if i >= size else ()

@@ -79,16 +79,16 @@ def test_a_lost_node_leaves_the_rotation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "brake"),
+    ("seen", "brake"),
     [
-        ({"in_startup_grace": True}, Brake.STARTUP),
-        ({"detector": FROZEN}, Brake.DETECTOR),
-        ({"automation_stopped": True}, Brake.STOPPED),
-        ({"pools": fleet.pool(addresses=10, in_rotation=6)}, Brake.FLOOR),
+        (fleet.snapshot(lost(), in_startup_grace=True), Brake.STARTUP),
+        (fleet.snapshot(lost(), detector=FROZEN), Brake.DETECTOR),
+        (fleet.snapshot(lost(), automation_stopped=True), Brake.STOPPED),
+        (fleet.snapshot(lost(), pools=fleet.pool(in_rotation=6)), Brake.FLOOR),
     ],
 )
-def test_brakes_under_silence(change: dict[str, object], brake: Brake) -> None:
-    assert fates(fleet.snapshot(lost(), **change)) == [(Kind.REMOVE, Fate.WITHHELD, brake)]
+def test_brakes_under_silence(seen: Snapshot, brake: Brake) -> None:
+    assert fates(seen) == [(Kind.REMOVE, Fate.WITHHELD, brake)]
 
 
 def test_observing_pools_only_say_so() -> None:
