@@ -75,7 +75,7 @@ class Dispatch:
     async def _look(self, effect: PendingEffect) -> None:
         zone, address = str(effect.payload["zone"]), str(effect.payload["address"])
         try:
-            look = await self._resolver.look(zone, address)
+            look = await self._resolver.look(zone, address=address)
             await self._store.record_look(look)
             said = f"{look.verdict.value} {' '.join(look.answers)} {look.why}".strip()
             await self._store.finish_effect(effect.key, outcome=said, at=self._clock.now())

@@ -73,7 +73,7 @@ class Doorbell(Protocol):
 class Resolver(Protocol):
     """The collector's own look at a zone, with the zone's sentinels through the same resolver."""
 
-    async def look(self, zone: str, address: str) -> Look: ...
+    async def look(self, zone: str, *, address: str) -> Look: ...
 
 
 class Streams(Protocol):

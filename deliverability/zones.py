@@ -151,7 +151,7 @@ class Finding:
     why: str
 
 
-def query_name(zone: Zone, address: str, key: ZoneKey | None = None) -> QueryName:
+def query_name(zone: Zone, address: str, *, key: ZoneKey | None = None) -> QueryName:
     """Reversed octets, or reversed nibbles of IPv6, under the zone (RFC 5782 sections 2.1, 2.4).
 
     The key counts only where the zone knows one. ValueError when `address` is no IP address.
@@ -216,12 +216,13 @@ def consequence(zone: Zone, answers: Iterable[str]) -> Consequence:
     return Consequence.PAUSE if Consequence.PAUSE in said else Consequence.POLICY
 
 
-def sentinels(zone: Zone, positive: Reply, negative: Reply) -> Sentinels:
+def sentinels(zone: Zone, *, positive: Reply, negative: Reply) -> Sentinels:
     """Right when the one test point is listed and the other clear (RFC 5782 section 5)."""
-    return Sentinels.WRONG if why_wrong(zone, positive, negative) else Sentinels.RIGHT
+    is_wrong = bool(why_wrong(zone, positive=positive, negative=negative))
+    return Sentinels.WRONG if is_wrong else Sentinels.RIGHT
 
 
-def why_wrong(zone: Zone, positive: Reply, negative: Reply) -> str:
+def why_wrong(zone: Zone, *, positive: Reply, negative: Reply) -> str:
     """Which test point answered wrongly, and how; empty when both answered rightly."""
     for point, reply, right in (
         (zone.sentinel_listed, positive, Verdict.LISTED),
@@ -237,7 +238,7 @@ def why_wrong(zone: Zone, positive: Reply, negative: Reply) -> str:
 
 def assess(zone: Zone, reply: Reply, *, positive: Reply, negative: Reply) -> Finding:
     """The verdict that counts. A zone whose sentinels are wrong neither lists nor clears."""
-    wrong = why_wrong(zone, positive, negative)
+    wrong = why_wrong(zone, positive=positive, negative=negative)
     why = why_unknown(zone, reply) or wrong
     return Finding(
         verdict=Verdict.UNKNOWN if why else verdict(zone, reply),

@@ -47,7 +47,7 @@ def identity(message: bytes) -> int | None:
     return number if flags & _IS_RESPONSE and not flags & _OPCODE else None
 
 
-def echoes(message: bytes, asked: bytes) -> bool:
+def echoes(message: bytes, *, asked: bytes) -> bool:
     """Whether it repeats exactly our question (names are compared without case, RFC 4343)."""
     _, _, questions, *_ = _HEADER.unpack_from(message)
     section = message[_HEADER.size : _HEADER.size + len(asked)]

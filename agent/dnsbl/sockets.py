@@ -61,7 +61,7 @@ async def ask(
         await exchange.done
     finally:
         exchange.close()
-    await _settle_truncated(exchange, nameserver, seconds)
+    await _settle_truncated(exchange, nameserver, seconds=seconds)
     return tuple(exchange.replies)
 
 
@@ -102,7 +102,7 @@ class _Exchange(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:
         identity = codec.identity(data)
         flight = None if identity is None else self._flying.get(identity)
-        if flight is None or not codec.echoes(data, self.questions[flight.index]):
+        if flight is None or not codec.echoes(data, asked=self.questions[flight.index]):
             return  # a stray or a forgery: the true answer may still come
         if codec.is_truncated(data):
             self.truncated.append(flight.index)
@@ -173,7 +173,7 @@ class _Exchange(asyncio.DatagramProtocol):
         self._launch()
 
 
-async def _settle_truncated(exchange: _Exchange, nameserver: Nameserver, seconds: float) -> None:
+async def _settle_truncated(exchange: _Exchange, nameserver: Nameserver, *, seconds: float) -> None:
     limiter = anyio.CapacityLimiter(TCP_MAX)
 
     async def settle(index: int) -> None:
@@ -196,7 +196,7 @@ async def _ask_by_tcp(asked: bytes, *, nameserver: Nameserver, seconds: float) -
         return TIMEOUT
     except (OSError, EOFError):
         return UNREACHABLE
-    if codec.identity(message) != identity or not codec.echoes(message, asked):
+    if codec.identity(message) != identity or not codec.echoes(message, asked=asked):
         return Reply(problem="malformed answer")
     return codec.decode(message)
 

@@ -43,26 +43,26 @@ class Sweep:
         found: dict[str, Findings] = {}
         left = self._watched
         for ask in self._asks:
-            for name, findings in (await self._through(ask, left, addresses)).items():
+            for name, findings in (await self._through(ask, left, addresses=addresses)).items():
                 if _is_right(findings) or name not in found:
                     found[name] = findings
             left = tuple(zone for zone in left if not _is_right(found[zone.name]))
             if not left:
                 break
         return tuple(
-            _reading(zone, address, finding, number=number, now=now)
+            _reading(zone, finding, address=address, number=number, now=now)
             for zone in self._watched
             for address, finding in zip(addresses, found[zone.name], strict=True)
         )
 
     async def _through(
-        self, ask: Ask, watched: Sequence[Zone], addresses: Sequence[str]
+        self, ask: Ask, watched: Sequence[Zone], *, addresses: Sequence[str]
     ) -> Mapping[str, Findings]:
         """All of these zones in one batch: per zone its two sentinels, then the addresses."""
         replies = iter(
             await ask(
                 [
-                    zones.query_name(zone, point, self._key)
+                    zones.query_name(zone, point, key=self._key)
                     for zone in watched
                     for point in (zone.sentinel_listed, zone.sentinel_clear, *addresses)
                 ]
@@ -88,7 +88,7 @@ def _is_right(findings: Findings) -> bool:
 
 
 def _reading(
-    zone: Zone, address: str, finding: Finding, *, number: int, now: datetime
+    zone: Zone, finding: Finding, *, address: str, number: int, now: datetime
 ) -> ZoneReading:
     return ZoneReading(
         address=address,

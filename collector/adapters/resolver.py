@@ -56,19 +56,19 @@ class DnsResolver:
         self._known = known
         self._limiter = anyio.CapacityLimiter(IN_FLIGHT_MAX)
 
-    async def look(self, zone: str, address: str) -> Look:
+    async def look(self, zone: str, *, address: str) -> Look:
         """Unknown, its sentinels unasked, for a zone or an address that cannot be asked about."""
         known = self._known.get(zone)
         if known is None:
-            return self._look(zone, address, _unasked("not a zone we know"))
+            return self._look(_unasked("not a zone we know"), zone=zone, address=address)
         try:
             names = [
-                zones.query_name(known, point, self._key)
+                zones.query_name(known, point, key=self._key)
                 for point in (known.sentinel_listed, known.sentinel_clear, address)
             ]
         except ValueError:
-            return self._look(zone, address, _unasked("not an IP address"))
-        return self._look(zone, address, await self._find(known, names))
+            return self._look(_unasked("not an IP address"), zone=zone, address=address)
+        return self._look(await self._find(known, names), zone=zone, address=address)
 
     async def _find(self, zone: Zone, names: Sequence[QueryName]) -> Finding:
         """By the first nameserver through which the sentinels are right; else the preferred's."""
@@ -85,14 +85,14 @@ class DnsResolver:
 
         async def settle(index: int, name: QueryName) -> None:
             async with self._limiter:
-                replies[index] = await _ask(name, nameserver, self._seconds)
+                replies[index] = await _ask(name, nameserver, seconds=self._seconds)
 
         async with anyio.create_task_group() as tasks:
             for index, name in enumerate(names):
                 tasks.start_soon(settle, index, name)
         return replies
 
-    def _look(self, zone: str, address: str, finding: Finding) -> Look:
+    def _look(self, finding: Finding, *, zone: str, address: str) -> Look:
         return Look(
             address=address,
             zone=zone,
@@ -104,12 +104,12 @@ class DnsResolver:
         )
 
 
-async def _ask(name: QueryName, nameserver: Nameserver, seconds: float) -> Reply:
+async def _ask(name: QueryName, nameserver: Nameserver, *, seconds: float) -> Reply:
     """One question, asked again once when nothing came back."""
     problem = ""
     for _ in range(ATTEMPTS_MAX):
         try:
-            return _reply(await _exchange(name, nameserver, seconds))
+            return _reply(await _exchange(name, nameserver, seconds=seconds))
         except dns.exception.Timeout:
             problem = "timeout"
         except (OSError, EOFError):
@@ -120,7 +120,7 @@ async def _ask(name: QueryName, nameserver: Nameserver, seconds: float) -> Reply
 
 
 async def _exchange(
-    name: QueryName, nameserver: Nameserver, seconds: float
+    name: QueryName, nameserver: Nameserver, *, seconds: float
 ) -> dns.message.QueryMessage:
     """By UDP from a fresh random port, by TCP when the answer is truncated; forgeries ignored."""
     query = dns.message.make_query(

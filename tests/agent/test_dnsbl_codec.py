@@ -13,7 +13,7 @@ from agent.dnsbl import codec
 from deliverability import zones
 from deliverability.zones import QueryName, Reply, ZoneKey
 
-NAME = zones.query_name(zones.ZEN, "10.0.0.5", ZoneKey("abc123"))
+NAME = zones.query_name(zones.ZEN, "10.0.0.5", key=ZoneKey("abc123"))
 TEXT = NAME.reveal()
 ASKED = codec.question(NAME)
 QUERY = codec.encode(4711, ASKED)
@@ -66,17 +66,17 @@ def test_the_query_is_what_dnspython_reads() -> None:
 )
 def test_replies(message: bytes, reply: Reply) -> None:
     assert codec.identity(message) == 4711
-    assert codec.echoes(message, ASKED)
+    assert codec.echoes(message, asked=ASKED)
     assert codec.decode(message) == reply
 
 
 def test_what_does_not_echo_our_question() -> None:
     other = codec.encode(4711, codec.question(zones.query_name(zones.ZEN, "10.0.0.6")))
-    assert codec.echoes(QUERY, ASKED)
-    assert codec.echoes(QUERY.replace(b"spamhaus", b"SpamHaus"), ASKED)
-    assert not codec.echoes(other, ASKED)
-    assert not codec.echoes(QUERY[:12], ASKED)
-    assert not codec.echoes(QUERY[:4] + b"\x00\x02" + QUERY[6:], ASKED)
+    assert codec.echoes(QUERY, asked=ASKED)
+    assert codec.echoes(QUERY.replace(b"spamhaus", b"SpamHaus"), asked=ASKED)
+    assert not codec.echoes(other, asked=ASKED)
+    assert not codec.echoes(QUERY[:12], asked=ASKED)
+    assert not codec.echoes(QUERY[:4] + b"\x00\x02" + QUERY[6:], asked=ASKED)
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,11 @@ KEY = ZoneKey(SECRET)
     ],
 )
 def test_the_name_on_the_wire(address: str, key: ZoneKey | None, name: str) -> None:
-    assert zones.query_name(ZEN, address, key).reveal() == name
+    assert zones.query_name(ZEN, address, key=key).reveal() == name
 
 
 def test_the_name_in_texts_hides_the_key() -> None:
-    name = zones.query_name(ZEN, "10.0.0.5", KEY)
+    name = zones.query_name(ZEN, "10.0.0.5", key=KEY)
     shown = "5.0.0.10.<key>.zen.dq.spamhaus.net"
     assert str(name) == f"{name}" == shown
     assert repr(name) == f"QueryName({shown!r})"
@@ -42,7 +42,7 @@ def test_the_name_in_texts_hides_the_key() -> None:
 @pytest.mark.parametrize("address", ["", "example.com", "10.0.0", "10.0.0.256", "fe80::1%eth0"])
 def test_what_is_no_address_is_refused_without_the_key(address: str) -> None:
     with pytest.raises(ValueError, match="address") as caught:
-        zones.query_name(ZEN, address, KEY)
+        zones.query_name(ZEN, address, key=KEY)
     assert SECRET.lower() not in "".join(traceback.format_exception(caught.value)).lower()
 
 
@@ -53,9 +53,9 @@ def test_a_key_is_one_label_and_a_wrong_one_is_not_repeated(secret: str) -> None
 
 
 def test_names_compare_by_what_is_asked() -> None:
-    plain, keyed = (zones.query_name(ZEN, "10.0.0.5", key) for key in (None, KEY))
+    plain, keyed = (zones.query_name(ZEN, "10.0.0.5", key=key) for key in (None, KEY))
     assert plain != keyed
-    assert keyed == zones.query_name(ZEN, "10.0.0.5", ZoneKey(SECRET.upper()))
+    assert keyed == zones.query_name(ZEN, "10.0.0.5", key=ZoneKey(SECRET.upper()))
     assert len({plain, keyed, copy.copy(keyed)}) == 2
 
 
@@ -71,7 +71,7 @@ def texts(value: object) -> str:
     return stream.getvalue() + "".join(told.format()) + f"{value!s}{value!r}{[value]}{value:}"
 
 
-@pytest.mark.parametrize("value", [KEY, zones.query_name(ZEN, "10.0.0.5", KEY)])
+@pytest.mark.parametrize("value", [KEY, zones.query_name(ZEN, "10.0.0.5", key=KEY)])
 def test_no_text_carries_the_key(value: ZoneKey | QueryName) -> None:
     assert SECRET.lower() in (value.reveal())
     assert SECRET.lower() not in texts(value).lower()
