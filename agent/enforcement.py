@@ -1,0 +1,137 @@
+"""Brings Postfix to what the directive in force says, and keeps saying how far that has come.
+
+Observes through the helper, asks `converge` what to do, does it, looks again. Tries for ever, with
+a pause between tries; a directive that cannot be stored is obeyed all the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Protocol
+
+import anyio
+import structlog
+
+from agent import backoff
+from agent.converge import Action, LogWitness, converge, judge
+from agent.model import Convergence, Directive, PostfixObserved, PostfixReading
+
+# The helper's own commands end after 10 s each; this only catches a helper that hangs.
+HELPER_SECONDS_MAX = 60
+
+log = structlog.get_logger()
+
+
+class PostfixDoor(Protocol):
+    """The helper's verbs, as the agent uses them. Raise an exception of `failures`."""
+
+    async def observe(self) -> PostfixObserved: ...
+
+    async def pause(self) -> None: ...
+
+    async def resume(self) -> None: ...
+
+
+class Enforcement:
+    def __init__(
+        self,
+        postfix: PostfixDoor,
+        held: Directive | None,
+        *,
+        failures: tuple[type[Exception], ...],
+        witness: Callable[[], LogWitness],
+    ) -> None:
+        """`held`: the stored directive; `witness`: what the log says at this moment."""
+        self.wanted = held
+        self.reading = PostfixReading(
+            directive_order=None if held is None else held.order, problem="not looked at yet"
+        )
+        self._postfix = postfix
+        self._problems: tuple[type[Exception], ...] = (*failures, TimeoutError)
+        self._witness = witness
+        self._is_confirmed = False
+        self._unfinished: tuple[Action, ...] = ()
+        self._failures = 0
+
+    def order(self, directive: Directive) -> bool:
+        """The collector says this in this run: whether it is in force from here on.
+
+        An older one than the one held changes nothing, and neither does another text of the same
+        (term, revision): one of the two would be wrong, and ours may be a pause.
+        """
+        held = self.wanted
+        if held is not None and directive.order < held.order:
+            log.info("older directive ignored", order=directive.order, held=held.order)
+            return False
+        if held is not None and directive.order == held.order and directive != held:
+            log.error("two directives of one order", order=directive.order)
+            return False
+        if directive != held:
+            self._unfinished, self._failures = (), 0
+            log.info(
+                "directive",
+                order=directive.order,
+                silence=directive.wants_silence,
+                pauses=directive.node_pauses,
+                addresses={order.address: order.pauses for order in directive.addresses},
+            )
+        self.wanted, self._is_confirmed = directive, True
+        return True
+
+    async def once(self) -> timedelta | None:
+        """Look, act, look again. How soon to come back; None: at the usual pace."""
+        before = self.reading
+        try:
+            with anyio.fail_after(HELPER_SECONDS_MAX):
+                self.reading = await self._pass(before)
+        except self._problems as error:
+            self._failures += 1
+            self.reading = self._failed(str(error) or type(error).__name__)
+        else:
+            self._failures = 0 if self._is_settled else self._failures + 1
+        self._say(before)
+        return None if self._is_settled else backoff.attempt(self._failures - 1)
+
+    @property
+    def _is_settled(self) -> bool:
+        """Nothing is on its way: verified, or nothing to wait for but the collector's word."""
+        if self.reading.convergence is Convergence.VERIFIED:
+            return True
+        waits = self.wanted is None or not (self._is_confirmed or self.wanted.wants_silence)
+        return waits and self.reading.convergence is Convergence.PENDING
+
+    async def _pass(self, before: PostfixReading) -> PostfixReading:
+        wanted, confirmed = self.wanted, self._is_confirmed
+        observed = await self._postfix.observe()
+        actions = converge(observed, wanted, confirmed=confirmed) or self._unfinished
+        if actions:
+            self._unfinished = actions
+            for action in actions:
+                await (self._postfix.pause() if action is Action.PAUSE else self._postfix.resume())
+                log.info("postfix", action=action.value, tries=self._failures)
+            self._unfinished = ()
+            observed = await self._postfix.observe()
+        return judge(observed, wanted, confirmed=confirmed, witness=self._witness(), before=before)
+
+    def _failed(self, problem: str) -> PostfixReading:
+        """What was seen last may no longer be so: nothing is claimed of silence."""
+        wanted = self.wanted
+        return replace(
+            self.reading,
+            directive_order=None if wanted is None else wanted.order,
+            convergence=Convergence.PENDING if wanted is None else Convergence.FAILED,
+            problem=problem,
+            is_silent=False,
+        )
+
+    def _say(self, before: PostfixReading) -> None:
+        now = self.reading
+        if (now.convergence, now.problem) != (before.convergence, before.problem):
+            say = log.error if now.convergence is Convergence.FAILED else log.info
+            say(
+                "convergence",
+                is_now=now.convergence.value,
+                problem=now.problem,
+                order=now.directive_order,
+                silent=now.is_silent,
+            )
