@@ -237,7 +237,7 @@ async def test_a_renewed_identity_is_welcomed_before_the_old_stream_ends() -> No
 
     async def collector(peer: Peer) -> None:
         number = len(stand_in.streams)
-        serials.append(str(peer.context.auth_context()["x509_pem_cert"][0]))
+        serials.append(str(list(peer.context.auth_context()["x509_pem_cert"])))
         await peer.welcome()
         try:
             await idle(peer)
