@@ -146,16 +146,26 @@ def _why(fact: ZoneFact) -> str:
     return f"{fact.zone}: {fact.why or fact.verdict.value}"
 
 
+def is_told_to_be_silent(node: NodeFacts) -> bool:
+    return node.order is not None and node.order.is_silent
+
+
+def obeys(node: NodeFacts) -> bool:
+    """The node reports the newest directive in force and shows its silence."""
+    said = node.obedience
+    return (
+        said is not None
+        and node.order is not None
+        and said.order == node.order.order
+        and said.is_silent
+    )
+
+
 def _of_obedience(node: NodeFacts, policy: Policy, *, now: datetime) -> Iterator[_Said]:
     """A node told to be silent that cannot show it: the gravest thing that can be."""
-    if node.order is None or not node.order.is_silent or node.order_at is None:
+    if not is_told_to_be_silent(node) or obeys(node):
         return
-    obeys = (
-        node.obedience is not None
-        and node.obedience.order == node.order.order
-        and node.obedience.is_silent
-    )
-    if obeys or now - node.order_at < policy.obey_within:
+    if node.order_at is None or now - node.order_at < policy.obey_within:
         return
     problem = node.obedience.problem if node.obedience else "nothing reported yet"
     text = f"{node.name} was told to be silent and does not show it: {problem or 'pending'}"

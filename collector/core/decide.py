@@ -94,14 +94,14 @@ def _delisted(
 ) -> Iterator[Proposal]:
     """LISTED closes with the last listing, or when the zone brake holds all that stand."""
     held = tuple(p for p in node.listed_pauses(address.facts.ip) if p.owner == "automation")
-    causes = tuple(one for one in address.standing if one.consequence == "pause")
-    if not held or any(not brakes.holds(one, policy) for one in causes):
-        return
-    if any(pausing(one) and one.fact.zone not in brakes.held for one in address.confirmed):
+    standing = tuple(one for one in address.standing if one.consequence == "pause")
+    believed = tuple(one for one in standing if not brakes.holds(one, policy))
+    fresh = (one for one in address.confirmed if pausing(one))
+    if not held or believed or any(one.fact.zone not in brakes.held for one in fresh):
         return
     rule = (
         "the zone brake puts back what the zone paused in this round"
-        if causes
+        if standing
         else "two clean rounds with right sentinels end a listing"
     )
     yield Proposal(

@@ -6,7 +6,7 @@ sees what they took.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -112,20 +112,7 @@ def _brake(proposal: Proposal, state: _Gate) -> Brake | None:
     if state.fleet.automation_stopped:
         return Brake.STOPPED
     asked = BRAKES.get((proposal.kind, proposal.reason), ())
-    return next((brake for brake in asked if _holds(brake, proposal, state=state)), None)
-
-
-def _holds(brake: Brake, proposal: Proposal, *, state: _Gate) -> bool:
-    match brake:
-        case Brake.ZONE:
-            return _is_of_wave(proposal, state)
-        case Brake.STARTUP:
-            return state.fleet.in_startup_grace
-        case Brake.DETECTOR:
-            return state.fleet.detector.frozen
-        case Brake.FLOOR:
-            return _below_floor(proposal.subject.pool_id, state)
-    raise AssertionError(brake)
+    return next((brake for brake in asked if HOLDS[brake](proposal, state)), None)
 
 
 def _is_of_wave(proposal: Proposal, state: _Gate) -> bool:
@@ -139,10 +126,10 @@ def _is_of_wave(proposal: Proposal, state: _Gate) -> bool:
     return datetime.fromisoformat(opened) >= since - state.policy.sweep_critical
 
 
-def _below_floor(pool_id: str, state: _Gate) -> bool:
+def _below_floor(proposal: Proposal, state: _Gate) -> bool:
     """The first removal in a pool is always permitted: a pool of one may lose its node."""
-    pool = state.fleet.pools[pool_id]
-    present = pool.in_rotation - state.removed.get(pool_id, 0)
+    pool = state.fleet.pools[proposal.subject.pool_id]
+    present = pool.in_rotation - state.removed.get(pool.id, 0)
     return present < pool.baseline and present - 1 < floor(pool, state.policy)
 
 
@@ -189,3 +176,12 @@ def _aggregates(proposal: Proposal, state: _Gate) -> Evidence:
         seen["zone_newly_listed"] = state.brakes.counts.get(proposal.zone, 0)
         seen["zone_brake_above"] = state.brakes.limit
     return seen
+
+
+HOLDS: Mapping[Brake, Callable[[Proposal, _Gate], bool]] = {
+    Brake.ZONE: _is_of_wave,
+    Brake.STARTUP: lambda _, state: state.fleet.in_startup_grace,
+    Brake.DETECTOR: lambda _, state: state.fleet.detector.frozen,
+    Brake.FLOOR: _below_floor,
+}
+assert set(HOLDS) == {brake for row in BRAKES.values() for brake in row}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.core import liveness, reputation
-from collector.core.model import AddressFacts, Fleet, Listing, Liveness, NodeFacts, Pause, Reason
+from collector.core.model import AddressFacts, Listing, Liveness, NodeFacts, Pause, Reason
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
 from deliverability.zones import ZONES, Consequence, consequence
@@ -58,16 +58,7 @@ def read(node: NodeFacts, policy: Policy, *, now: datetime) -> NodeSignals:
     """All signals of one node."""
     return NodeSignals(
         facts=node,
-        addresses=tuple(
-            AddressSignals(
-                facts=address,
-                opinions=tuple(
-                    reputation.judge(address, fact, policy=policy, now=now)
-                    for fact in address.zones
-                ),
-            )
-            for address in node.addresses
-        ),
+        addresses=tuple(_of_address(one, policy, now=now) for one in node.addresses),
         is_back=liveness.is_back(node.heard_in_row, policy) and node.liveness is Liveness.FRESH,
     )
 
@@ -90,7 +81,3 @@ def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str]]:
             for opinion in address.confirmed:
                 if pausing(opinion):
                     yield opinion.fact.zone, address.facts.ip
-
-
-def known_listings(fleet: Fleet, zone: str) -> tuple[Listing, ...]:
-    return fleet.open_listings.get(zone, ())

@@ -43,7 +43,7 @@ def apply(
     for zone in sorted({*fresh, *fleet.open_listings, *fleet.brakes}):
         engaged = fleet.brakes.get(zone)
         since = (engaged.engaged_at if engaged else now) - policy.sweep_critical
-        wave = _wave(signals.known_listings(fleet, zone), over=over, since=since)
+        wave = _wave(fleet.open_listings.get(zone, ()), over=over, since=since)
         counts[zone] = fresh[zone] + len(wave)
         if counts[zone] > limit:
             held[zone] = engaged.engaged_at if engaged else now

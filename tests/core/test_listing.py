@@ -303,3 +303,33 @@ def test_a_silent_node_that_cannot_show_it_is_a_high_alert() -> None:
     told = replace(seen.nodes[0], order=order, order_at=NOON - timedelta(minutes=2))
     keys = {alert.key for alert in judged(replace(seen, nodes=(told,))).alerts_open}
     assert "disobedient:n1" in keys
+
+
+def test_a_listing_older_than_the_wave_is_paused_although_the_zone_is_held() -> None:
+    seen = wave(4)
+    old = fleet.listing("198.51.100.77", node="n77", at=fleet.ago(hours=3))
+    address = fleet.address("198.51.100.77", listings=(old,), zones=(fleet.fact(ip=old.address),))
+    node = fleet.node("n77", address)
+    listed = replace(seen.fleet, open_listings={ZEN: (old,)})
+    judgement = judged(replace(seen, nodes=(*seen.nodes, node), fleet=listed))
+    made = [d.proposal.subject.node_id for d in judgement.decisions if d.fate is Fate.MADE]
+    assert made == ["n77"]
+    assert judgement.brakes_engage == (ZEN,)
+
+
+def test_a_policy_listing_beside_an_ended_one_does_not_keep_the_pause() -> None:
+    seen = listed(fleet.fact(Verdict.CLEAR, rounds=2), fleet.look(Verdict.CLEAR))
+    mild = replace(fleet.listing(), id="mild", zone="other.test", consequence="policy")
+    address = replace(seen.nodes[0].addresses[0], listings=(fleet.listing(), mild))
+    node = replace(seen.nodes[0], addresses=(address,))
+    judgement = judged(replace(seen, nodes=(node,)))
+    assert judgement.pauses_close == ("pause-n1-LISTED",)
+    assert f"policy-listed:other.test:{address.ip}" in {a.key for a in judgement.alerts_open}
+
+
+def test_a_new_listing_on_another_zone_keeps_the_pause() -> None:
+    seen = listed(fleet.fact(Verdict.CLEAR, rounds=2), fleet.look(Verdict.CLEAR))
+    other = replace(fleet.listing(), id="other", zone="other.test")
+    address = replace(seen.nodes[0].addresses[0], listings=(fleet.listing(), other))
+    node = replace(seen.nodes[0], addresses=(address,))
+    assert judged(replace(seen, nodes=(node,))).pauses_close == ()
