@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from collector.core import judge as judging
-from collector.core import lifecycle
 from collector.core.judgement import Judgement
 from collector.core.model import (
     AlertFact,
@@ -124,9 +123,3 @@ def test_only_what_was_judged_is_resolved() -> None:
 def test_who_is_looked_at_again_without_news(node: NodeFacts, seconds: int | None) -> None:
     at = judging.next_look(node, POLICY, now=NOON)
     assert at == (None if seconds is None else NOON + timedelta(seconds=seconds))
-
-
-def test_the_readme_shows_the_table_of_the_code() -> None:
-    rows = lifecycle.table().splitlines()
-    assert rows[2] == "| requested | provisioning |"
-    assert rows[-1] == "| decommissioned | (ends) |"

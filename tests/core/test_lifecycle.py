@@ -1,6 +1,7 @@
 """The table of moves, walked whole, and the word people read."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,9 @@ def test_the_owners_health(
     liveness: Liveness, alerts: tuple[Severity, ...], pauses: tuple[Pause, ...], word: str
 ) -> None:
     assert lifecycle.health_status(liveness, alerts=alerts, pauses=pauses) == word
+
+
+def test_the_readme_shows_the_table_of_the_code() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = readme.partition("<!-- lifecycle -->")[2].partition("<!-- /lifecycle -->")[0]
+    assert shown.strip() == lifecycle.table()
