@@ -1,0 +1,169 @@
+"""The collector's own health: what it stands on, checked now; each fault with its remedy."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import anyio
+
+from collector.core.model import Look
+from collector.operate.desk import Desk
+from collector.operate.moments import lasting
+from collector.ports import Row, StoreError
+from deliverability import nameservers
+from deliverability.zones import ZONES, Sentinels, Verdict
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+CERTIFICATE_WARN = timedelta(days=14)
+DISK_FREE_BYTES_MIN = 1_000_000_000
+DISK_FREE_RATIO_MIN = 0.05
+CONNECT_SECONDS_MAX = 2.0
+SKEW_NODES_MIN = 3
+# Resolvers shared by the whole world: blocklists refuse them (Spamhaus, "Fair Use Policy").
+PUBLIC = frozenset(
+    (
+        *("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"),
+        *("1.1.1.1", "1.0.0.1", "2606:4700:4700::1111", "2606:4700:4700::1001"),
+        *("9.9.9.9", "149.112.112.112", "2620:fe::fe"),
+        *("208.67.222.222", "208.67.220.220"),
+    )
+)
+OWN_RESOLVER = "run a recursive resolver (apt-get install unbound), name it in dns.nameservers"
+KEY = "and give the collector a Spamhaus DQS key: mailfleet init --dqs-key-file FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    name: str
+    state: str
+    text: str
+    remedy: str = ""
+
+
+async def examine(desk: Desk) -> dict[str, object]:
+    """Every check, in the order of what depends on what."""
+    now = desk.clock.now()
+    checks = [
+        await _journal(desk),
+        _progress(desk),
+        _disk(desk),
+        *[await _listener(name, port) for name, port in sorted(desk.standing.ports.items())],
+        _certificate("listeners' certificate", desk.standing.certificate_ends_at, now=now),
+        *[_certificate("CA", end, now=now) for end in desk.standing.ca_ends_at()],
+        _clock(await desk.store.nodes()),
+        *_nameservers(desk),
+        *[await _zone(desk, zone) for zone in desk.standing.zones],
+    ]
+    states = {check.state for check in checks}
+    worst = FAIL if FAIL in states else WARN if WARN in states else OK
+    return {
+        "state": worst,
+        "checks": [
+            {"name": c.name, "state": c.state, "text": c.text, "remedy": c.remedy} for c in checks
+        ],
+    }
+
+
+def stalled(desk: Desk) -> list[str]:
+    """Loops that have not advanced within their time."""
+    progress = desk.standing.progress()
+    return sorted(name for name, (ago, at_most) in progress.items() if ago > at_most)
+
+
+async def _journal(desk: Desk) -> Check:
+    try:
+        revision = await desk.store.schema_revision()
+    except StoreError as error:
+        return Check(
+            name="journal", state=FAIL, text=str(error), remedy=f"ls {desk.standing.state}"
+        )
+    return Check(name="journal", state=OK, text=f"{desk.standing.state}, schema {revision}")
+
+
+def _progress(desk: Desk) -> Check:
+    still = stalled(desk)
+    if still:
+        return Check(
+            name="loops",
+            state=FAIL,
+            text=f"not advancing: {', '.join(still)}",
+            remedy="journalctl -u mailfleet-collector",
+        )
+    return Check(name="loops", state=OK, text=f"advancing: {', '.join(desk.standing.progress())}")
+
+
+def _disk(desk: Desk) -> Check:
+    total, free = desk.standing.disk()
+    is_low = free < DISK_FREE_BYTES_MIN or free < DISK_FREE_RATIO_MIN * total
+    text = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB free for {desk.standing.state}"
+    remedy = f"du -xh {desk.standing.state}; make room" if is_low else ""
+    return Check(name="disk", state=WARN if is_low else OK, text=text, remedy=remedy)
+
+
+async def _listener(name: str, port: int) -> Check:
+    """A connection to ourselves, over loopback."""
+    try:
+        with anyio.fail_after(CONNECT_SECONDS_MAX):
+            await (await anyio.connect_tcp("localhost", port)).aclose()
+    except (OSError, TimeoutError) as error:
+        text = f"port {port}: {str(error) or 'no answer'}"
+        remedy = "journalctl -u mailfleet-collector"
+        return Check(name=f"listener {name}", state=FAIL, text=text, remedy=remedy)
+    return Check(name=f"listener {name}", state=OK, text=f"port {port} answers")
+
+
+def _certificate(name: str, ends_at: datetime, *, now: datetime) -> Check:
+    left = ends_at - now
+    text = f"ends {ends_at:%Y-%m-%d}, in {lasting(left)}"
+    if left <= timedelta(0):
+        return Check(name=name, state=FAIL, text=f"ended {ends_at:%Y-%m-%d}", remedy=_renew(name))
+    if left < CERTIFICATE_WARN:
+        return Check(name=name, state=WARN, text=text, remedy=_renew(name))
+    return Check(name=name, state=OK, text=text)
+
+
+def _renew(name: str) -> str:
+    return "mailfleet ca rotate" if name == "CA" else "systemctl restart mailfleet-collector"
+
+
+def _clock(nodes: Sequence[Row]) -> Check:
+    """Our clock against the nodes': when most disagree, it is ours that is wrong."""
+    skews = [float(str(row["clock_skew_seconds"])) for row in nodes if row["last_heartbeat"]]
+    if len(skews) < SKEW_NODES_MIN:
+        return Check(name="clock", state=OK, text="too few nodes to compare with")
+    median = statistics.median(skews)
+    text = f"{median:+.1f} s against the median of {len(skews)} nodes"
+    if abs(median) <= 5:
+        return Check(name="clock", state=OK, text=text)
+    return Check(name="clock", state=WARN, text=text, remedy="chronyc makestep; timedatectl")
+
+
+def _nameservers(desk: Desk) -> Iterator[Check]:
+    for text in desk.standing.nameservers:
+        is_public = nameservers.parse(text).ip in PUBLIC
+        yield Check(
+            name=f"nameserver {text}",
+            state=WARN if is_public else OK,
+            text="a public resolver: blocklists refuse it" if is_public else "not a public one",
+            remedy=f"{OWN_RESOLVER}, {KEY}" if is_public else "",
+        )
+
+
+async def _zone(desk: Desk, zone: str) -> Check:
+    """The zone's own test point through our resolver: it must say listed."""
+    look = await desk.resolver.look(zone, address=ZONES[zone].sentinel_listed)
+    key = " with our key" if desk.standing.has_zone_key else ""
+    if look.sentinels is Sentinels.RIGHT and look.verdict is Verdict.LISTED:
+        return Check(name=f"zone {zone}", state=OK, text=f"answers rightly{key}")
+    return Check(name=f"zone {zone}", state=FAIL, text=_unusable(look), remedy=_cure(desk, look))
+
+
+def _unusable(look: Look) -> str:
+    return f"no usable answer: {look.why or 'its test points are wrong'}"
+
+
+def _cure(desk: Desk, look: Look) -> str:
+    if "refused" not in look.why:
+        return f"dig {look.address} at the nameservers of dns.nameservers; is the network up?"
+    return OWN_RESOLVER if desk.standing.has_zone_key else f"{OWN_RESOLVER}, {KEY}"

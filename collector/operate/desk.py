@@ -1,0 +1,140 @@
+"""What every act of an operator needs at hand, and the rules all acts share: audit and guard."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from collector.census import Census
+from collector.core.policy import Policy
+from collector.ports import (
+    Actor,
+    AuditEntry,
+    Authority,
+    Clock,
+    Doorbell,
+    Refused,
+    Resolver,
+    Store,
+    Streams,
+)
+from collector.presence import Presence
+
+CAPACITY_RATIO_MAX = 0.20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The collector's own facts, for `status` and `doctor`. Seconds are of the monotonic clock."""
+
+    version: str
+    started_at: datetime
+    term: Callable[[], int]
+    state: str
+    names: tuple[str, ...]
+    # Listener name -> port, as bound.
+    ports: Mapping[str, int]
+    zones: tuple[str, ...]
+    nameservers: tuple[str, ...]
+    has_zone_key: bool
+    # Name of a loop -> how many seconds ago it last advanced, and how many it may take.
+    progress: Callable[[], Mapping[str, tuple[float, float]]]
+    certificate_ends_at: datetime
+    # One for each root trusted now, newest first.
+    ca_ends_at: Callable[[], tuple[datetime, ...]]
+    # Bytes in all and bytes free where the state lies.
+    disk: Callable[[], tuple[int, int]]
+
+
+class Register(Protocol):
+    """Identities, as `collector.identity` keeps them."""
+
+    async def new_token(self, pool_id: str, *, actor: Actor, node_id: str | None = None) -> str: ...
+
+    async def revoke(self, node_id: str, entry: AuditEntry) -> int: ...
+
+    async def rotate_ca(self, entry: AuditEntry) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The ports behind every act."""
+
+    store: Store
+    clock: Clock
+    presence: Presence
+    census: Census
+    policy: Callable[[], Policy]
+    doorbell: Doorbell
+    authority: Authority
+    register: Register
+    streams: Streams
+    resolver: Resolver
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How an act is wanted. `affected_max`: the count a person confirmed, None when not asked."""
+
+    actor: Actor
+    reason: str = ""
+    affected_max: int | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What an act changed, or would change. `text` is one sentence for people."""
+
+    text: str
+    changed: bool
+    dry_run: bool
+    affected: tuple[str, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "text": self.text,
+            "changed": self.changed,
+            "dry_run": self.dry_run,
+            "affected": list(self.affected),
+            **self.details,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """For the audit log: what, of whom, before and after."""
+
+    action: str
+    subject: str
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
+
+
+def entry(desk: Desk, wish: Wish, change: Change) -> AuditEntry:
+    """The audit log's line for an act, with the reason the person gave."""
+    reason = {"reason": wish.reason} if wish.reason else {}
+    return AuditEntry(
+        actor=wish.actor,
+        action=change.action,
+        subject=change.subject,
+        before=change.before,
+        after={**change.after, **reason},
+        at=desk.clock.now(),
+    )
+
+
+def guard(wish: Wish, *, affected: int, capacity_ratio: float) -> None:
+    """More than one node, or a fifth of capacity, wants the count said. Refused: AFFECTS_MANY."""
+    if affected <= 1 and capacity_ratio <= CAPACITY_RATIO_MAX:
+        return
+    if wish.dry_run or (wish.affected_max is not None and affected <= wish.affected_max):
+        return
+    nodes = "1 node" if affected == 1 else f"{affected} nodes"
+    raise Refused(
+        "AFFECTS_MANY",
+        f"this affects {nodes}, {capacity_ratio:.0%} of what may send: confirm with "
+        f"--max-affected {affected}",
+    )

@@ -1,0 +1,106 @@
+"""Who belongs to the fleet: join tokens, revocation, the CA's roots; and one look at a zone."""
+
+import ipaddress
+
+from collector.operate import change, overview
+from collector.operate.desk import Change, Desk, Done, Wish, entry, guard
+from collector.operate.overview import rows_of
+from collector.ports import Refused
+from deliverability.zones import ZONES
+
+
+async def token(desk: Desk, *, pool: str, node: str | None, wish: Wish) -> dict[str, object]:
+    """A join token, shown once, and the line to run on the node. With `node` it re-enrols that one.
+
+    Refused: POOL_UNKNOWN, NODE_UNKNOWN.
+    """
+    home = await overview.pool(desk, pool)
+    known = await overview.one(desk, node) if node is not None else None
+    text = await desk.register.new_token(
+        str(home["id"]), actor=wish.actor, node_id=str(known["id"]) if known else None
+    )
+    return {
+        "token": text,
+        "pool": home["name"],
+        "node": known["name"] if known else None,
+        "valid": "once, within 30 minutes",
+        "collector": desk.standing.names[0],
+        "command": command(text, desk.standing.names[0]),
+    }
+
+
+def command(token_text: str, collector: str) -> str:
+    """What makes a node of a machine. The token travels by the environment, not as an argument."""
+    return f"MAILFLEET_TOKEN={token_text} installer/install-agent.sh --collector {collector}"
+
+
+async def revoke(desk: Desk, node: str, *, wish: Wish) -> Done:
+    """Ends the node's certificates and its live stream. It returns only with a new token."""
+    row = await overview.one(desk, node)
+    guard(wish, affected=1, capacity_ratio=await change.capacity_ratio(desk, [row]))
+    asked = Change(action="revoke", subject=str(row["id"]), before={"name": row["name"]})
+    count = 0
+    if not wish.dry_run:
+        count = await desk.register.revoke(str(row["id"]), entry(desk, wish, asked))
+        desk.doorbell.ring(str(row["id"]))
+    said = "would be revoked" if wish.dry_run else f"is revoked ({count} certificates)"
+    return Done(
+        text=f"{row['name']} {said}; its stream is closed, Postfix keeps its last directive",
+        changed=not wish.dry_run,
+        dry_run=wish.dry_run,
+        affected=(str(row["name"]),),
+    )
+
+
+async def rotate_ca(desk: Desk, *, wish: Wish) -> Done:
+    """A new root issues from now on; the one before stays trusted. Refused: CA_IN_USE."""
+    asked = Change(action="ca rotated", subject="ca")
+    if not wish.dry_run:
+        await desk.register.rotate_ca(entry(desk, wish, asked))
+    said = "a new root would issue" if wish.dry_run else "a new root issues"
+    return Done(
+        text=f"{said} from now on; the one before stays trusted",
+        changed=not wish.dry_run,
+        dry_run=wish.dry_run,
+    )
+
+
+def ca(desk: Desk) -> dict[str, object]:
+    """The fleet's name, the roots trusted now, and when they end."""
+    return {
+        "fleet": desk.authority.fleet,
+        "ends_at": [end.isoformat() for end in desk.standing.ca_ends_at()],
+        "listener_ends_at": desk.standing.certificate_ends_at.isoformat(),
+        "names": list(desk.standing.names),
+        "pem": desk.authority.ca_pem().decode(),
+    }
+
+
+async def test_zone(desk: Desk, zone: str, *, address: str) -> dict[str, object]:
+    """One look by the collector's own resolver, with the zone's sentinels. Changes nothing.
+
+    Refused: ZONE_UNKNOWN, ADDRESS_WRONG.
+    """
+    known = ZONES.get(zone.rstrip(".").lower())
+    if known is None:
+        raise Refused("ZONE_UNKNOWN", f"{zone} is none of: {', '.join(sorted(ZONES))}")
+    try:
+        ip = str(ipaddress.ip_address(address))
+    except ValueError:
+        raise Refused("ADDRESS_WRONG", f"{address[:80]!r} is no IP address") from None
+    look = await desk.resolver.look(known.name, address=ip)
+    codes = [known.code(answer) for answer in look.answers]
+    members = await desk.store.nodes(node=ip)
+    return {
+        "zone": known.name,
+        "operator": known.operator,
+        "address": ip,
+        "verdict": look.verdict.value,
+        "answers": list(look.answers),
+        "meaning": [f"{code.answer} {code.meaning}" for code in codes if code],
+        "consequence": sorted({code.consequence.value for code in codes if code}),
+        "sentinels": look.sentinels.value,
+        "why": look.why,
+        "delisting": known.delisting,
+        "node": next((row["name"] for row in members if rows_of(row, "addresses")), None),
+    }

@@ -1,0 +1,107 @@
+"""One decision in plain lines: its evidence, the rule, the brakes, what became of it."""
+
+from collections.abc import Iterator, Mapping
+
+from collector.operate.moments import clock
+from collector.operate.overview import row_of, rows_of
+from collector.ports import Row
+
+WORDS = {"pause": "PAUSE", "resume": "RESUME", "remove": "OUT OF THE ROTATION", "admit": "ADMIT"}
+
+
+def headline(decision: Row | None) -> str:
+    """`PAUSE of 192.0.2.13 for LISTED: made`"""
+    assert decision is not None
+    return f"{act(decision)}: {fate(decision)}"
+
+
+def act(decision: Row) -> str:
+    whom = decision["address"] or "the whole node"
+    return f"{WORDS[str(decision['kind'])]} of {whom} for {decision['reason']}"
+
+
+def fate(decision: Row) -> str:
+    """What became of it, in words."""
+    match decision["fate"]:
+        case "withheld":
+            return f"withheld by the {decision['brake']}"
+        case "would":
+            return "only recorded, automation observes"
+        case "overridden":
+            return "overridden by a person"
+    return "made"
+
+
+def chapters(decision: Row) -> list[tuple[str, list[str]]]:
+    """Evidence, second look, rule, decision, brakes, action."""
+    evidence = row_of(decision, "evidence") or {}
+    return [
+        ("evidence", list(_evidence(evidence))),
+        ("second look", list(_look(evidence))),
+        ("rule", [f"{decision['rule']} (policy revision {decision['policy_revision']})"]),
+        ("decision", _decision(decision)),
+        ("brakes", list(_brakes(row_of(decision, "aggregates") or {}))),
+        ("action", [_effect(one) for one in rows_of(decision, "effects")]),
+    ]
+
+
+def answer(fact: Row) -> str:
+    """A zone's answer with its sentinels: `listed 127.0.0.4, sentinels right`."""
+    said = " ".join(map(str, rows_of(fact, "answers")))
+    why = f": {fact['why']}" if fact.get("why") else ""
+    return f"{fact['verdict']} {said}".rstrip() + f", sentinels {fact['sentinels']}{why}"
+
+
+def _evidence(evidence: Row) -> Iterator[str]:
+    if "silence_seconds" in evidence:
+        yield f"{evidence['liveness']}: no word for {evidence['silence_seconds']} s"
+    if "zone" not in evidence:
+        return
+    meaning = "; ".join(map(str, rows_of(evidence, "meaning")))
+    said = meaning or " ".join(map(str, rows_of(evidence, "answers")))
+    yield f"{evidence['zone']} answered {said}"
+    if evidence.get("sentinels"):
+        yield f"its sentinels through the node's resolver: {evidence['sentinels']}"
+    if evidence.get("since"):
+        sweeps = evidence["sweeps_in_row"]
+        yield f"said so since {clock(evidence['since'])}, {sweeps} sweeps in a row"
+    if evidence.get("opened_at"):
+        yield f"the listing is open since {clock(evidence['opened_at'])}"
+
+
+def _look(evidence: Row) -> Iterator[str]:
+    if evidence.get("confirmed_by"):
+        yield f"confirmed by {evidence['confirmed_by']}"
+    look = evidence.get("look")
+    if isinstance(look, Mapping):
+        yield f"the collector's resolver said: {answer(look)}, {clock(look['at'])}"
+
+
+def _decision(decision: Row) -> list[str]:
+    return [f"{headline(decision)}, {clock(decision['at'])}", f"id {decision['id']}"]
+
+
+def _brakes(seen: Row) -> Iterator[str]:
+    """The figures the gate looked at."""
+    if "zone_newly_listed" in seen:
+        yield (
+            f"zone brake: {seen['zone_newly_listed']} newly listed on the zone, "
+            f"holds above {seen['zone_brake_above']} of {seen['fleet_addresses']}"
+        )
+    if "pool" in seen:
+        yield (
+            f"pool {seen['pool']}: {seen['pool_in_rotation']} of {seen['pool_addresses']} "
+            f"addresses in the rotation, baseline {seen['pool_baseline']}, "
+            f"floor {seen['pool_floor']}, automation {seen['pool_automation']}"
+        )
+    if seen.get("detector_frozen"):
+        yield f"the detector of silence is frozen: {seen['detector_why']}"
+    if seen.get("startup_grace"):
+        yield "the collector had just started: nobody is removed for silence"
+    if seen.get("automation_stopped"):
+        yield "automation is stopped"
+
+
+def _effect(effect: Row) -> str:
+    done = effect["outcome"] or effect["state"]
+    return f"{effect['kind']}: {done}, {clock(effect['at'])}"

@@ -1,0 +1,178 @@
+"""Why does it send, or why does it not? Evidence, rule, decision, action, effect, and how to undo.
+
+Composes chapters of plain lines from rows, for people at 3 a.m.; `read` alone asks the journal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from collector.operate import overview, testimony
+from collector.operate.desk import Desk
+from collector.operate.moments import ago, clock
+from collector.operate.overview import row_of, rows_of
+from collector.operate.symptoms import obeyed
+from collector.ports import Refused, Row
+from deliverability.zones import ZONES
+
+DECISIONS_MAX = 20
+Chapter = tuple[str, list[str]]
+
+
+async def read(desk: Desk, subject: str) -> dict[str, object]:
+    """About a node (id, name), an address, or one decision. Refused: SUBJECT_UNKNOWN."""
+    decisions = await desk.store.decisions(subject, limit=DECISIONS_MAX)
+    rows = await desk.store.nodes(node=subject)
+    if not rows and decisions:
+        rows = await desk.store.nodes(node=str(decisions[0]["node_id"]))
+    if not rows:
+        text = f"no node, address or decision is called {subject}"
+        raise Refused("SUBJECT_UNKNOWN", text)
+    node = (await overview.nodes(desk, node=str(rows[0]["id"])))[0]
+    chosen = subject if decisions and decisions[0]["id"] == subject else None
+    if chosen is None and not decisions:
+        decisions = await desk.store.decisions(str(node["id"]), limit=DECISIONS_MAX)
+    return explain(node, decisions, now=desk.clock.now(), chosen=chosen)
+
+
+def explain(
+    node: Row, decisions: Sequence[Row], *, now: datetime, chosen: str | None
+) -> dict[str, object]:
+    """`chosen`: only this decision is wanted, not the present state."""
+    decision = decisions[0] if chosen else _decisive(node, decisions)
+    chapters = list(_chapters(node, decision, now)) if not chosen else []
+    if decision is not None:
+        chapters[1:1] = testimony.chapters(decision)
+    return {
+        "subject": chosen or node["name"],
+        "node": {"id": node["id"], "name": node["name"]},
+        "headline": headline(node) if not chosen else testimony.headline(decision),
+        "sends": sends(node),
+        "chapters": [{"title": title, "lines": lines} for title, lines in chapters if lines],
+        "decision": decision,
+        "decisions": [_short(one) for one in decisions],
+    }
+
+
+def sends(node: Row) -> bool:
+    return any(bool(one["in_rotation"]) for one in rows_of(node, "addresses"))
+
+
+def headline(node: Row) -> str:
+    """One sentence: the state and its reason."""
+    name, status = str(node["name"]), str(node["status"])
+    reasons = sorted({str(pause["reason"]) for pause in rows_of(node, "pauses")})
+    listed = sorted({str(one["zone"]) for one in rows_of(node, "listings")})
+    if reasons:
+        by = f" ({', '.join(listed)})" if listed and "LISTED" in reasons else ""
+        return f"{name} is {status}: {', '.join(reasons)}{by}"
+    if status == "unhealthy":
+        return f"{name} is unhealthy: no heartbeat for {node['silence_seconds']} s"
+    if listed:
+        return f"{name} is listed by {', '.join(listed)} and still {status}"
+    if sends(node):
+        return f"{name} is {status} and may send: nothing speaks against it"
+    return f"{name} is {status}, but not in the rotation"
+
+
+def _chapters(node: Row, decision: Row | None, now: datetime) -> Iterator[Chapter]:
+    yield "heard", [_heard(node)]
+    yield "zones", list(_zones(node, now))
+    yield "rotation", [_member(one, now) for one in rows_of(node, "addresses")]
+    yield "pauses", [_pause(one) for one in rows_of(node, "pauses")]
+    yield "directive", _directive(node)
+    yield "effect", list(_effect(node))
+    yield "alerts", [str(text) for text in node["alerts"]]  # type: ignore[attr-defined]
+    yield "undo", list(_undo(node, decision))
+
+
+def _heard(node: Row) -> str:
+    """Liveness, and how we know."""
+    if node["liveness"] == "unheard":
+        return f"not yet by this process; its last heartbeat came {clock(node['last_heartbeat'])}"
+    stream = "stream open" if node["connected"] else "no stream"
+    return f"{node['liveness']}: last heartbeat {node['silence_seconds']} s ago, {stream}"
+
+
+def _zones(node: Row, now: datetime) -> Iterator[str]:
+    """The newest answer of each zone; unknown is said as such."""
+    for fact in rows_of(node, "zones"):
+        said = testimony.answer(fact)
+        asked = f"sweep {fact['round']}, {ago(fact['received_at'], now)}"
+        yield f"{fact['zone']} on {fact['address']}: {said} ({asked})"
+    if not rows_of(node, "zones"):
+        yield "no zone has answered about this node yet"
+
+
+def _member(address: Row, now: datetime) -> str:
+    since = f" since {clock(address['rotation_since'])}" if address["rotation_since"] else ""
+    if address["in_rotation"]:
+        return f"{address['ip']} is in the rotation{since}"
+    reason = address["rotation_reason"] or "not admitted yet"
+    return f"{address['ip']} is out of the rotation{since}: {reason}"
+
+
+def _pause(pause: Row) -> str:
+    whom = pause["address"] or "the whole node"
+    note = f": {pause['note']}" if pause["note"] else ""
+    return f"{pause['reason']} on {whom}, by {pause['owner']}, {clock(pause['opened_at'])}{note}"
+
+
+def _directive(node: Row) -> list[str]:
+    order = row_of(node, "order")
+    if order is None:
+        return ["none yet"]
+    of_addresses = row_of(order, "addresses") or {}
+    said = [*rows_of(order, "node_pauses")]
+    said += [reason for ip in of_addresses for reason in rows_of(of_addresses, ip)]
+    wanted = sorted({str(reason) for reason in said})
+    wants = f"be silent ({', '.join(wanted)})" if wanted else "may send"
+    return [f"term {order['term']}, revision {order['revision']}: {wants}"]
+
+
+def _effect(node: Row) -> Iterator[str]:
+    """What the node verified in Postfix, not what it was told."""
+    yield obeyed(node)
+    postfix = row_of(row_of(node, "latest") or {}, "postfix")
+    if postfix is None:
+        return
+    if postfix["reload_at"]:
+        yield f"Postfix's last reload: {clock(postfix['reload_at'])}, by the node's log"
+    if (row_of(node, "obedience") or {}).get("is_silent"):
+        flight, begun = postfix["deliveries_in_flight"], postfix["deliveries_begun"]
+        yield f"since then: {flight} deliveries in flight ended, {begun} began"
+
+
+def _undo(node: Row, decision: Row | None) -> Iterator[str]:
+    name = node["name"]
+    reasons = {str(pause["reason"]) for pause in rows_of(node, "pauses")}
+    for zone_name in sorted({str(one["zone"]) for one in rows_of(node, "listings")}):
+        zone = ZONES.get(zone_name)
+        if zone is not None and zone.delisting:
+            yield f"delisting: {zone.delisting}"
+    if "LISTED" in reasons:
+        yield "by itself: after two clean rounds with right sentinels"
+        yield f"against the listing: mailfleet node resume {name} --override-listing --reason TEXT"
+    if reasons & {"OPERATOR", "RESTORED"}:
+        yield f"mailfleet node resume {name} --reason TEXT"
+    if not reasons and decision is not None and decision["fate"] == "would":
+        yield f"to have it carried out: mailfleet pool act {node['pool']}"
+    if not reasons and sends(node):
+        yield f"to stop it: mailfleet node pause {name} --reason TEXT"
+
+
+def _decisive(node: Row, decisions: Sequence[Row]) -> Row | None:
+    """The decision behind the present state: of an open pause, of the membership, else the newest
+    that was held back while its cause stands."""
+    asked = [str(pause["decision_id"]) for pause in rows_of(node, "pauses")]
+    for one in decisions:
+        if one["id"] in asked:
+            return one
+    troubled = bool(rows_of(node, "listings")) or node["status"] == "unhealthy"
+    if troubled:
+        return next(iter(decisions), None)
+    return None
+
+
+def _short(decision: Row) -> Mapping[str, object]:
+    names = ("id", "at", "kind", "reason", "fate", "brake", "address")
+    return {name: decision[name] for name in names}

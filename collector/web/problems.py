@@ -1,0 +1,82 @@
+"""Errors as RFC 9457 problem documents: what, cause, and the command that helps.
+
+Every code the collector refuses with has one row; a code without a row is a conflict.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+from pydantic import ValidationError
+
+TYPE = "urn:mailfleet:problem:"
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    status: HTTPStatus
+    title: str
+    remedy: str
+
+
+ROWS: dict[str, Row] = {
+    "INVALID": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not right", ""),
+    "UNAUTHENTICATED": Row(
+        HTTPStatus.UNAUTHORIZED,
+        "Who is asking?",
+        "set MAILFLEET_TOKEN, or use the socket as root or a member of the group",
+    ),
+    "FORBIDDEN": Row(
+        HTTPStatus.FORBIDDEN, "Not allowed", "ask an admin, or use a token with a higher role"
+    ),
+    "ROUTE_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such route", "see /api/v1/openapi.json"),
+    "METHOD_WRONG": Row(
+        HTTPStatus.METHOD_NOT_ALLOWED, "Not that method", "see /api/v1/openapi.json"
+    ),
+    "TOO_LARGE": Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large", ""),
+    "NODE_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such node", "mailfleet node ls"),
+    "POOL_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such pool", "mailfleet pool ls"),
+    "ZONE_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such zone", ""),
+    "SUBJECT_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing by that name", "mailfleet node ls"),
+    "ADDRESS_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such address", "mailfleet node ls"),
+    "STILL_LISTED": Row(
+        HTTPStatus.CONFLICT,
+        "The address is still listed",
+        "ask the zone to delist it; to send all the same: "
+        "mailfleet node resume NODE --override-listing --reason TEXT",
+    ),
+    "AFFECTS_MANY": Row(
+        HTTPStatus.CONFLICT,
+        "This affects more than one node or a fifth of capacity",
+        "look with --dry-run, then say the count: --max-affected N",
+    ),
+    "JOURNAL_BUSY": Row(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The journal did not answer", "mailfleet doctor"
+    ),
+}
+OTHER = Row(HTTPStatus.CONFLICT, "Refused", "")
+
+
+def problem(code: str, detail: str, *, remedy: str = "") -> web.Response:
+    """The answer for a refusal; `remedy` overrides the row's own."""
+    row = ROWS.get(code, OTHER)
+    body = {
+        "type": TYPE + code.lower().replace("_", "-"),
+        "title": row.title,
+        "status": int(row.status),
+        "detail": detail,
+        "code": code,
+        "remedy": remedy or row.remedy,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if row.status == HTTPStatus.UNAUTHORIZED else None
+    return web.json_response(body, status=row.status, content_type=CONTENT_TYPE, headers=headers)
+
+
+def invalid(error: ValidationError) -> web.Response:
+    """Every field that is wrong, in one sentence each; values are not repeated."""
+    said = (
+        f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+    return problem("INVALID", "; ".join(said))
