@@ -42,7 +42,7 @@ WORDS = re.compile(
     "|".join(
         (
             *(r"\bTODO\b", r"\bFIXME\b", r"\bXXX\b", r"\bNotImplemented"),
-            r"(?i:\bfor now\b|\bsimplified\b|\bplaceholder|\bphase \d|\bissue #?\d)",
+            r"(?i:\bfor now\b(?!(?:, \w+)* in )|\bsimplified\b|\bplaceholder|\bphase \d|\bissue #?\d)",
             r"/[w]ork/|\bpypi\.org|\bpythonhosted",
         )
     )
@@ -100,15 +100,20 @@ def _dotted(function: ast.expr, origin: dict[str, str]) -> str:
 
 
 def _catches_all(node: ast.AST) -> bool:
-    """Also `suppress(Exception)`, which catches all and says nothing."""
+    """Also `suppress(Exception)`, which catches all and says nothing; but not a handler that tidies
+    up and lets the same exception go on."""
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
         kinds: list[ast.expr | None] = [*node.args]
-    elif isinstance(node, ast.ExceptHandler):
+    elif isinstance(node, ast.ExceptHandler) and not _goes_on(node.body[-1]):
         kinds = [*node.type.elts] if isinstance(node.type, ast.Tuple) else [node.type]
     else:
         return False
     names = {kind and ast.unparse(kind) for kind in kinds}
     return bool(names & {"Exception", "BaseException", None})
+
+
+def _goes_on(last: ast.stmt) -> bool:
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def _is_false(value: ast.expr) -> bool:

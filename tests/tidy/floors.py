@@ -15,6 +15,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.core", 0),
     ("collector.core.*", 0),
     ("agent.model", 0),
+    ("agent.progress", 0),
     ("agent.report", 0),
     ("agent.converge", 0),
     ("agent.backoff", 0),
@@ -23,6 +24,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.refusal", 0),
     ("agent.maillog.parse", 0),
     ("agent.maillog.position", 0),
+    ("agent.maillog.silence", 0),
     ("agent.maillog.tally", 0),
     ("agent.maillog.times", 0),
     ("agent.postfix.deferral", 0),
@@ -40,12 +42,18 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.config", 1),
     ("agent.identity", 1),
     ("agent.state", 1),
+    ("agent.state_*", 1),
+    ("agent.bell", 1),
+    ("agent.renewal", 1),
+    ("agent.status", 1),
     ("agent.enrol", 1),
     ("agent.identity", 1),
     ("agent.wire", 1),
     ("agent.uplink", 1),
     ("agent.helper", 1),
     ("agent.notify", 1),
+    ("agent.clock", 1),
+    ("agent.logs", 1),
     ("agent.maillog", 1),
     ("agent.maillog.*", 1),
     ("agent.host", 1),
@@ -54,18 +62,28 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.dnsbl.*", 1),
     ("agent.postfix", 1),
     ("agent.postfix.*", 1),
-    # 2: ports in, core called, ports out.
+    # 2: ports in, core called, ports out; in the agent, the parts the daemon is made of.
     ("agent.enforcement", 2),
     ("agent.pulse", 2),
     ("agent.check", 2),
     ("collector.intake", 2),
     ("collector.identity", 2),
+    ("collector.identity.*", 2),
     ("collector.reign", 2),
     ("collector.rejections", 2),
     ("collector.control", 2),
     ("collector.dispatch", 2),
     ("collector.operate", 2),
     ("collector.operate.*", 2),
+    ("collector.identity", 2),
+    ("collector.identity.*", 2),
+    ("collector.reign", 2),
+    ("collector.rejections", 2),
+    ("agent.enforcement", 2),
+    ("agent.health", 2),
+    ("agent.loops", 2),
+    ("agent.pulse", 2),
+    ("agent.session", 2),
     # 3: the faces: translate, call floor 2.
     ("collector.wire", 3),
     ("collector.rpc", 3),
@@ -107,6 +125,12 @@ SIDEWAYS: tuple[tuple[str, str], ...] = (
 # Packages whose files stand alone instead of belonging together; their pure files do.
 LOOSE = ("agent", "collector", "collector.adapters")
 
+# Files that belong together without being a folder, by the name of their head.
+TOGETHER: dict[str, tuple[str, ...]] = {
+    "agent.state": ("agent.state_*",),
+    "agent.loops": ("agent.enforcement", "agent.health", "agent.pulse", "agent.session"),
+}
+
 # All that floor 0 may use of the standard library, and nothing else.
 PURE = frozenset(
     (
@@ -127,10 +151,14 @@ def floor(name: str) -> int | None:
 
 def package(name: str) -> str:
     """The smallest group whose files may import each other."""
+    for head, patterns in TOGETHER.items():
+        if any(fnmatchcase(name, pattern) for pattern in patterns):
+            return head
     parts = name.split(".")
-    prefixes = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    group = next((prefix for prefix in prefixes if prefix not in LOOSE), name)
-    return group.split(".")[0] if parts[0] == "agent" and floor(name) == 0 else group
+    if parts[0] == "agent" and floor(name) == 0:
+        return "agent"
+    prefixes = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return next((prefix for prefix in prefixes if prefix not in LOOSE), name)
 
 
 def check(tree: Tree) -> list[str]:

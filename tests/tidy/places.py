@@ -29,7 +29,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "alembic": ("collector.adapters.store.*",),
     "aiosqlite": ("collector.adapters.store.*", "benchmarks.*"),
     "sqlite3": (
-        *("agent.state", "collector.adapters.store.*", "collector.adapters.backup"),
+        *("agent.state*", "collector.adapters.store.*", "collector.adapters.backup*"),
         "benchmarks.*",
     ),
     "click": ("collector.cli.*", "agent.__main__", "demo.*"),
