@@ -231,6 +231,9 @@ class ReignStore(Protocol):
 
     async def set_policy(self, policy: Policy, entry: AuditEntry) -> None: ...
 
+    async def add_pool(self, name: str, *, automation: Automation, entry: AuditEntry) -> str:
+        """The new pool's id. Refused: POOL_EXISTS."""
+
     async def set_switch(self, name: str, on: bool, entry: AuditEntry) -> None:
         """Names: automation_stopped, sending_stopped."""
 
@@ -361,6 +364,10 @@ class Store(
         """Opens an OPERATOR pause, or closes the OPERATOR and RESTORED ones; with `override` the
         LISTED ones too, leaving a standing decision of fate OVERRIDDEN. Audited. The caller rings
         the doorbell: the next pass writes rotation and directive."""
+
+    async def prune(self) -> int:
+        """One small slice of what is older than its keeping; how many rows went. It commits even
+        when nothing is due: its return shows that the writer lives."""
 
     async def backup(self, folder: str) -> None:
         """A consistent copy of the journal into an existing empty folder (SQLite backup API)."""
