@@ -44,7 +44,7 @@ class Census:
         }
 
     def complete(
-        self, snapshot: Snapshot, detector: Detector, policy: Policy, *, now: float
+        self, snapshot: Snapshot, *, detector: Detector, policy: Policy, now: float
     ) -> Snapshot:
         """The snapshot with everything only this process knows."""
         nodes = tuple(

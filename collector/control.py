@@ -50,7 +50,7 @@ class Control:
         self._was_in_grace = True
         self._round_at = clock.monotonic()
 
-    async def run(self, doorbell: Doorbell, dispatch: Doorbell) -> None:
+    async def run(self, *, doorbell: Doorbell, dispatch: Doorbell) -> None:
         """For ever. The first pass judges everybody."""
         dirty: frozenset[str] | None = None
         while True:
@@ -72,10 +72,10 @@ class Control:
         policy = self._policy()
         ids = None if dirty is None else sorted(dirty | self._becoming_due(policy))
         snapshot = await self._load(ids, policy)
-        judgement = judge.judge(snapshot, policy, self._clock.now())
+        judgement = judge.judge(snapshot, policy, now=self._clock.now())
         if not judgement.is_empty:
             await self._commit(judgement)
-        self._schedule(snapshot, judgement, policy)
+        self._schedule(snapshot, judgement, policy=policy)
         self._vitals.passes += 1
         return judgement
 
@@ -86,11 +86,11 @@ class Control:
         pools = self._census.pools(read.fleet, policy, now=now)
         before = self._detector
         self._detector = liveness.distrust(
-            before, self._vitals.take(), pools, policy=policy, now=self._clock.now()
+            before, self._vitals.take(), pools=pools, policy=policy, now=self._clock.now()
         )
         if before.frozen != self._detector.frozen:
             log.warning("detector changed", frozen=self._detector.frozen, why=self._detector.why)
-        return self._census.complete(read, self._detector, policy, now=now)
+        return self._census.complete(read, detector=self._detector, policy=policy, now=now)
 
     async def _commit(self, judgement: Judgement) -> None:
         begun = self._clock.monotonic()
@@ -119,7 +119,7 @@ class Control:
         self._was_in_grace, self._lost = in_grace, lost
         return due
 
-    def _schedule(self, snapshot: Snapshot, judgement: Judgement, policy: Policy) -> None:
+    def _schedule(self, snapshot: Snapshot, judgement: Judgement, *, policy: Policy) -> None:
         now = self._clock.now()
         for node in snapshot.nodes:
             at = judge.next_look(node, policy, now=now)
