@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 failed=()
+not_run=()
 agent_tests=(tests/agent tests/deliverability tests/wire)
 pytest=(-m pytest -q -n "${WORKERS:-2}" --dist loadgroup)
 
@@ -19,11 +20,12 @@ if python=$(tests/tools/python310.sh); then
         --locked --no-dev --group test --no-install-project --python "$python" &&
         .run/py310/bin/python "${pytest[@]}" "${agent_tests[@]}" || failed+=("agent on 3.10")
 else
-    echo "test: no Python 3.10 here: the agent's tests run on $(.venv/bin/python -V) alone"
+    not_run+=("the agent's tests on Python 3.10: no such interpreter here")
 fi
 
 wait $lint || failed+=(lint)
 cat .run/lint.log
+command -v shellcheck >/dev/null || not_run+=("shellcheck: not installed")
 
 root_tests=all
 if [ "$(id -u)" != 0 ] && [ -z "${NO_APT:-}" ]; then
@@ -34,4 +36,5 @@ if [ "$(id -u)" != 0 ] && [ -z "${NO_APT:-}" ]; then
 fi
 .venv/bin/python "${pytest[@]}" --durations=10 --root-tests=$root_tests || failed+=(tests)
 
+[ ${#not_run[@]} = 0 ] || printf 'test: not run: %s\n' "${not_run[@]}"
 [ ${#failed[@]} = 0 ] || { printf 'test: failed: %s\n' "$(IFS=,; echo "${failed[*]}")" >&2; exit 1; }
