@@ -76,6 +76,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     pytest.skip(PREFIX + ", ".join(sorted(remedies)))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """End with what was not run, and why."""
     reasons: defaultdict[str, int] = defaultdict(int)
