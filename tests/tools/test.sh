@@ -31,7 +31,7 @@ root_tests=all
 if [ "$(id -u)" != 0 ] && [ -z "${NO_APT:-}" ]; then
     echo "test: the tests that need root, with sudo"
     sudo env CI="${CI:-}" PYTHONDONTWRITEBYTECODE=1 .venv/bin/python "${pytest[@]}" \
-        -p no:cacheprovider --root-tests=only || failed+=("tests that need root")
+        -p no:cacheprovider --root-tests=only || [ $? = 5 ] || failed+=("tests that need root")
     root_tests=none
 fi
 .venv/bin/python "${pytest[@]}" --durations=10 --root-tests=$root_tests || failed+=(tests)
