@@ -18,12 +18,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 SMTP_PORT = 2525
 STEP_SECONDS = 0.02
 # Postfix programs wait until main.cf has been quiet for a second or more; ours is.
@@ -221,6 +223,23 @@ def running(**main_cf: str) -> Iterator[PostfixBed]:
         yield bed
 
 
+@contextmanager
+def helper(config: Path, socket_path: Path, *, user: str = "root") -> Iterator[int]:
+    """The real helper for this configuration directory; its pid. It answers when this begins."""
+    options = ("--socket", str(socket_path), "--postfix", str(config), "--user", user)
+    words = (sys.executable, "-m", "agent.helper", *options)
+    with suppress(FileNotFoundError):
+        socket_path.unlink()
+    process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL)
+    try:
+        assert _until(lambda: _answers(socket_path) or process.poll() is not None, 10.0)
+        assert process.poll() is None, f"the helper ended with {process.returncode}"
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
 def _run(*words: str) -> str:
     # Not its output's end but its own is waited for: what Postfix leaves running holds it open.
     with tempfile.TemporaryFile("w+") as output:
@@ -244,6 +263,13 @@ def _free_address() -> str:
 
 def _accepts(address: str, port: int) -> bool:
     with suppress(OSError), socket.create_connection((address, port), timeout=1):
+        return True
+    return False
+
+
+def _answers(path: Path) -> bool:
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.connect(str(path))
         return True
     return False
 

@@ -56,7 +56,7 @@ class Installation:
                 "version": sights[""].facts.values["mail_version"],
                 "outbound": tuple(name or UNNAMED for name in _names(sights, "outbound")),
                 "deferred": tuple(name for name in _names(sights, "deferred") if name),
-                "paused": tuple(name for name in _names(sights, "paused") if name),
+                "paused": any(sight.facts.has_mark for sight in sights.values()),
                 "config_changed_us": worst.changed_us,
                 "qmgr_started_us": worst.qmgr_started_us,
             },

@@ -22,6 +22,7 @@ PARAMETERS = (
 # without a trace, and is read anew each time until it is this old.
 SETTLED_NS = 2_000_000_000
 READS_MAX = 3
+FILE_BYTES_MAX = 4 * 1024 * 1024
 
 # (changed_ns, size, inode) of main.cf and of master.cf
 Stamp = tuple[tuple[int, int, int], tuple[int, int, int]]
@@ -30,7 +31,15 @@ Stamp = tuple[tuple[int, int, int], tuple[int, int, int]]
 class Facts:
     """What the configuration says; names as in master.cf."""
 
-    __slots__ = ("deferral", "deferred", "is_overridden", "outbound", "paused", "values")
+    __slots__ = (
+        "deferral",
+        "deferred",
+        "has_mark",
+        "is_overridden",
+        "outbound",
+        "paused",
+        "values",
+    )
 
     def __init__(self, directory: str) -> None:
         self.values = _parameters(commands.run("postconf", "-c", directory, "-x", *PARAMETERS))
@@ -44,7 +53,9 @@ class Facts:
         self.outbound = services.outbound(found, handovers)
         ours = (deferral.DEFERRAL, deferral.LIST)
         self.is_overridden = services.has_own_deferral(found, ours)
-        refers = deferral.refers(self.deferral) and not self.is_overridden
+        refers = deferral.refers(self.deferral)
+        # Something of ours to take back, in force or not.
+        self.has_mark = refers or deferral.is_listed(read(f"{directory}/main.cf"))
         self.paused = deferral.tokens(self.values.get(deferral.LIST, "")) if refers else ()
         effective = deferral.tokens(self.values[deferral.DEFERRAL])
         self.deferred = () if self.is_overridden else effective
@@ -52,7 +63,7 @@ class Facts:
     @property
     def is_paused(self) -> bool:
         """By us: the list covers every outbound service and is referred to."""
-        return deferral.refers(self.deferral) and set(self.outbound) <= set(self.paused)
+        return set(self.outbound) <= set(self.paused)
 
 
 class Sight:
@@ -114,6 +125,16 @@ class Instance:
             return _stamp(self.main_cf), _stamp(self.master_cf)
         except OSError as error:
             raise PostfixProblem(f"{error.filename}: {error.strerror}", retryable=True) from error
+
+
+def read(path: str) -> str:
+    """A configuration file. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = os.read(descriptor, FILE_BYTES_MAX)
+    finally:
+        os.close(descriptor)
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _stamp(path: str) -> tuple[int, int, int]:

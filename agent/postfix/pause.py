@@ -11,9 +11,8 @@ import time
 
 from agent.postfix import commands, deferral, verbs
 from agent.postfix.commands import PostfixProblem
-from agent.postfix.instance import Facts, Instance, Stamp
+from agent.postfix.instance import Facts, Instance, Stamp, read
 
-MAIN_CF_BYTES_MAX = 4 * 1024 * 1024
 # Postfix takes up to about 2 s to follow a reload; until then it is not asked again.
 RELOAD_SECONDS = 5.0
 # Every Postfix program waits until main.cf has been quiet for more than a second before it trusts
@@ -51,23 +50,23 @@ class Steering:
 
     def resume(self) -> tuple[bool, bool]:
         """Take back what pause wrote, and nothing else. Returns and raises as pause."""
-        written = self.instance.facts().deferral
-        refers, kept = deferral.refers(written), deferral.without(written)
-        gone = [deferral.DEFERRAL] if refers and not kept else []
-        changed, remark = False, ""
+        facts = self.instance.facts()
+        refers, kept = deferral.refers(facts.deferral), deferral.without(facts.deferral)
+        remarks = []
         if refers and kept:
-            changed, remark = True, self._edit("-e", f"{deferral.DEFERRAL} = {kept}")
-        if gone or deferral.is_listed(_read(self.instance.main_cf)):
-            changed, remark = True, remark or self._edit("-X", *gone, deferral.LIST)
+            remarks.append(self._edit("-e", f"{deferral.DEFERRAL} = {kept}"))
+        if facts.has_mark:
+            gone = [deferral.DEFERRAL] if refers and not kept else []
+            remarks.append(self._edit("-X", *gone, deferral.LIST))
         self._sync()
-        return changed, self._finish(changed, remark)
+        return facts.has_mark, self._finish(facts.has_mark, max(remarks, default=""))
 
     def _edit(self, *arguments: str) -> str:
         """One atomic change of main.cf. Returns what a person should look at, if anything."""
-        before = deferral.others(_read(self.instance.main_cf))
+        before = deferral.others(read(self.instance.main_cf))
         commands.run("postconf", "-c", self.instance.directory, *arguments)
         _move_back(self.instance.main_cf, QUIET_NS)
-        if deferral.others(_read(self.instance.main_cf)) == before:
+        if deferral.others(read(self.instance.main_cf)) == before:
             return ""
         return f"{self.instance.main_cf}: other lines changed at the same time"
 
@@ -128,12 +127,3 @@ def _move_back(path: str, by_ns: int) -> None:
     """Set the modification time; the change time becomes now by itself."""
     found = os.stat(path)  # noqa: PTH116
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns - by_ns))
-
-
-def _read(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        content = os.read(descriptor, MAIN_CF_BYTES_MAX)
-    finally:
-        os.close(descriptor)
-    return content.decode("utf-8", "surrogateescape")

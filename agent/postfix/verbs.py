@@ -39,13 +39,14 @@ REQUESTS: dict[str, Fields] = {"version": {}, "observe": {}, "pause": {}, "resum
 ANSWERS: dict[str, Fields] = {
     # The protocol spoken and the verbs known: an older helper names fewer.
     "version": {"protocol": COUNT, "verbs": NAMES},
-    # Times are microseconds since 1970; no qmgr_started_us: no queue manager runs.
+    # Paused: our own mark stands in some main.cf, in force or not. Times are microseconds since
+    # 1970; no qmgr_started_us: no queue manager runs.
     "observed": {
         "running": FLAG,
         "version": NAME,
         "outbound": NAMES,
         "deferred": NAMES,
-        "paused": NAMES,
+        "paused": FLAG,
         "config_changed_us": COUNT,
         "qmgr_started_us": MAYBE_COUNT,
     },
