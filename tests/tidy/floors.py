@@ -14,6 +14,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("deliverability.*", 0),
     ("collector.core", 0),
     ("collector.core.*", 0),
+    ("agent.membership", 0),
     ("agent.model", 0),
     ("agent.progress", 0),
     ("agent.report", 0),
@@ -45,7 +46,6 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.state_*", 1),
     ("agent.bell", 1),
     ("agent.renewal", 1),
-    ("agent.status", 1),
     ("agent.enrol", 1),
     ("agent.identity", 1),
     ("agent.wire", 1),
@@ -84,6 +84,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.loops", 2),
     ("agent.pulse", 2),
     ("agent.session", 2),
+    ("agent.status", 2),
+    ("agent.standing", 2),
     # 3: the faces: translate, call floor 2.
     ("collector.wire", 3),
     ("collector.rpc", 3),
@@ -92,6 +94,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.web.*", 3),
     # 4: build everything, choose the loop.
     ("collector.service", 4),
+    ("collector.service.*", 4),
     ("collector.cli", 4),
     ("collector.cli.*", 4),
     ("agent.daemon", 4),
@@ -128,7 +131,13 @@ LOOSE = ("agent", "collector", "collector.adapters")
 # Files that belong together without being a folder, by the name of their head.
 TOGETHER: dict[str, tuple[str, ...]] = {
     "agent.state": ("agent.state_*",),
-    "agent.loops": ("agent.enforcement", "agent.health", "agent.pulse", "agent.session"),
+    "agent.loops": (
+        "agent.enforcement",
+        "agent.health",
+        "agent.pulse",
+        "agent.session",
+        "agent.standing",
+    ),
 }
 
 # All that floor 0 may use of the standard library, and nothing else.

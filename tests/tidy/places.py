@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from tests.tidy import floors
 from tests.tidy.tree import Tree, imports
 
-BUILDERS = ("agent.daemon", "agent.__main__", "collector.service", "demo.*", "benchmarks.*")
+BUILDERS = ("agent.daemon", "agent.__main__", "collector.service.*", "demo.*", "benchmarks.*")
 # "edges" stands for every module above floor 0.
 PLACES: dict[str, tuple[str, ...]] = {
     "anyio": ("edges",),
@@ -15,12 +15,12 @@ PLACES: dict[str, tuple[str, ...]] = {
     "stamina": ("collector.adapters.*", "collector.cli.*"),
     "grpc": (
         *("agent.wire", "agent.uplink", "agent.enrol", "agent.daemon"),
-        *("collector.wire", "collector.rpc.*", "collector.service", "demo.*", "benchmarks.*"),
+        *("collector.wire", "collector.rpc.*", "collector.service.*", "demo.*", "benchmarks.*"),
     ),
     "google": ("agent.wire", "agent.uplink", "agent.enrol", "collector.wire", "collector.rpc.*"),
     "protos": (
         *("agent.wire", "agent.uplink", "agent.enrol"),
-        *("collector.wire", "collector.rpc.*", "collector.service", "benchmarks.*"),
+        *("collector.wire", "collector.rpc.*", "collector.service.*", "benchmarks.*"),
     ),
     "cryptography": (
         *("agent.enrol", "collector.adapters.ca*", "collector.adapters.secrets*", "benchmarks.*"),
@@ -35,7 +35,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "click": ("collector.cli.*", "agent.__main__", "demo.*"),
     "rich": ("collector.cli.*", "demo.*"),
     "rich_click": ("collector.cli.*", "demo.*"),
-    "aiohttp": ("collector.web.*", "collector.cli.*", "collector.service", "demo.*"),
+    "aiohttp": ("collector.web.*", "collector.cli.*", "collector.service.*", "demo.*"),
     "pydantic": ("collector.web.*",),
     "psutil": ("agent.host.*", "agent.daemon", "demo.*", "benchmarks.*"),
     "dns": ("agent.dnsbl.*", "collector.adapters.resolver*", "demo.*", "benchmarks.*"),
