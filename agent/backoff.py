@@ -32,6 +32,6 @@ def attempt(failures: int) -> timedelta:
     return min(timedelta(seconds=1 << min(failures, DOUBLINGS_MAX)), RETRY_PAUSE)
 
 
-def jittered(interval: timedelta, jitter: timedelta, *, fraction: float) -> timedelta:
+def jittered(interval: timedelta, *, jitter: timedelta, fraction: float) -> timedelta:
     """The interval, and up to the jitter more or less; never below a tenth of the interval."""
     return max(interval + jitter * (2 * fraction - 1), interval / 10)

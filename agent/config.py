@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.model import CollectorPlace
+from agent.membership import CollectorPlace
 from deliverability import nameservers, zones
 from deliverability.nameservers import Nameserver
-from deliverability.zones import ZoneKey
+from deliverability.zones import Zone, ZoneKey
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +23,7 @@ else:
     import tomli as tomllib
 
 PATH_DEFAULT = Path("/etc/mailfleet/agent.toml")
+RESOLV_CONF = Path("/etc/resolv.conf")
 FILE_BYTES_MAX = 1_048_576
 LIST_ENTRIES_MAX = 64
 
@@ -122,6 +123,21 @@ def zone_key(environ: Mapping[str, str] = os.environ) -> ZoneKey | None:
         return ZoneKey(secret) if secret else None
     except (OSError, ValueError) as error:
         raise ConfigError([f"DQS key: {error}"]) from error
+
+
+def nameservers_of(settings: AgentConfig) -> tuple[Nameserver, ...]:
+    """The configured ones, else those of resolv.conf(5)."""
+    if settings.nameservers:
+        return settings.nameservers
+    try:
+        with RESOLV_CONF.open() as file:
+            return nameservers.parse_resolv_conf(file.read(65_536))
+    except OSError:
+        return nameservers.parse_resolv_conf("")
+
+
+def zones_of(settings: AgentConfig) -> tuple[Zone, ...]:
+    return tuple(zones.ZONES[name] for name in settings.zones)
 
 
 def _leaves(

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from google.protobuf.message import DecodeError
 
-from agent.model import CollectorPlace, Identity
+from agent.membership import CollectorPlace, Identity
 from protos import fleet_pb2 as pb
 
 TOKEN_FORM = re.compile(r"mft1\.([A-Za-z0-9_-]{43})\.([0-9a-f]{64})")
@@ -108,7 +108,7 @@ def enrol(
         sent_at_ms=int(clock().timestamp() * 1000),
     )
     with _channel(place, ca) as channel:
-        answer = _call(channel, "Enrol", request.SerializeToString())
+        answer = _call(channel, "Enrol", request=request.SerializeToString())
     return _identity(_parsed(pb.EnrolReply, answer).issued, key, now=clock())
 
 
@@ -121,12 +121,14 @@ def renew(place: CollectorPlace, identity: Identity, *, clock: Callable[[], date
     csr = _request(key, identity.node_id).public_bytes(DER)
     with _channel(place, identity.ca) as channel:
         first = pb.RenewRequest(certificate_der=old, csr_der=csr)
-        nonce = _parsed(pb.RenewReply, _call(channel, "Renew", first.SerializeToString())).nonce
+        nonce = _parsed(
+            pb.RenewReply, _call(channel, "Renew", request=first.SerializeToString())
+        ).nonce
         if not 16 <= len(nonce) <= 256:
             raise EnrolError(f"the collector gave a nonce of {len(nonce)} bytes")
         signature = old_key.sign(nonce + csr, ec.ECDSA(hashes.SHA256()))
         proof = pb.RenewRequest(certificate_der=old, csr_der=csr, nonce=nonce, signature=signature)
-        answer = _call(channel, "Renew", proof.SerializeToString())
+        answer = _call(channel, "Renew", request=proof.SerializeToString())
     renewed = _identity(_parsed(pb.RenewReply, answer).issued, key, now=clock())
     if renewed.node_id != identity.node_id:
         raise EnrolError(f"the collector renewed another node's identity: {renewed.node_id!r}")
@@ -206,7 +208,7 @@ def _channel(place: CollectorPlace, ca: bytes) -> grpc.Channel:
     )
 
 
-def _call(channel: grpc.Channel, method: str, request: bytes) -> bytes:
+def _call(channel: grpc.Channel, method: str, *, request: bytes) -> bytes:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes]
     call = channel.unary_unary(f"/mailfleet.v1.Enrolment/{method}")
     try:
@@ -240,7 +242,7 @@ def _identity(issued: pb.Issued, key: ec.EllipticCurvePrivateKey, *, now: dateti
         raise EnrolError(f"the collector sent no certificate: {error}") from error
     if certificate.public_key() != key.public_key():
         raise EnrolError("the collector certified another key than ours")
-    if not any(_is_signed_by(certificate, root) for root in roots):
+    if not any(_is_signed_by(certificate, root=root) for root in roots):
         raise EnrolError("the certificate is not signed by the CA that came with it")
     uri = f"spiffe://{issued.fleet}/node/{issued.node_id}"
     if not issued.node_id or uri not in _uris(certificate):
@@ -259,7 +261,7 @@ def _identity(issued: pb.Issued, key: ec.EllipticCurvePrivateKey, *, now: dateti
     )
 
 
-def _is_signed_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+def _is_signed_by(certificate: x509.Certificate, *, root: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(root)
     except (ValueError, TypeError, InvalidSignature):

@@ -11,7 +11,7 @@ import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
-from agent.model import Identity
+from agent.membership import Identity
 
 LINK = "identity"
 FILE_BYTES_MAX = 65_536
@@ -73,7 +73,7 @@ def swap(state: Path, identity: Identity) -> None:
         _write(state / name / "certificate.pem", identity.certificate, mode=0o644)
         _write(state / name / "ca.pem", identity.ca, mode=0o644)
         _sync(state / name)
-        _give_to_owner(state, state / name)
+        _give_to_owner(state / name, state=state)
         (state / f"{name}.link").symlink_to(name)
         (state / f"{name}.link").replace(state / LINK)
         _sync(state)
@@ -82,7 +82,7 @@ def swap(state: Path, identity: Identity) -> None:
     _sweep_up(state)
 
 
-def _give_to_owner(state: Path, folder: Path) -> None:
+def _give_to_owner(folder: Path, *, state: Path) -> None:
     """Enrolled by root, used by the agent: the files belong to whom the state directory does."""
     if os.geteuid() != 0:
         return

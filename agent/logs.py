@@ -29,5 +29,6 @@ def speak_for(node_id: str) -> None:
     _node["node"] = node_id
 
 
-def _add_node(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {**_node, **event}
+def _add_node(*call: Any) -> MutableMapping[str, Any]:
+    """A processor of structlog: called with logger, method and event."""
+    return {**_node, **call[2]}

@@ -110,7 +110,13 @@ class Directive:
     @property
     def wants_silence(self) -> bool:
         """Paused as a whole. With one address a node, its address's pause silences the node."""
-        return bool(self.node_pauses) or any(order.pauses for order in self.addresses)
+        return bool(self.reasons)
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """Of the node and of all its addresses."""
+        of_addresses = (reason for order in self.addresses for reason in order.pauses)
+        return frozenset((*self.node_pauses, *of_addresses))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +179,17 @@ class Event:
     """A rare fact, kept seven days. `id` grows and is never reused."""
 
     id: int
+    kind: EventKind
+    at: datetime
+    zone: ZoneReading | None = None
+    window: tuple[datetime, datetime] | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDraft:
+    """An event before the state file gave it its number."""
+
     kind: EventKind
     at: datetime
     zone: ZoneReading | None = None
@@ -261,37 +278,6 @@ class NewEpoch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectAfter:
     delay: timedelta = field(default=timedelta(0))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectorPlace:
-    """Where the collector listens. `name`: what its certificate is for, when not its host."""
-
-    host: str
-    name: str
-    enrolment_port: int
-    fleet_port: int
-    https_port: int
-
-    def target(self, port: int) -> str:
-        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What this node proves itself with, and whom it trusts (PEM). The key is in no repr."""
-
-    node_id: str
-    fleet: str
-    not_before: datetime
-    not_after: datetime
-    key: bytes = field(repr=False)
-    certificate: bytes = field(repr=False)
-    ca: bytes = field(repr=False)
-
-    def renewal_at(self) -> datetime:
-        """Two thirds through the certificate's life."""
-        return self.not_before + (self.not_after - self.not_before) * 2 / 3
 
 
 FromCollector = Welcome | Ack | Directive | NewEpoch | ReconnectAfter

@@ -1,27 +1,20 @@
 """Whether the daemon's loops still advance. Pure; the watchdog is fed by this and nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 
-@dataclass(slots=True)
 class Progress:
-    """`patience`: how long each loop may go without finishing a pass. Times are monotonic."""
+    """`patience`: how much later than it said a loop may come back. Times are monotonic."""
 
-    patience: Mapping[str, timedelta]
-    began: float
-    _passed: dict[str, float] = field(default_factory=dict)
+    def __init__(self, patience: Mapping[str, timedelta], *, began: float) -> None:
+        self._patience = patience
+        self._due = {loop: began + late.total_seconds() for loop, late in patience.items()}
 
-    def mark(self, loop: str, now: float) -> None:
-        """The loop has finished a pass."""
-        assert loop in self.patience, loop
-        self._passed[loop] = now
+    def mark(self, loop: str, *, now: float, wait: timedelta) -> None:
+        """The loop has finished a pass and begins the next one after `wait`, or before."""
+        self._due[loop] = now + (wait + self._patience[loop]).total_seconds()
 
     def stalled(self, now: float) -> tuple[str, ...]:
-        """The loops that went without a pass for longer than they may."""
-        return tuple(
-            loop
-            for loop, patience in self.patience.items()
-            if now - self._passed.get(loop, self.began) > patience.total_seconds()
-        )
+        """The loops that did not come back in time."""
+        return tuple(loop for loop, due in self._due.items() if now > due)

@@ -34,7 +34,7 @@ class Validity:
     not_after: datetime
 
 
-def explain(status: str, details: str, *, validity: Validity, now: datetime) -> Trouble:
+def explain(status: str, *, details: str, validity: Validity, now: datetime) -> Trouble:
     """What a gRPC status (its name and text) means for this node."""
     details = details[:500]
     code = details.partition(":")[0].strip()
@@ -78,7 +78,7 @@ def _tls_problem(details: str, *, validity: Validity, now: datetime) -> str:
 SKEW_WORTH_SAYING = timedelta(minutes=1)
 
 
-def skew_problem(collector_time: datetime, now: datetime) -> str:
+def skew_problem(*, collector_time: datetime, now: datetime) -> str:
     """The clock's error when it is worth a word; an hour works, and shows."""
     skew = now - collector_time
     if abs(skew) < SKEW_WORTH_SAYING:

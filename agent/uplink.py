@@ -19,15 +19,8 @@ import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent import backoff, refusal, wire
-from agent.model import (
-    CollectorPlace,
-    FromCollector,
-    Heartbeat,
-    Hello,
-    Identity,
-    ReconnectAfter,
-    Welcome,
-)
+from agent.membership import CollectorPlace, Identity
+from agent.model import FromCollector, Heartbeat, Hello, ReconnectAfter, Welcome
 from agent.refusal import Trouble, Validity
 
 METHOD = "/mailfleet.v1.Fleet/Connect"
@@ -293,7 +286,10 @@ class _Stream:
 
     def _explain(self, error: grpc.aio.AioRpcError) -> Trouble:
         return refusal.explain(
-            error.code().name, error.details() or "", validity=self._validity, now=self._now()
+            error.code().name,
+            details=error.details() or "",
+            validity=self._validity,
+            now=self._now(),
         )
 
 

@@ -255,7 +255,7 @@ def _welcome(message: pb.Welcome) -> Welcome:
     )
     return Welcome(
         term=_counter("term", message.term),
-        node_id=_name("node_id", message.node_id),
+        node_id=_name("node_id", text=message.node_id),
         heartbeat_interval=interval,
         heartbeat_jitter=_duration("heartbeat_jitter", message.heartbeat_jitter_ms, most=interval),
         reconnect_spread=_duration("reconnect_spread", message.reconnect_spread_ms, most=HOUR),
@@ -272,7 +272,7 @@ def _ack(message: pb.Ack) -> Ack:
     if message.events_upto > NUMBER_MAX:
         raise WireError(f"events_upto: {message.events_upto}")
     return Ack(
-        epoch=_name("epoch", message.epoch),
+        epoch=_name("epoch", text=message.epoch),
         sequence=_counter("sequence", message.sequence),
         events_upto=message.events_upto,
     )
@@ -326,14 +326,14 @@ def _moment(name: str, milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _name(what: str, text: str) -> str:
+def _name(what: str, *, text: str) -> str:
     if not 1 <= len(text) <= NAME_MAX or not text.isprintable():
         raise WireError(f"{what}: {text[:80]!r}")
     return text
 
 
 def _pauses(names: Iterable[str]) -> tuple[str, ...]:
-    pauses = tuple(_name("pause", name) for name in names)
+    pauses = tuple(_name("pause", text=name) for name in names)
     if len(pauses) > PAUSES_MAX:
         raise WireError(f"{len(pauses)} pauses of one subject")
     return pauses

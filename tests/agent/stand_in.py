@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from agent.model import CollectorPlace, Identity
+from agent.membership import CollectorPlace, Identity
 from protos import fleet_pb2 as pb
 
 DAY = timedelta(days=1)

@@ -41,6 +41,6 @@ def test_a_pause_is_tried_again_for_ever() -> None:
 
 def test_jitter_goes_both_ways_and_never_to_nothing() -> None:
     interval = 30 * SECOND
-    assert backoff.jittered(interval, 3 * SECOND, fraction=0.0) == 27 * SECOND
-    assert backoff.jittered(interval, 3 * SECOND, fraction=1.0) == 33 * SECOND
-    assert backoff.jittered(interval, interval, fraction=0.0) == 3 * SECOND
+    assert backoff.jittered(interval, jitter=3 * SECOND, fraction=0.0) == 27 * SECOND
+    assert backoff.jittered(interval, jitter=3 * SECOND, fraction=1.0) == 33 * SECOND
+    assert backoff.jittered(interval, jitter=interval, fraction=0.0) == 3 * SECOND

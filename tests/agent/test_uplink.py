@@ -10,13 +10,12 @@ from datetime import datetime, timedelta, timezone
 import grpc
 import pytest
 
+from agent.membership import CollectorPlace, Identity
 from agent.model import (
     Ack,
-    CollectorPlace,
     Directive,
     FromCollector,
     Hello,
-    Identity,
     NewEpoch,
     Welcome,
 )

@@ -1,0 +1,286 @@
+"""Builds the agent and runs it: one process, one task group. `mailfleet-agent run` becomes this.
+
+Losing the collector changes nothing here: the log is counted, the zones are asked and the last
+directive is kept in force, with or without a stream.
+"""
+
+import random
+import secrets
+import signal
+import sys
+import time
+from datetime import timedelta
+from importlib import metadata
+
+import anyio
+import structlog
+
+from agent import clock, config, identity, logs, notify, renewal, standing, status
+from agent.bell import Bell
+from agent.config import AgentConfig, ConfigError
+from agent.converge import LogWitness
+from agent.dnsbl import sockets
+from agent.dnsbl.sweep import Sweep
+from agent.enforcement import Enforcement
+from agent.health import Health
+from agent.host import facts
+from agent.host.machine import Machine, memory_bytes_own
+from agent.host.services import Services
+from agent.identity import IdentityError
+from agent.loops import Edges, Loops
+from agent.maillog.accounting import Accounting
+from agent.membership import Identity
+from agent.model import AgentReading, NewEpoch, QueueReading
+from agent.postfix.client import PostfixClient, PostfixError
+from agent.postfix.queue import QueueReader, read_queue
+from agent.progress import Progress
+from agent.pulse import Pulse, Sources
+from agent.session import Bells, Pace, Parts, Self, Session
+from agent.state import State, StateError
+from agent.uplink import Outside, Uplink
+from deliverability.zones import ZoneKey
+
+QUEUE_SECONDS_MAX = 5
+IDENTITY_LOOK_SECONDS = 5
+PATIENCE = {
+    "follow": timedelta(seconds=30),
+    "beat": timedelta(minutes=3),
+    "obey": timedelta(minutes=4),
+}
+WATCHDOG_DEFAULT = timedelta(minutes=1)
+
+log = structlog.get_logger()
+
+
+class Agent:
+    """What lives as long as the process, built in the order in which it depends on each other."""
+
+    def __init__(
+        self,
+        settings: AgentConfig,
+        state: State,
+        *,
+        addresses: tuple[str, ...],
+        key: ZoneKey | None,
+    ) -> None:
+        self.settings = settings
+        self.state = state
+        self.started_at = clock.now()
+        self.health = Health()
+        self.pace = Pace()
+        self.bells = Bells(beat=Bell(), obey=Bell(), sweep=Bell())
+        self.progress = Progress(PATIENCE, began=time.monotonic())
+        self.postfix = PostfixClient(settings.helper)
+        self.queue = QueueReader()
+        self.maillog = Accounting(settings.log, state, address=addresses[0])
+        self.enforcement = Enforcement(
+            self.postfix, state.directive, failures=(PostfixError,), witness=self._witness
+        )
+        self.pulse = Pulse(state, self._sources())
+        self.session = Session(
+            _who(settings, addresses),
+            self._parts(),
+            pace=self.pace,
+            bells=self.bells,
+            now=clock.now,
+        )
+        self.uplink = Uplink(
+            settings.collector,
+            self.session,
+            outside=Outside(identity=self._identity, now=clock.now),
+        )
+        self.loops = Loops(
+            state=state,
+            maillog=self.maillog,
+            enforcement=self.enforcement,
+            pulse=self.pulse,
+            uplink=self.uplink,
+            session=self.session,
+            sweep=_sweep(settings, key),
+            addresses=addresses,
+            pace=self.pace,
+            bells=self.bells,
+            health=self.health,
+            edges=Edges(now=clock.now, luck=random.random, mark=self._mark),
+            beaten=self._tell,
+        )
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT."""
+        self.loops.follow_once()
+        notify.send("READY=1", "STATUS=following the log")
+        log.info("running", log=str(self.settings.log), addresses=self.loops.addresses)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.loops.follow)
+            tasks.start_soon(self.loops.obey)
+            tasks.start_soon(self.loops.watch_zones)
+            tasks.start_soon(self.loops.beat)
+            tasks.start_soon(self.uplink.run)
+            tasks.start_soon(self.keep_identity)
+            tasks.start_soon(self.feed_watchdog)
+            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                async for number in signals:
+                    log.info("stopping", signal=number.name)
+                    break
+            notify.send("STOPPING=1")
+            tasks.cancel_scope.cancel()
+        self.maillog.close()
+        self.queue.close()
+        self.postfix.close()
+
+    async def keep_identity(self) -> None:
+        """Notice another identity, whoever put it there; renew ours when its time has come."""
+        seen, check_at = identity.present(self.settings.state), 0.0
+        while True:
+            if time.monotonic() >= check_at:
+                check_at = time.monotonic() + renewal.CHECK_EVERY.total_seconds()
+                if renewal.is_due(self._identity(), clock.now()):
+                    self.health.say("certificate", problem=await renewal.renew())
+            present = identity.present(self.settings.state)
+            if present != seen:
+                seen = present
+                self.uplink.identity_changed()
+            await anyio.sleep(IDENTITY_LOOK_SECONDS)
+
+    async def feed_watchdog(self) -> None:
+        """Only while every loop comes back when it said."""
+        interval = (notify.watchdog_interval() or WATCHDOG_DEFAULT) / 3
+        while True:
+            stalled = self.progress.stalled(time.monotonic())
+            if stalled:
+                log.error("stalled", loops=stalled)
+            else:
+                notify.send("WATCHDOG=1")
+            await anyio.sleep(interval.total_seconds())
+
+    def _identity(self) -> Identity | None:
+        try:
+            found = identity.load(self.settings.state)
+        except IdentityError as error:
+            self.health.say("identity", problem=str(error))
+            return None
+        self.health.say("identity", problem="")
+        if found is not None:
+            logs.speak_for(found.node_id)
+        return found
+
+    def _mark(self, loop: str, wait: timedelta) -> None:
+        self.progress.mark(loop, now=time.monotonic(), wait=wait)
+
+    def _witness(self) -> LogWitness:
+        seen = self.maillog.silence
+        return LogWitness(reload_at=seen.reload_at, in_flight=seen.in_flight, begun=seen.begun)
+
+    def _sources(self) -> Sources:
+        return Sources(
+            machine=Machine(self.settings.queue),
+            services=Services(self.settings.services),
+            queue=self._queue,
+            postfix=lambda: self.enforcement.reading,
+            agent=self._reading,
+        )
+
+    async def _queue(self) -> QueueReading:
+        """Open descriptors need no helper; new ones are waited for a little, not for ever."""
+        with anyio.move_on_after(QUEUE_SECONDS_MAX):
+            return await read_queue(self.postfix, self.queue, clock.now())
+        return self.queue.read(clock.now())
+
+    def _parts(self) -> Parts:
+        return Parts(
+            state=self.state,
+            enforcement=self.enforcement,
+            pulse=self.pulse,
+            health=self.health,
+            restart_log=self._restart_log,
+        )
+
+    def _restart_log(self, wanted: NewEpoch) -> None:
+        self.maillog.restart_at(wanted, epoch=secrets.token_hex(16), now=clock.now())
+
+    def _reading(self) -> AgentReading:
+        return AgentReading(
+            started_at=self.started_at,
+            lines_read=self.maillog.lines_read,
+            lines_unparsed=self.maillog.lines_unparsed,
+            events_lost=self.state.events_lost,
+            state_errors=self.health.state_errors,
+            memory_bytes=memory_bytes_own(),
+            problems=self.health.problems,
+        )
+
+    def _tell(self) -> None:
+        """For `status` and for systemd."""
+        told = standing.describe(
+            self.state, self.enforcement, uplink=self.uplink, problems=self.health.problems
+        ) | {
+            "written_at": clock.now().isoformat(),
+            "started_at": self.started_at.isoformat(),
+            "log": str(self.settings.log),
+            "addresses": self.loops.addresses,
+        }
+        try:
+            status.write(self.settings.state, told)
+        except OSError as error:
+            self.health.say("status file", problem=str(error))
+        notify.send(f"STATUS={status.sentence(told)}")
+
+
+def _who(settings: AgentConfig, addresses: tuple[str, ...]) -> Self:
+    return Self(
+        version=metadata.version("mailfleet"),
+        machine_id=facts.machine_id(settings.machine_id, fallback=settings.state / "machine-id"),
+        boot_id=facts.boot_id(),
+        run_id=secrets.token_hex(8),
+        hostname=facts.hostname(),
+        addresses=addresses,
+    )
+
+
+def _sweep(settings: AgentConfig, key: ZoneKey | None) -> Sweep | None:
+    watched = config.zones_of(settings)
+    if not watched:
+        return None
+    return Sweep(sockets.askers(config.nameservers_of(settings)), watched, key=key)
+
+
+def own_addresses(settings: AgentConfig) -> tuple[str, ...]:
+    """The configured ones, else the machine's only global IPv4 address."""
+    if settings.addresses:
+        return settings.addresses
+    found = facts.global_addresses()
+    if len(found) != 1:
+        seen = f"the machine has {len(found)} global IPv4 addresses ({', '.join(found) or 'none'})"
+        raise ConfigError([f"{config.place()}: node.addresses: missing, and {seen}"])
+    return found
+
+
+async def run(settings: AgentConfig, addresses: tuple[str, ...], *, key: ZoneKey | None) -> None:
+    state = State.open(settings.state_file, now=clock.now())
+    try:
+        await Agent(settings, state, addresses=addresses, key=key).run()
+    finally:
+        state.close()
+
+
+def main() -> None:
+    logs.configure()
+    try:
+        settings = config.load(config.place())
+        addresses, key = own_addresses(settings), config.zone_key()
+    except ConfigError as error:
+        for problem in error.problems:
+            log.critical("configuration", problem=problem)
+        sys.exit(2)
+    try:
+        anyio.run(lambda: run(settings, addresses, key=key), backend_options={"use_uvloop": True})
+    except StateError as error:
+        log.critical("cannot use the state file", problem=str(error))
+        sys.exit(1)
+    except Exception:
+        log.exception("ended by an error of its own")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What is wrong with the agent itself, one problem a part, and how often its state failed it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from agent.state import StateError
+
+log = structlog.get_logger()
+
+
+class Health:
+    def __init__(self) -> None:
+        self.state_errors = 0
+        self._problems: dict[str, str] = {}
+
+    def say(self, part: str, *, problem: str) -> None:
+        """The part's problem from here on; "" when it has none. Logged when it changes."""
+        if problem == self._problems.get(part, ""):
+            return
+        if problem:
+            log.warning("problem", part=part, problem=problem)
+            self._problems[part] = problem
+        else:
+            log.info("problem over", part=part)
+            del self._problems[part]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(f"{part}: {problem}" for part, problem in sorted(self._problems.items()))
+
+    @contextmanager
+    def coping(self, doing: str) -> Iterator[None]:
+        """A write that may be missed without harm: counted and said, never in the way. A state
+        file that is broken, not only full, ends the agent: its next start makes a new one."""
+        try:
+            yield
+        except StateError as error:
+            if not error.retryable:
+                raise
+            self.state_errors += 1
+            self.say("state", problem=f"{doing}: {error}")
+        else:
+            self.say("state", problem="")

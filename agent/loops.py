@@ -1,0 +1,171 @@
+"""The agent's loops, each at its own pace. One pass of each is one function.
+
+They share nothing but what they are given; none waits for another, none stops for the collector.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import anyio
+import structlog
+
+from agent import backoff
+from agent.dnsbl import sweep
+from agent.dnsbl.sweep import Sweep
+from agent.enforcement import Enforcement
+from agent.health import Health
+from agent.maillog.silence import Silence
+from agent.model import Convergence, EventDraft, EventKind, PostfixReading
+from agent.pulse import Pulse
+from agent.session import Bells, Pace, Session
+from agent.state import State
+from agent.uplink import Uplink
+from deliverability.zones import Verdict
+
+FOLLOW_EVERY = timedelta(milliseconds=250)
+BEAT_APART = timedelta(seconds=1)  # early heartbeats, at most this often
+UPLINK_READY_SECONDS = 2
+FIRST_SWEEP_WITHIN = timedelta(seconds=3)
+
+log = structlog.get_logger()
+
+
+class Log(Protocol):
+    """The account of the mail log."""
+
+    def step(self, now: datetime) -> bool:
+        """One bounded pass; whether there is more at once."""
+
+    @property
+    def silence(self) -> Silence: ...
+
+    @property
+    def problems(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edges:
+    """Clock and chance."""
+
+    now: Callable[[], datetime]
+    luck: Callable[[], float]
+    mark: Callable[[str, timedelta], None]
+    """Called with a loop's name and its wait when it has finished a pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loops:
+    state: State
+    maillog: Log
+    enforcement: Enforcement
+    pulse: Pulse
+    uplink: Uplink
+    session: Session
+    sweep: Sweep | None
+    addresses: tuple[str, ...]
+    pace: Pace
+    bells: Bells
+    health: Health
+    edges: Edges
+    beaten: Callable[[], None]
+    """Called after each heartbeat pass: the daemon says how it is."""
+
+    async def follow(self) -> None:
+        while True:
+            wait = timedelta(0) if self.follow_once() else FOLLOW_EVERY
+            self.edges.mark("follow", wait)
+            await anyio.sleep(wait.total_seconds())
+
+    def follow_once(self) -> bool:
+        """What the log has; a reload line wakes the loop that waits for it."""
+        before = self.maillog.silence.reload_at
+        more = False
+        with self.health.coping("counting the log"):
+            more = self.maillog.step(self.edges.now())
+        if self.maillog.silence.reload_at != before:
+            self.bells.obey.ring()
+        self.health.say("log", problem="; ".join(self.maillog.problems))
+        return more
+
+    async def obey(self) -> None:
+        while True:
+            wait = await self.obey_once() or self.pace.interval
+            self.edges.mark("obey", wait)
+            await self.bells.obey.wait(wait)
+
+    async def obey_once(self) -> timedelta | None:
+        """Postfix as the directive says; a change of how far that is is news."""
+        before = self.enforcement.reading
+        again = await self.enforcement.once()
+        now = self.enforcement.reading
+        if _is_news(before=before, now=now):
+            with self.health.coping("noting a convergence"):
+                self.state.add_events([_converged(now, self.edges.now())])
+            self.bells.beat.ring()
+        self.health.say(
+            "postfix", problem=now.problem if now.convergence is Convergence.FAILED else ""
+        )
+        return again
+
+    async def watch_zones(self) -> None:
+        if self.sweep is None:
+            return
+        await anyio.sleep(FIRST_SWEEP_WITHIN.total_seconds() * self.edges.luck())
+        while True:
+            await self.sweep_once(self.sweep)
+            await self.bells.sweep.wait(sweep.next_delay(self.pace.sweep, self.edges.luck()))
+
+    async def sweep_once(self, sweep: Sweep) -> None:
+        """One round over the zones, recorded; what changed is news."""
+        readings = await sweep.once(
+            self.addresses, number=self.state.round + 1, now=self.edges.now()
+        )
+        with self.health.coping("recording a round"):
+            if self.state.record_round(readings):
+                self.bells.beat.ring()
+        silent = readings and all(reading.verdict is Verdict.UNKNOWN for reading in readings)
+        self.health.say("zones", problem=f"no usable answer: {readings[0].why}" if silent else "")
+
+    async def beat(self) -> None:
+        while True:
+            await self.beat_once()
+            pace = self.pace
+            wait = backoff.jittered(pace.interval, jitter=pace.jitter, fraction=self.edges.luck())
+            apart = min(BEAT_APART, wait)
+            self.edges.mark("beat", wait)
+            await anyio.sleep(apart.total_seconds())
+            await self.bells.beat.wait(wait - apart)
+
+    async def beat_once(self) -> None:
+        """Gather, and send when there is a stream; readings are taken in any case."""
+        self.session.begin_epoch_due()
+        readings = await self.pulse.gather()
+        if await self._is_uplink_ready():
+            with self.health.coping("numbering a heartbeat"):
+                self.uplink.send(self.pulse.number(readings, now=self.edges.now()))
+        self.beaten()
+
+    async def _is_uplink_ready(self) -> bool:
+        """A stream just welcomed, or with a heartbeat still leaving, is given a moment."""
+        with anyio.move_on_after(UPLINK_READY_SECONDS):
+            while self.uplink.is_connected and not self.uplink.is_ready:  # noqa: ASYNC110
+                await anyio.sleep(0.05)
+        return self.uplink.is_ready
+
+
+def _is_news(*, before: PostfixReading, now: PostfixReading) -> bool:
+    return (before.convergence, before.directive_order, before.is_silent) != (
+        now.convergence,
+        now.directive_order,
+        now.is_silent,
+    )
+
+
+def _converged(reading: PostfixReading, at: datetime) -> EventDraft:
+    order = ".".join(map(str, reading.directive_order or ("none",)))
+    silent = ", silent" if reading.is_silent else ""
+    problem = f": {reading.problem}" if reading.problem else ""
+    text = f"directive {order} {reading.convergence.value}{silent}{problem}"
+    return EventDraft(kind=EventKind.CONVERGED, at=at, text=text)

@@ -1,0 +1,111 @@
+"""Heartbeats: gathers the readings, numbers them, knows which of them the collector has."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent import report
+from agent.host.machine import Machine
+from agent.host.services import Services
+from agent.model import (
+    Ack,
+    AgentReading,
+    Heartbeat,
+    PostfixReading,
+    QueueReading,
+    ServiceReading,
+    ServiceState,
+)
+from agent.report import Account, Readings
+from agent.state import State
+
+SENT_REMEMBERED_MAX = 64  # heartbeats on their way to their acknowledgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the readings come from."""
+
+    machine: Machine
+    services: Services
+    queue: Callable[[], Awaitable[QueueReading]]
+    postfix: Callable[[], PostfixReading]
+    agent: Callable[[], AgentReading]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    rounds: report.Rounds
+    full_state: bool
+
+
+class Pulse:
+    def __init__(self, state: State, sources: Sources) -> None:
+        self._state = state
+        self._sources = sources
+        self._acknowledged: dict[tuple[str, str], int] = {}
+        self._sent: dict[int, _Sent] = {}
+        self._is_full_wanted = False
+
+    async def gather(self) -> Readings:
+        """The node as it is at this moment."""
+        sources = self._sources
+        queue = await sources.queue()
+        services = await sources.services.read()
+        postfix = sources.postfix()
+        return Readings(
+            host=sources.machine.read(),
+            queue=queue,
+            services=(_postfix_service(postfix), *services),
+            postfix=postfix,
+            agent=sources.agent(),
+        )
+
+    def number(self, readings: Readings, *, now: datetime) -> Heartbeat:
+        """The readings as the next heartbeat. The number is taken first, then what goes with it."""
+        state = self._state
+        sequence = state.next_sequence()
+        full = self._is_full_wanted
+        cells = state.cells() if full else state.cells_changed_since(state.sequence_acknowledged)
+        position = state.position
+        account = Account(
+            epoch=state.epoch,
+            sequence=sequence,
+            cells=cells,
+            zones=state.zone_readings(),
+            events=state.events_unacknowledged(report.EVENTS_MAX),
+            log_position=b"" if position is None else position.to_bytes(),
+            counted_to=state.counted_to,
+            full_state=full,
+        )
+        beat = report.build(readings, account, acknowledged=self._acknowledged, now=now)
+        self._sent[sequence] = _Sent(rounds=report.rounds(beat.zones), full_state=full)
+        while len(self._sent) > SENT_REMEMBERED_MAX:
+            del self._sent[min(self._sent)]
+        return beat
+
+    def acknowledged(self, ack: Ack) -> None:
+        """One ack says that this heartbeat is committed, and nothing of those before it."""
+        if ack.epoch != self._state.epoch or ack.sequence > self._state.sequence:
+            return
+        self._state.acknowledged(ack.sequence, ack.events_upto)
+        sent = self._sent.pop(ack.sequence, None)
+        if sent is not None:
+            self._acknowledged.update(sent.rounds)
+            self._is_full_wanted = self._is_full_wanted and not sent.full_state
+        for sequence in [old for old in self._sent if old < ack.sequence]:
+            del self._sent[sequence]
+
+    def tell_all(self) -> None:
+        """The next heartbeat carries everything, until one such is acknowledged."""
+        self._is_full_wanted = True
+        self._acknowledged.clear()
+        self._sent.clear()
+
+
+def _postfix_service(postfix: PostfixReading) -> ServiceReading:
+    """Whether Postfix's master runs, as the helper saw it."""
+    if postfix.observed is None:
+        return ServiceReading(name="postfix", state=ServiceState.UNKNOWN)
+    running = ServiceState.RUNNING if postfix.observed.running else ServiceState.STOPPED
+    return ServiceReading(name="postfix", state=running)

@@ -1,0 +1,61 @@
+"""What the daemon last said of itself, in one small file: `mailfleet-agent status` reads it."""
+
+import json
+import os
+from pathlib import Path
+
+NAME = "status.json"
+BYTES_MAX = 262_144
+
+
+class StatusError(Exception):
+    """There is no readable word of the daemon."""
+
+
+def write(folder: Path, status: dict[str, object]) -> None:
+    """Replaced as a whole, not synced: after a crash there is nothing to know. OSError when the
+    disk would not have it."""
+    path = folder / f".{NAME}"
+    path.write_text(json.dumps(status))
+    path.replace(folder / NAME)
+
+
+def read(folder: Path) -> dict[str, object]:
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            status = json.loads(file.read(BYTES_MAX))
+    except FileNotFoundError as error:
+        raise StatusError(f"{path}: no such file: the daemon has not run yet") from error
+    except (OSError, ValueError) as error:
+        raise StatusError(f"{path}: {error}") from error
+    if not isinstance(status, dict):
+        raise StatusError(f"{path}: not an object")
+    return status
+
+
+def sentence(status: dict[str, object]) -> str:
+    """One line for systemd and for people."""
+    stream = (
+        "connected" if status.get("is_connected") else f"no stream ({status['uplink_problem']})"
+    )
+    pauses = status.get("pauses")
+    reasons = ", ".join(map(str, pauses)) if isinstance(pauses, list) else ""
+    silent = "silent" if status.get("is_silent") else str(status.get("convergence"))
+    sends = f"paused: {reasons} ({silent})" if reasons else "may send"
+    counts = f"heartbeat {status['sequence']}, acknowledged {status['acknowledged']}"
+    return f"{stream}; {sends}; {counts}"
+
+
+def is_alive(status: dict[str, object]) -> bool:
+    """Whether the process that wrote it still runs."""
+    pid = status.get("pid")
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
