@@ -88,7 +88,7 @@ class Pulse:
         """One ack says that this heartbeat is committed, and nothing of those before it."""
         if ack.epoch != self._state.epoch or ack.sequence > self._state.sequence:
             return
-        self._state.acknowledged(ack.sequence, ack.events_upto)
+        self._state.acknowledged(ack.sequence, events_upto=ack.events_upto)
         sent = self._sent.pop(ack.sequence, None)
         if sent is not None:
             self._acknowledged.update(sent.rounds)

@@ -1,0 +1,150 @@
+"""The log file and its rotated siblings: which there are, in which order; reading one of them.
+
+Opens nothing else. A sibling is the log's name with a number or a date behind it (logrotate(8),
+`postfix logrotate`); one compressed since is seen and not opened.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from agent.maillog.position import HEAD_BYTES, TAIL_BYTES, LogPosition, digest
+
+SIBLINGS_MAX = 100  # the newest; a year of weekly files is half of it
+_SUFFIX = re.compile(r"[.-](?P<number>\d[\dT:_-]*)(?P<compressed>\.(?:gz|bz2|xz|zst|lz4))?")
+_NUMBER_DIGITS_MAX = 3  # more digits are a date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file of the family as the directory names it. Ordered oldest first; the log itself last."""
+
+    path: Path
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    is_current: bool
+    is_compressed: bool
+    rank: tuple[int, str]
+
+    @property
+    def order(self) -> tuple[bool, int, tuple[int, str]]:
+        return (self.is_current, self.mtime_ns, self.rank)
+
+
+class LogFile:
+    """One open file, whatever its name becomes. OSError when it cannot be opened."""
+
+    __slots__ = ("_descriptor", "device", "inode", "path")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self._descriptor)
+            raise OSError(f"{path} is not a regular file")
+        self.device, self.inode = status.st_dev, status.st_ino
+
+    def status(self) -> os.stat_result:
+        return os.fstat(self._descriptor)
+
+    def read(self, offset: int, *, length: int) -> bytes:
+        return os.pread(self._descriptor, length, offset)
+
+    def tail(self, offset: int) -> bytes:
+        """The bytes before the offset that prove it."""
+        length = min(TAIL_BYTES, offset)
+        return self.read(offset - length, length=length)
+
+    def has_head_of(self, position: LogPosition) -> bool:
+        """A position of no length proves nothing and fits nothing."""
+        head = self.read(0, length=position.head_length)
+        return 0 < len(head) == position.head_length and digest(head) == position.head_digest
+
+    def has_tail_of(self, position: LogPosition) -> bool:
+        tail = self.tail(position.offset)
+        return (
+            len(tail) == min(TAIL_BYTES, position.offset) and digest(tail) == position.tail_digest
+        )
+
+    def position(self, offset: int, *, mid_line: bool = False) -> LogPosition:
+        head = self.read(0, length=HEAD_BYTES)
+        return LogPosition(
+            device=self.device,
+            inode=self.inode,
+            head_length=len(head),
+            head_digest=sha256(head).digest(),
+            offset=offset,
+            tail_digest=digest(self.tail(offset)),
+            mid_line=mid_line,
+        )
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def family(path: Path) -> Sequence[Entry]:
+    """The log and its siblings, oldest first. OSError when the directory cannot be read."""
+    try:
+        with os.scandir(path.parent) as listing:
+            near = [found for found in listing if found.name.startswith(path.name)]
+    except FileNotFoundError:
+        return ()
+    entries = [entry for found in near if (entry := _entry(path, found)) is not None]
+    return sorted(entries, key=lambda entry: entry.order)[-SIBLINGS_MAX:]
+
+
+def open_entry(entry: Entry) -> LogFile | None:
+    """None when it was rotated away or exchanged since it was listed, or is not ours to read.
+
+    The log itself must be readable: PermissionError.
+    """
+    try:
+        file = LogFile(entry.path)
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        if entry.is_current:
+            raise
+        return None
+    if (file.device, file.inode) != (entry.device, entry.inode):
+        file.close()
+        return None
+    return file
+
+
+def _entry(path: Path, found: "os.DirEntry[str]") -> Entry | None:
+    is_current = found.name == path.name
+    suffix = _SUFFIX.fullmatch(found.name, len(path.name))
+    if not is_current and suffix is None:
+        return None
+    try:
+        # The log itself may be a symbolic link; nothing else is followed.
+        status = found.stat(follow_symlinks=is_current)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Entry(
+        path=path.parent / found.name,
+        device=status.st_dev,
+        inode=status.st_ino,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        is_current=is_current,
+        is_compressed=suffix is not None and suffix["compressed"] is not None,
+        rank=_rank(suffix["number"]) if suffix else (0, ""),
+    )
+
+
+def _rank(number: str) -> tuple[int, str]:
+    """Between equal times .2 is older than .1, and an earlier date than a later one."""
+    if len(number) <= _NUMBER_DIGITS_MAX and number.isdigit():
+        return (-int(number), "")
+    return (0, number)

@@ -1,0 +1,238 @@
+"""Follows one log file, by whatever means it is rotated, and hands out its whole lines once each.
+
+Reads the file and its siblings, keeps nothing on disk, understands no line but its time. What was
+handed out is the caller's to store together with the position that comes with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from agent.maillog.files import Entry, LogFile, family, open_entry
+from agent.maillog.locate import PEEK_BYTES, Gap, Located, at_end, locate
+from agent.maillog.parse import LINE_BYTES_MAX
+from agent.maillog.position import HEAD_BYTES, LogPosition, digest
+from agent.maillog.times import LineClock, first_time, last_time
+
+CHUNK_BYTES = 1 << 18
+STILL_POLLS = 2  # looks at an unchanging end before a renamed file counts as finished
+DISORDER_MAX = timedelta(minutes=1)  # a clock put back between two lines, several writers
+_BLOCK = LINE_BYTES_MAX // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Whole lines, and the position behind them. `overlong` lines were skipped, and not in `data`
+    or without meaning there. `moved`: another file than the last batch's.
+    """
+
+    data: bytes
+    position: LogPosition
+    counted_to: datetime
+    overlong: int = 0
+    gap: Gap | None = None
+    moved: bool = False
+
+
+class Follower:
+    """Goes on at `position`; without one, at the log's end. `counted_to`: the last line's time.
+
+    OSError from `read` leaves it as it was: call again.
+    """
+
+    def __init__(self, path: Path, *, position: LogPosition | None, counted_to: datetime) -> None:
+        self._path = path
+        self._position = position or LogPosition()
+        self._starts_at_end = position is None
+        self._counted_to = counted_to
+        self._file: LogFile | None = None
+        self._tail = b""
+        self._seen = (-1, -1)  # size and time of change at the last look
+        self._still = 0
+        self._clock = LineClock(counted_to)
+
+    def read(self, now: datetime) -> Batch | None:
+        """The next lines, at most CHUNK_BYTES; None when there is nothing new, or no file."""
+        self._clock.now = now
+        if self._file is None:
+            return self._begin(now)
+        status = self._file.status()
+        if (status.st_size, status.st_mtime_ns) != self._seen:
+            if not self._is_intact(self._file, status.st_size):
+                self.close()
+                return self._begin(now)
+            self._seen = (status.st_size, status.st_mtime_ns)
+            self._still = 0
+        if status.st_size > self._position.offset:
+            batch = self._next_lines(self._file, now)
+            if batch is not None:
+                return batch
+        return self._after_rotation(self._file, now)
+
+    def expect_new(self) -> None:
+        """There was no log to start at the end of: whatever comes is read from its beginning."""
+        self._starts_at_end = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._file is not None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _begin(self, now: datetime) -> Batch | None:
+        if self._starts_at_end:
+            located = at_end(self._path)
+        else:
+            located = locate(self._path, self._position, after=self._counted_to, now=now)
+        if located is None:
+            return None
+        self._starts_at_end = False
+        self._move_to(located)
+        return self._batch(b"", gap=located.gap, moved=True)
+
+    def _move_to(self, located: Located) -> None:
+        self.close()
+        self._file = located.file
+        self._position = located.file.position(located.offset, mid_line=located.mid_line)
+        self._tail = located.file.tail(located.offset)
+        self._seen = (-1, -1)
+        self._still = 0
+
+    def _is_intact(self, file: LogFile, size: int) -> bool:
+        offset = self._position.offset
+        start = offset - len(self._tail)
+        return size >= offset and file.read(start, length=len(self._tail)) == self._tail
+
+    def _next_lines(self, file: LogFile, now: datetime) -> Batch | None:
+        """None when all there is is half a line."""
+        chunk = file.read(self._position.offset, length=CHUNK_BYTES)
+        if self._position.mid_line:
+            return self._skip_line(file, chunk)
+        if chunk.startswith(b"\0"):
+            return self._skip_zeroes(file, chunk, now)
+        lines = chunk[: chunk.rfind(b"\n") + 1]
+        if lines:
+            self._advance(file, lines)
+            return self._batch(lines, overlong=_count_overlong(lines))
+        if len(chunk) <= LINE_BYTES_MAX:
+            return None
+        self._advance(file, chunk, mid_line=True)
+        return self._batch(b"")
+
+    def _skip_line(self, file: LogFile, chunk: bytes) -> Batch:
+        newline = chunk.find(b"\n")
+        skipped = chunk[: newline + 1] if newline >= 0 else chunk
+        self._advance(file, skipped, mid_line=newline < 0)
+        return self._batch(b"", overlong=int(newline >= 0))
+
+    def _skip_zeroes(self, file: LogFile, chunk: bytes, now: datetime) -> Batch:
+        """A crash before the blocks were written leaves the length, and zeroes in it."""
+        rest = chunk.lstrip(b"\0")
+        self._advance(file, chunk[: len(chunk) - len(rest)])
+        end = first_time(rest, self._clock) or now
+        text = f"{self._path.name} holds a block of zeroes: lines lost in a crash"
+        return self._batch(b"", gap=Gap(start=self._counted_to, end=end, text=text))
+
+    def _advance(self, file: LogFile, consumed: bytes, *, mid_line: bool = False) -> None:
+        self._tail = (self._tail + consumed)[-256:] if len(consumed) < 256 else consumed[-256:]
+        position = replace(
+            self._position,
+            offset=self._position.offset + len(consumed),
+            tail_digest=digest(self._tail),
+            mid_line=mid_line,
+        )
+        if position.head_length < HEAD_BYTES:
+            position = position.with_head(file.read(0, length=HEAD_BYTES))
+        self._position = position
+
+    def _batch(
+        self, data: bytes, *, overlong: int = 0, gap: Gap | None = None, moved: bool = False
+    ) -> Batch:
+        self._counted_to = last_time(data, self._clock) or self._counted_to
+        return Batch(
+            data=data,
+            position=self._position,
+            counted_to=self._counted_to,
+            overlong=overlong,
+            gap=gap,
+            moved=moved,
+        )
+
+    def _after_rotation(self, file: LogFile, now: datetime) -> Batch | None:
+        """Once the name is another file's and ours rests: its half last line, then the next."""
+        try:
+            named = self._path.stat()
+        except FileNotFoundError:
+            return None
+        if (named.st_dev, named.st_ino) == (file.device, file.inode):
+            return None
+        self._still += 1
+        if self._still < STILL_POLLS:
+            return None
+        located = self._successor(file, now)
+        if located is None:
+            return None
+        half = file.read(self._position.offset, length=LINE_BYTES_MAX)
+        if half:
+            located.file.close()
+            self._advance(file, half)
+            return self._batch(half + b"\n")
+        self._move_to(located)
+        return self._batch(b"", gap=located.gap, moved=True)
+
+    def _successor(self, file: LogFile, now: datetime) -> Located | None:
+        """The oldest file written after ours that holds anything; None: not there yet."""
+        entries = family(self._path)
+        later = [entry for entry in entries if _is_later(entry, file, among=entries)]
+        unread = [entry for entry in later if entry.is_compressed]
+        for entry in later:
+            if entry.is_compressed or not entry.size:
+                continue
+            successor = open_entry(entry)
+            if successor is None:
+                return None  # the directory is changing: look again
+            begins_at = first_time(successor.read(0, length=PEEK_BYTES), self._clock)
+            is_copy = not entry.is_current and successor.has_head_of(self._position)
+            if entry.is_current or (self._may_follow(begins_at) and not is_copy):
+                gap = self._gap_over(unread, begins_at or now)
+                return Located(file=successor, offset=0, gap=gap)
+            successor.close()
+            if not is_copy:
+                unread.append(entry)
+        return None
+
+    def _may_follow(self, begins_at: datetime | None) -> bool:
+        """An older file that somebody touched begins earlier."""
+        return begins_at is not None and begins_at >= self._counted_to - DISORDER_MAX
+
+    def _gap_over(self, unread: Sequence[Entry], until: datetime) -> Gap | None:
+        if not unread:
+            return None
+        names = ", ".join(entry.path.name for entry in unread)
+        return Gap(start=self._counted_to, end=until, text=f"{names} was not read")
+
+
+def _is_later(entry: Entry, file: LogFile, *, among: Sequence[Entry]) -> bool:
+    """Whether it was last written after ours; equal times are told apart by the names' order."""
+    if (entry.device, entry.inode) == (file.device, file.inode):
+        return False
+    if entry.is_current:
+        return True
+    for ours in among:
+        if (ours.device, ours.inode) == (file.device, file.inode):
+            return entry.order > ours.order and (
+                not entry.is_compressed or entry.mtime_ns > ours.mtime_ns
+            )
+    return entry.mtime_ns > file.status().st_mtime_ns
+
+
+def _count_overlong(data: bytes) -> int:
+    """Lines over LINE_BYTES_MAX. One such covers a whole aligned block of half of it."""
+    for start in range(0, len(data), _BLOCK):
+        if data.find(b"\n", start, start + _BLOCK) < 0:
+            return sum(len(line) > LINE_BYTES_MAX for line in data.split(b"\n"))
+    return 0

@@ -1,0 +1,143 @@
+"""When a log line says it was written. Keeps no clock: the present is an argument.
+
+Three forms: `Nov 22 09:33:50` (RFC 3164: no year, local time), `2026-11-22T09:36:18.999383+00:00`
+(RFC 3339) and `2013 Jun 10 06:27:30.123` (syslog-ng; local time).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone, tzinfo
+
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
+        start=1,
+    )
+}
+# A line without a year lies in the past, or at most this far ahead by a clock that was put back.
+AHEAD_MAX = timedelta(days=1)
+YEARS_BACK_MAX = 8  # to the last 29 February, across a century year
+STAMP_BYTES_MAX = 40
+LINES_TRIED_MAX = 50
+
+_MINUTE = timedelta(minutes=1)
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII
+)
+
+
+class LineClock:
+    """Reads the times of consecutive lines; remembers the last minute, so that most are cheap.
+
+    `now` places lines without a year and is to be kept current. `zone`: what local time means;
+    None: as this machine has it. An hour that comes twice is told apart by the lines before it.
+    """
+
+    __slots__ = ("_minute", "_minute_key", "_previous", "_zone", "now")
+
+    def __init__(self, now: datetime, zone: tzinfo | None = None) -> None:
+        self.now = now
+        self._zone = zone
+        self._previous: datetime | None = None
+        self._minute_key = b""
+        self._minute = now
+
+    def read(self, line: bytes) -> datetime | None:
+        """The line's time in UTC; None when it begins with no time we know."""
+        if line[:1] == b"\0":  # a crash may leave such bytes where lines were
+            line = line.lstrip(b"\0")
+        try:
+            at = self._read(line)
+        except (ValueError, OverflowError):
+            return None
+        if at is not None:
+            self._previous = at
+        return at
+
+    def _read(self, line: bytes) -> datetime | None:
+        if line[10:11] == b"T":
+            return _rfc3339(line)
+        if line[3:4] == b" " and line[9:10] == b":" and line[15:16] == b" ":
+            return self._local_minute(line[:13]) + timedelta(seconds=int(line[13:15]))
+        if line[4:5] == b" " and line[8:9] == b" " and line[:4].isdigit():
+            return self._with_year(line)
+        return None
+
+    def _local_minute(self, key: bytes) -> datetime:
+        if key != self._minute_key:
+            month = MONTHS.get(key[:3])
+            if month is None:
+                raise ValueError("not a month's English name")
+            day, hour, minute = int(key[4:6]), int(key[7:9]), int(key[10:12])
+            self._minute = self._place(month=month, day=day, hour=hour, minute=minute)
+            self._minute_key = key
+        return self._minute
+
+    def _place(self, *, month: int, day: int, hour: int, minute: int) -> datetime:
+        """The latest such moment that is not ahead: so New Year and 29 February find their year."""
+        for year in range(self.now.year + 1, self.now.year - YEARS_BACK_MAX - 1, -1):
+            try:
+                local = datetime(year, month, day, hour, minute)  # noqa: DTZ001 (made aware below)
+            except ValueError:
+                if (month, day) != (2, 29):
+                    raise
+                continue
+            at = self._to_utc(local)
+            if at <= self.now + AHEAD_MAX:
+                return at
+        raise ValueError("no year fits")
+
+    def _to_utc(self, local: datetime) -> datetime:
+        """Where clocks are put back an hour comes twice: the second, if we were past the first."""
+        if self._zone is not None:
+            local = local.replace(tzinfo=self._zone)
+        first = local.astimezone(timezone.utc)
+        second = local.replace(fold=1).astimezone(timezone.utc)
+        passed = self._previous is not None and self._previous >= first + _MINUTE
+        is_near = self._previous is not None and self._previous <= second + _MINUTE
+        return second if first < second and passed and is_near else first
+
+    def _with_year(self, line: bytes) -> datetime | None:
+        year, name, day, rest = line[:STAMP_BYTES_MAX].split(maxsplit=3)
+        clock = rest.split(maxsplit=1)[0].decode("ascii")
+        month = MONTHS.get(name)
+        if month is None:
+            return None
+        hour, minute, seconds = clock.split(":")
+        local = datetime(int(year), month, int(day), int(hour), int(minute))  # noqa: DTZ001
+        return self._to_utc(local) + timedelta(seconds=float(seconds))
+
+
+def _rfc3339(line: bytes) -> datetime | None:
+    end = line.find(b" ", 19, STAMP_BYTES_MAX)
+    if end < 0:
+        return None
+    stamp = line[:end].decode("ascii")
+    if len(stamp) == 32 and stamp[19] == "." and stamp[29] == ":":  # rsyslog's and Postfix's own
+        return datetime.fromisoformat(stamp).astimezone(timezone.utc)
+    match = _RFC3339.fullmatch(stamp)
+    if match is None:
+        return None
+    whole, fraction, offset = match.groups()
+    offset = "+00:00" if offset == "Z" else f"{offset[:3]}:{offset[-2:]}"
+    fraction = ((fraction or "") + "000000")[:6]
+    return datetime.fromisoformat(f"{whole}.{fraction}{offset}").astimezone(timezone.utc)
+
+
+def first_time(block: bytes, clock: LineClock) -> datetime | None:
+    """Of the first line of the block that tells its time."""
+    return next(_times(block.split(b"\n", LINES_TRIED_MAX)[:LINES_TRIED_MAX], clock), None)
+
+
+def last_time(block: bytes, clock: LineClock) -> datetime | None:
+    """Of the last line of the block that tells its time; the block ends with a whole line."""
+    lines = block.rsplit(b"\n", LINES_TRIED_MAX + 1)[1:]
+    return next(_times(reversed(lines), clock), None)
+
+
+def _times(lines: Iterable[bytes], clock: LineClock) -> Iterator[datetime]:
+    for line in lines:
+        at = clock.read(line)
+        if at is not None:
+            yield at

@@ -1,0 +1,286 @@
+"""What the node must not forget: log position and totals, events, the wanted directive.
+
+What was counted and how far the log was read are one synced transaction. Only what is on the disk
+is ever returned. Parses no log and decides nothing. One process at a time; a call that changes
+something blocks for one sync and raises StateError when it did not happen.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from agent import state_events, state_zones
+from agent.maillog.position import LogPosition
+from agent.maillog.silence import Silence
+from agent.model import Cell, CellKey, Directive, Event, EventDraft, EventKind, ZoneReading
+from agent.state_file import StateError, StateFile, to_datetime, to_microseconds
+from deliverability.replies import Outcome
+
+__all__ = ["State", "StateError"]
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class State:
+    """Open with `State.open`; close before the process ends."""
+
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    @classmethod
+    def open(cls, path: Path, *, now: datetime) -> "State":
+        """Opens or makes the file (mode 0600). A corrupt one is moved aside; an event tells of it.
+
+        StateError: another process has it, a newer version wrote it, or the disk failed.
+        """
+        file = StateFile(path, now=now)
+        state = cls(file)
+        try:
+            if not file.is_fresh and (reason := state._unreadable()):
+                file.start_anew(reason, now)
+            if file.is_fresh:
+                state._begin(file.note or "a new state file", now)
+            with file.transaction():
+                state_events.raise_numbers(file, now)
+            file.reserve()
+        except BaseException:
+            file.close()
+            raise
+        return state
+
+    def close(self) -> None:
+        self._file.close()
+
+    # The log and what was counted of it.
+
+    @property
+    def epoch(self) -> str:
+        return str(self._file.node("epoch"))
+
+    @property
+    def position(self) -> LogPosition | None:
+        """None: counting has not started."""
+        packed = self._file.node("position")
+        return None if packed is None else LogPosition.from_bytes(packed)
+
+    @property
+    def counted_from(self) -> datetime | None:
+        return to_datetime(self._file.node("counted_from"))
+
+    @property
+    def counted_to(self) -> datetime | None:
+        """Log time of the last line counted; None before the first."""
+        return to_datetime(self._file.node("counted_to"))
+
+    @property
+    def silence(self) -> Silence:
+        ((reload_at, in_flight, begun),) = self._file.rows(
+            "SELECT reload_at, in_flight, begun FROM node"
+        )
+        return Silence(reload_at=to_datetime(reload_at), in_flight=in_flight, begun=begun)
+
+    def start_counting(self, *, position: LogPosition, counted_from: datetime) -> None:
+        """Once, before the first `count`: where and when the very first reading begins."""
+        with self._file.transaction() as database:
+            values = (position.to_bytes(), to_microseconds(counted_from))
+            database.execute("UPDATE node SET position = ?, counted_from = ?", values)
+
+    def count(
+        self,
+        *,
+        position: LogPosition,
+        counted_to: datetime,
+        changed: Mapping[CellKey, Mapping[Outcome, int]],
+        events: Sequence[EventDraft] = (),
+        silence: Silence | None = None,
+    ) -> tuple[Event, ...]:
+        """Totals of the changed cells (not differences), in one transaction with all the rest.
+
+        StateError: nothing of it is counted; read the same lines again from `position`.
+        """
+        with self._file.transaction() as database:
+            values = (position.to_bytes(), to_microseconds(counted_to))
+            database.execute("UPDATE node SET position = ?, counted_to = ?", values)
+            if silence is not None:
+                self._keep_silence(silence)
+            database.executemany(
+                "INSERT INTO cells SELECT ?, ?, ?, ?, sequence + 1 FROM node WHERE true"
+                " ON CONFLICT DO UPDATE SET"
+                " attempts = excluded.attempts, changed_in = excluded.changed_in"
+                " WHERE attempts <> excluded.attempts",
+                [
+                    (key.address, key.receiver, outcome.value, attempts)
+                    for key, cell in changed.items()
+                    for outcome, attempts in cell.items()
+                ],
+            )
+            return state_events.insert(self._file, events)
+
+    def begin_epoch(
+        self,
+        epoch: str,
+        *,
+        counted_from: datetime,
+        position: LogPosition | None,
+        gap: tuple[datetime, datetime] | None,
+        now: datetime,
+    ) -> tuple[Event, ...]:
+        """All totals and the sequence from zero; event numbers go on growing."""
+        text = "the collector asked for it: it knew a later state of this node"
+        drafts = [EventDraft(kind=EventKind.EPOCH_BEGUN, at=now, text=text)]
+        if gap is not None:
+            text = "between two epochs: not counted, or counted twice"
+            drafts.append(EventDraft(kind=EventKind.LOG_GAP, at=now, window=gap, text=text))
+        since = to_microseconds(counted_from)
+        packed = None if position is None else position.to_bytes()
+        with self._file.transaction() as database:
+            database.execute("DELETE FROM cells")
+            database.execute(
+                "UPDATE node SET epoch = ?, sequence = 0, acknowledged = 0,"
+                " counted_from = ?, counted_to = ?, position = ?",
+                (epoch, since, since, packed),
+            )
+            state_events.raise_numbers(self._file, now)
+            return state_events.insert(self._file, drafts)
+
+    # Heartbeats.
+
+    @property
+    def sequence(self) -> int:
+        """Of the last heartbeat; 0 before the first of this epoch."""
+        return int(self._file.node("sequence"))
+
+    @property
+    def sequence_acknowledged(self) -> int:
+        return int(self._file.node("acknowledged"))
+
+    def next_sequence(self) -> int:
+        """Durable before it is returned. Take it first, then the cells that go with it."""
+        with self._file.transaction() as database:
+            database.execute("UPDATE node SET sequence = sequence + 1")
+            return self.sequence
+
+    def cells(self) -> tuple[Cell, ...]:
+        return self.cells_changed_since(-1)
+
+    def cells_changed_since(self, sequence: int) -> tuple[Cell, ...]:
+        """Whole cells of which anything changed after that heartbeat was numbered."""
+        rows = self._file.rows(
+            "SELECT address, receiver, outcome, attempts FROM cells"
+            " WHERE (address, receiver) IN"
+            " (SELECT address, receiver FROM cells WHERE changed_in > ?)"
+            " ORDER BY address, receiver, outcome",
+            (sequence,),
+        )
+        attempts: dict[CellKey, dict[Outcome, int]] = {}
+        for address, receiver, outcome, count in rows:
+            attempts.setdefault(CellKey(address, receiver), {})[Outcome(outcome)] = count
+        return tuple(Cell(key=key, attempts=cell) for key, cell in attempts.items())
+
+    def acknowledged(self, sequence: int, *, events_upto: int) -> None:
+        """The collector has this heartbeat of the present epoch, and these events."""
+        with self._file.transaction() as database:
+            database.execute("UPDATE node SET acknowledged = max(acknowledged, ?)", (sequence,))
+            state_events.acknowledge(self._file, events_upto)
+
+    # Events.
+
+    @property
+    def events_lost(self) -> int:
+        """Dropped, too old or too many, before they were acknowledged."""
+        return int(self._file.node("events_lost"))
+
+    def add_events(self, drafts: Sequence[EventDraft]) -> tuple[Event, ...]:
+        with self._file.transaction():
+            return state_events.insert(self._file, drafts)
+
+    def events_unacknowledged(self, limit: int) -> tuple[Event, ...]:
+        """Oldest first."""
+        return state_events.unacknowledged(self._file, limit)
+
+    def replay_events(self) -> None:
+        """All events still kept (seven days) are to be sent once more."""
+        with self._file.transaction():
+            state_events.replay(self._file)
+
+    # Zones, the directive, the collector.
+
+    @property
+    def round(self) -> int:
+        return int(self._file.node("round"))
+
+    def zone_readings(self) -> tuple[ZoneReading, ...]:
+        return state_zones.latest(self._file)
+
+    def record_round(self, readings: Sequence[ZoneReading]) -> tuple[Event, ...]:
+        """One sweep, numbered by us whatever number it carries; an event for all that changed."""
+        with self._file.transaction():
+            return state_zones.record(self._file, readings)
+
+    @property
+    def directive(self) -> Directive | None:
+        body = self._file.node("directive")
+        return None if body is None else msgspec.json.decode(body, type=Directive)
+
+    @property
+    def term_highest(self) -> int:
+        return int(self._file.node("term_highest"))
+
+    def hold_directive(self, directive: Directive) -> bool:
+        """False, and nothing changed, when the one held is newer."""
+        held = self.directive
+        if held is not None and directive.order < held.order:
+            return False
+        if directive != held:
+            body = msgspec.json.encode(directive).decode()
+            with self._file.transaction() as database:
+                database.execute("UPDATE node SET directive = ?", (body,))
+                self._raise_term(directive.term)
+        return True
+
+    def see_term(self, term: int) -> None:
+        if term > self.term_highest:
+            with self._file.transaction():
+                self._raise_term(term)
+
+    @property
+    def reconnect_spread(self) -> timedelta | None:
+        microseconds = self._file.node("reconnect_spread")
+        return None if microseconds is None else microseconds * _MICROSECOND
+
+    def remember_reconnect_spread(self, spread: timedelta) -> None:
+        if spread != self.reconnect_spread:
+            with self._file.transaction() as database:
+                microseconds = spread // _MICROSECOND
+                database.execute("UPDATE node SET reconnect_spread = ?", (microseconds,))
+
+    def _unreadable(self) -> str:
+        """Why the values held are not ours, though the file is whole; empty when they are."""
+        try:
+            _ = (self.position, self.directive, self.zone_readings(), self.cells())
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            return str(error)
+        return ""
+
+    def _begin(self, text: str, now: datetime) -> None:
+        with self._file.transaction() as database:
+            database.execute(
+                "INSERT INTO node (id, epoch, event_next) VALUES (1, ?, 1)", (new_epoch_id(),)
+            )
+            state_events.raise_numbers(self._file, now)
+            draft = EventDraft(kind=EventKind.EPOCH_BEGUN, at=now, text=text)
+            state_events.insert(self._file, [draft])
+
+    def _keep_silence(self, silence: Silence) -> None:
+        values = (to_microseconds(silence.reload_at), silence.in_flight, silence.begun)
+        self._file.rows("UPDATE node SET reload_at = ?, in_flight = ?, begun = ?", values)
+
+    def _raise_term(self, term: int) -> None:
+        self._file.rows("UPDATE node SET term_highest = max(term_highest, ?)", (term,))
+
+
+def new_epoch_id() -> str:
+    return os.urandom(16).hex()
