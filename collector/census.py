@@ -21,6 +21,10 @@ class Census:
         self._started_at = started_at
         self._pools: dict[str, str] = {}
 
+    def __len__(self) -> int:
+        """Nodes known."""
+        return len(self._pools)
+
     def learn(self, nodes: Iterable[NodeFacts]) -> None:
         self._pools.update((node.id, node.pool_id) for node in nodes)
 

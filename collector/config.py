@@ -19,6 +19,7 @@ from deliverability.zones import ZONES, ZoneKey
 PATH_DEFAULT = Path("/etc/mailfleet/collector.toml")
 FILE_BYTES_MAX = 1_048_576
 LIST_ENTRIES_MAX = 64
+KEY_NAME = "dqs_key"
 DNS_NAME = re.compile(r"(?!-)(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}(?<!-)")
 
 
@@ -108,19 +109,28 @@ def render(config: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
-def zone_key(environ: Mapping[str, str] = os.environ) -> ZoneKey | None:
-    """The Spamhaus DQS key: systemd credential `dqs_key`, else MAILFLEET_DQS_KEY, else none.
+def zone_key(path: Path, environ: Mapping[str, str] = os.environ) -> ZoneKey | None:
+    """The Spamhaus DQS key: the systemd credential `dqs_key`, else MAILFLEET_DQS_KEY, else the file
+    `dqs_key` beside the configuration `path`, else none.
 
     ConfigError, which does not repeat the key, when it cannot be one.
     """
-    folder = environ.get("CREDENTIALS_DIRECTORY", "")
-    path = Path(folder) / "dqs_key"
-    key = path.read_text().strip() if folder and path.is_file() else ""
-    key = key or environ.get("MAILFLEET_DQS_KEY", "").strip()
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    said = [_secret(Path(folder) / KEY_NAME)] if folder else []
+    said += [environ.get("MAILFLEET_DQS_KEY", "").strip(), _secret(path.with_name(KEY_NAME))]
+    key = next((text for text in said if text), "")
     try:
         return ZoneKey(key) if key else None
     except ValueError as error:
-        raise ConfigError([f"dqs_key: {error}"]) from None
+        raise ConfigError([f"{KEY_NAME}: {error}"]) from None
+
+
+def _secret(path: Path) -> str:
+    """ "" when there is none, or it is not ours to read."""
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _leaves(tree: Mapping[str, object]) -> Iterator[tuple[str, object]]:

@@ -49,7 +49,7 @@ async def examine(desk: Desk) -> dict[str, object]:
         _progress(desk),
         _disk(desk),
         *[await _listener(name, port) for name, port in sorted(desk.standing.ports.items())],
-        _certificate("listeners' certificate", desk.standing.certificate_ends_at, now=now),
+        _certificate("listeners' certificate", desk.standing.certificate_ends_at(), now=now),
         *[_certificate("CA", end, now=now) for end in desk.standing.ca_ends_at()],
         _clock(await desk.store.nodes()),
         *_nameservers(desk),

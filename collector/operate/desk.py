@@ -39,7 +39,7 @@ class Standing:
     has_zone_key: bool
     # Name of a loop -> how many seconds ago it last advanced, and how many it may take.
     progress: Callable[[], Mapping[str, tuple[float, float]]]
-    certificate_ends_at: datetime
+    certificate_ends_at: Callable[[], datetime]
     # One for each root trusted now, newest first.
     ca_ends_at: Callable[[], tuple[datetime, ...]]
     # Bytes in all and bytes free where the state lies.

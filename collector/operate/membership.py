@@ -70,7 +70,7 @@ def ca(desk: Desk) -> dict[str, object]:
     return {
         "fleet": desk.authority.fleet,
         "ends_at": [end.isoformat() for end in desk.standing.ca_ends_at()],
-        "listener_ends_at": desk.standing.certificate_ends_at.isoformat(),
+        "listener_ends_at": desk.standing.certificate_ends_at().isoformat(),
         "names": list(desk.standing.names),
         "pem": desk.authority.ca_pem().decode(),
     }

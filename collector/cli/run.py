@@ -1,0 +1,41 @@
+"""`mailfleet collector run`: what systemd starts."""
+
+from pathlib import Path
+
+import click
+
+from collector import config as configuration
+from collector.cli.failure import Exit, Failure, say
+from collector.config import ConfigError
+
+
+@click.group()
+def collector() -> None:
+    """The collector itself."""
+
+
+@collector.command("run")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="The configuration; default MAILFLEET_CONFIG, else /etc/mailfleet/collector.toml.",
+)
+def run(path: Path | None) -> int:
+    """Runs the collector until it is told to stop."""
+    place = path or configuration.place()
+    try:
+        config = configuration.load(place)
+        key = configuration.zone_key(place)
+    except ConfigError as error:
+        for problem in error.problems:
+            say(problem)
+        return Exit.USAGE
+    from collector.service import ServiceError
+    from collector.service import run as serve
+
+    try:
+        serve(config, key=key)
+    except ServiceError as error:
+        raise Failure(str(error), fix=error.fix, code=Exit.FAILED) from error
+    return Exit.OK
