@@ -59,7 +59,7 @@ def enrol(*, collector: str | None, token_file: str | None, again: bool) -> None
             machine_id=facts.machine_id(
                 settings.machine_id, fallback=settings.state / "machine-id"
             ),
-            hostname=facts.hostname(),
+            hostname=settings.hostname or facts.hostname(),
             version=_version(),
             addresses=settings.addresses or facts.global_addresses(),
         )

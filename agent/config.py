@@ -45,6 +45,8 @@ class AgentConfig:
     enrolment_port: int = 7441
     fleet_port: int = 7442
     https_port: int = 7440
+    # What this node is called; empty: the machine's own name.
+    hostname: str = ""
     state: Path = Path("/var/lib/mailfleet/agent")
     machine_id: Path = Path("/etc/machine-id")
     addresses: tuple[str, ...] = ()
@@ -230,6 +232,7 @@ KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "collector.enrolment_port": ("enrolment_port", _port),
     "collector.fleet_port": ("fleet_port", _port),
     "collector.https_port": ("https_port", _port),
+    "node.hostname": ("hostname", _host),
     "node.state": ("state", _path),
     "node.machine_id": ("machine_id", _path),
     "node.addresses": ("addresses", _each(_address, least=1)),

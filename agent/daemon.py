@@ -232,7 +232,7 @@ def _who(settings: AgentConfig, addresses: tuple[str, ...]) -> Self:
         machine_id=facts.machine_id(settings.machine_id, fallback=settings.state / "machine-id"),
         boot_id=facts.boot_id(),
         run_id=secrets.token_hex(8),
-        hostname=facts.hostname(),
+        hostname=settings.hostname or facts.hostname(),
         addresses=addresses,
     )
 
