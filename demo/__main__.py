@@ -67,7 +67,7 @@ async def _play(fleet: Fleet, world: World, *, begun: float) -> str:
 async def _bring_up(fleet: Fleet, nodes: list[Node]) -> None:
     await fleet.found()
     await fleet.start_collector()
-    await fleet.automate("default", "act")
+    await fleet.automate("default", value="act")
     await fleet.bring_up(nodes)
 
 

@@ -22,7 +22,7 @@ def demo() -> None:
 @demo.command()
 @click.argument("name", type=click.Choice((*EXPECT, CALM)))
 @click.option("-o", "--output", type=click.Choice(("text", "json")), default="text")
-def incident(name: str, output: str) -> None:
+def incident(*, name: str, output: str) -> None:
     """Play an incident: it begins at once and ends by itself after a minute (or: calm)."""
     path = place()
     try:

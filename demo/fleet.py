@@ -103,7 +103,7 @@ class Fleet:
         await self.collector.start(self.environ)
         await self.collector.ready(seconds=READY_SECONDS)
 
-    async def automate(self, pool: str, value: str) -> None:
+    async def automate(self, pool: str, *, value: str) -> None:
         await self.post(f"/pools/{pool}/automation", {"value": value})
 
     def agent_config(self, node: Node) -> Path:
@@ -166,21 +166,21 @@ class Fleet:
 
     async def get(self, path: str) -> dict[str, object]:
         """REST over the local socket."""
-        return await self._ask("GET", path)
+        return await self._ask("GET", path=path)
 
     async def post(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
-        return await self._ask("POST", path, body=body)
+        return await self._ask("POST", path=path, body=body)
 
     async def _ask(
-        self, method: str, path: str, *, body: Mapping[str, object] | None = None
+        self, method: str, *, path: str, body: Mapping[str, object] | None = None
     ) -> dict[str, object]:
         try:
-            return await self._request(method, path, body=body)
+            return await self._request(method, path=path, body=body)
         except aiohttp.ClientError as error:
             raise ChildError(f"{method} {path}: {error}\n{self.collector.tail()}") from error
 
     async def _request(
-        self, method: str, path: str, *, body: Mapping[str, object] | None
+        self, method: str, *, path: str, body: Mapping[str, object] | None
     ) -> dict[str, object]:
         connector = aiohttp.UnixConnector(path=str(self.socket))
         async with (

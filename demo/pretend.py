@@ -98,7 +98,7 @@ class PretendPostfix:
             queue_id=queue_id,
             sender="news@shop.example",
             message_id=f"{queue_id}@shop.example",
-            size=int(self._odds.between(900, 60_000)),
+            size=int(self._odds.between(900, most=60_000)),
         )
         self._write(grammar.received(self._voice, now, message=message))
         self._try(message, self._odds.destination(), arrived=now, now=now)
@@ -166,7 +166,7 @@ class PretendPostfix:
         if changed:
             assert self._now is not None, "started"
             self._wants_closed, self._config_changed = closed, self._now
-            after = timedelta(seconds=self._odds.between(*RELOAD_SECONDS))
+            after = timedelta(seconds=self._odds.between(RELOAD_SECONDS[0], most=RELOAD_SECONDS[1]))
             self._reload_at = self._now + after
         return Datagram("done", {"changed": changed, "reloaded": changed})
 

@@ -60,7 +60,7 @@ class Odds:
         """Seconds until the next message of a steady stream."""
         return self._random.expovariate(per_second)
 
-    def between(self, least: float, most: float) -> float:
+    def between(self, least: float, *, most: float) -> float:
         return self._random.uniform(least, most)
 
     def destination(self) -> Destination:
@@ -76,8 +76,8 @@ class Odds:
         delays = Delays(
             before=waited,
             queued=0.01,
-            connecting=self.between(0.05, 0.4),
-            transmitting=self.between(0.1, 1.2),
+            connecting=self.between(0.05, most=0.4),
+            transmitting=self.between(0.1, most=1.2),
         )
         status, dsn, reply = SENT, "2.0.0", "250 2.0.0 OK"
         if drawn < destination.bounced:

@@ -63,7 +63,9 @@ def _check_parameters(place: str, function: Function) -> Iterator[str]:
     if count > PARAMETERS_MAX:
         yield f"{place}: {count} parameters, limit {PARAMETERS_MAX}"
     counted = [argument for argument in positional if argument.arg not in NOT_COUNTED]
-    if len(counted) > POSITIONAL_MAX and function.name not in THREE_APART:
+    # A private function's callers stand beside it; only mixing up two of one type is dangerous.
+    is_private = function.name.startswith("_")
+    if len(counted) > POSITIONAL_MAX and not is_private and function.name not in THREE_APART:
         yield f"{place}: {len(counted)} positional parameters, keyword-only after the second"
     types = [ast.dump(argument.annotation) for argument in positional if argument.annotation]
     if len(types) != len(set(types)):
