@@ -24,6 +24,7 @@ DEFAULTS = {
 }
 # The first descriptor systemd passes, see sd_listen_fds(3).
 PASSED = 3
+DESCRIPTORS_MAX = 4096
 LEAN = "import sys; sys.path.append(sys.argv.pop(1)); from agent import helper; helper.run()"
 
 
@@ -38,9 +39,12 @@ def main(arguments: list[str] | None = None) -> None:
 def run() -> None:
     """Serve until killed."""
     options = parse(sys.argv[1:])
+    passed = _passed_listener()
+    # Whatever else we were started with would go on to Postfix's commands.
+    os.closerange(PASSED + bool(passed), DESCRIPTORS_MAX)
     try:
         uid = pwd.getpwnam(options["--user"]).pw_uid
-        listener = _passed_listener() or serving.listen(options["--socket"], uid=uid)
+        listener = passed or serving.listen(options["--socket"], uid=uid)
     except (KeyError, OSError) as error:
         sys.stderr.write(f"mailfleet-helper: {error}\n")
         raise SystemExit(1) from None

@@ -136,7 +136,7 @@ def is_name(text: str) -> bool:
 
 def _encode(message: Message, *, table: "dict[str, Fields]", limit: int) -> bytes:
     fields = table.get(message.kind)
-    if fields is None or list(message.values) != list(fields):
+    if fields is None or message.values.keys() != fields.keys():
         raise Refused(f"{message.kind}: unknown, or not its fields")
     lines = [GREETING + message.kind]
     for field, form in fields.items():
