@@ -1,0 +1,53 @@
+"""The enrolment calls: a node joins with a token, and renews its certificate. Decides nothing."""
+
+from collections.abc import Awaitable, Callable
+
+from collector.identity import Register
+from collector.ports import AuthorityError, Refused, StoreError
+from collector.rejections import Rejections
+from collector.rpc import peers, refusals, wire
+from collector.rpc.bounds import MESSAGE_BYTES_MAX, WireError
+from collector.rpc.stream import Context
+
+
+class EnrolmentFace:
+    def __init__(self, register: Register, *, rejections: Rejections) -> None:
+        self._register = register
+        self._rejections = rejections
+
+    async def enrol(self, data: bytes, context: Context) -> bytes:
+        return await self._answer(self._enrol, data, context=context)
+
+    async def renew(self, data: bytes, context: Context) -> bytes:
+        return await self._answer(self._renew, data, context=context)
+
+    async def _enrol(self, data: bytes, origin: str) -> bytes:
+        return wire.encode_enrolled(await self._register.enrol(wire.decode_enrol(data, origin)))
+
+    async def _renew(self, data: bytes, origin: str) -> bytes:
+        renewal = wire.decode_renew(data, origin)
+        if not renewal.signature:
+            return wire.encode_nonce(self._register.nonce(renewal))
+        return wire.encode_renewed(await self._register.renew(renewal))
+
+    async def _answer(
+        self,
+        method: Callable[[bytes, str], Awaitable[bytes]],
+        data: bytes,
+        *,
+        context: Context,
+    ) -> bytes:
+        try:
+            if len(data) > MESSAGE_BYTES_MAX:
+                raise WireError(f"a message of {len(data)} bytes, {MESSAGE_BYTES_MAX} at most")
+            return await method(data, peers.origin(context.peer()))
+        except Refused as error:
+            refused = error
+        except WireError as error:
+            refused = Refused("ABSURD", str(error))
+        except (StoreError, AuthorityError) as error:
+            refused = Refused("JOURNAL", f"the collector cannot write now: {error}")
+        if refused.code not in refusals.OURS:
+            await self._rejections.note(refused, subject="", origin=peers.origin(context.peer()))
+        await context.abort(refusals.status(refused), refusals.details(refused))
+        raise AssertionError("abort does not return")

@@ -1,0 +1,158 @@
+"""The fleet stream: Hello in, Welcome out, then heartbeats in and acks out. Decides nothing.
+
+Who speaks is the certificate's name. One task reads a stream and never under a time limit of its
+own; whatever ends a stream ends no other one.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from collector.core.duplicates import Claim
+from collector.core.heartbeat import Heartbeat, Hello
+from collector.identity import Register, check_clock
+from collector.intake import Intake, Opening
+from collector.ports import Clock, Refused, StoreError
+from collector.rejections import Rejections
+from collector.rpc import peers, refusals, wire
+from collector.rpc.bounds import WireError
+from collector.rpc.stream import ENDED, Context, Epochs, Stream
+from collector.rpc.streams import LiveStreams
+from collector.rpc.wire import Arrival
+
+HELLO_SECONDS_MAX = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """Whom the fleet's face calls."""
+
+    intake: Intake
+    register: Register
+    rejections: Rejections
+    streams: LiveStreams
+    clock: Clock
+    fleet: str
+
+
+class FleetFace:
+    """`connect` handles one stream, from its first message to its end."""
+
+    def __init__(self, behind: Behind, *, hello_seconds: float = HELLO_SECONDS_MAX) -> None:
+        self._behind = behind
+        self._hello_seconds = hello_seconds
+
+    async def connect(self, _requests: object, context: Context) -> None:
+        subject, refused = "", None
+        try:
+            peer = peers.identify(context.auth_context())
+            peers.check_fleet(peer, self._behind.fleet)
+            subject = self._behind.register.bearer(peer.fingerprint)
+            if subject != peer.node_id:
+                raise Refused("CERTIFICATE_WRONG", "the certificate was issued to another node")
+            refused = await self._limited(subject, context)
+        except Refused as error:
+            refused = error
+        if refused is not None:
+            await self._refuse(refused, context, subject=subject)
+
+    async def _limited(self, node_id: str, context: Context) -> Refused | None:
+        """Serves the stream until it ends; why, when it was not the peer's wish."""
+        stream = None
+        try:
+            async with asyncio.timeout(self._hello_seconds) as limit:
+                stream = Stream(node_id, context, limit)
+                await self._serve(stream, context)
+        except TimeoutError:
+            return _why_ended(stream)
+        except WireError as error:
+            return Refused("ABSURD", str(error))
+        except StoreError as error:
+            return Refused("JOURNAL", f"the collector cannot write now: {error}")
+        except ENDED as error:
+            log.debug("stream ended while writing", node=node_id, problem=str(error))
+        finally:
+            if stream is not None:
+                self._behind.streams.remove(stream)
+        return None
+
+    async def _serve(self, stream: Stream, context: Context) -> None:
+        hello = await self._read(stream, context)
+        if hello is None:
+            return
+        if not isinstance(hello, Hello):
+            raise WireError("the first message is not a Hello")
+        await self._greet(stream, hello)
+        while (message := await self._read(stream, context)) is not None:
+            if isinstance(message, Hello):
+                await self._greet_again(stream, message)
+            elif stream.epochs.counts(message.epoch) or await self._begun(stream, message.epoch):
+                await self._behind.intake.heartbeat(message)
+                await stream.write(wire.encode_ack(message))
+
+    async def _read(self, stream: Stream, context: Context) -> Hello | Heartbeat | None:
+        data: object = await context.read()
+        if not isinstance(data, bytes):  # the end of what the peer says
+            return None
+        return wire.decode(data, Arrival(node_id=stream.node_id, at=self._behind.clock.now()))
+
+    async def _begun(self, stream: Stream, epoch: str) -> bool:
+        """Whether heartbeats of this epoch count. One of the epoch we asked to end was under way
+        when we asked: it is passed over."""
+        if stream.epochs.is_stale(epoch):
+            return False
+        stream.epochs.begin(epoch)
+        await self._behind.intake.new_epoch(stream.node_id, epoch)
+        return True
+
+    async def _greet(self, stream: Stream, hello: Hello) -> None:
+        """Admits the stream and answers."""
+        check_clock(hello.sent_at, hello.received_at)
+        claim = Claim(machine_id=hello.machine_id, run_id=hello.run_id)
+        try:
+            # Admitted before its account is read: an order made meanwhile waits in the stream.
+            self._behind.streams.admit(stream, claim)
+        except Refused as refused:
+            await self._behind.intake.duplicate(stream.node_id, str(refused))
+            raise
+        stream.unlimit()
+        await self._open(stream, hello)
+
+    async def _greet_again(self, stream: Stream, hello: Hello) -> None:
+        """A new epoch on the same stream."""
+        if stream.claim != Claim(machine_id=hello.machine_id, run_id=hello.run_id):
+            raise WireError("a second Hello of another process")
+        await self._open(stream, hello)
+
+    async def _open(self, stream: Stream, hello: Hello) -> None:
+        opening = await self._behind.intake.hello(hello)
+        stream.is_welcomed = True
+        if opening.order is not None:
+            stream.offer(opening.order)
+        stream.epochs = Epochs(hello.epoch, is_over=opening.new_epoch is not None)
+        await stream.write(*_messages(opening))
+
+    async def _refuse(self, refused: Refused, context: Context, *, subject: str) -> None:
+        if refused.code not in refusals.OURS:
+            await self._behind.rejections.note(
+                refused, subject=subject, origin=peers.origin(context.peer())
+            )
+        await context.abort(refusals.status(refused), refusals.details(refused))
+
+
+def _messages(opening: Opening) -> tuple[bytes, ...]:
+    welcome = wire.encode_welcome(opening.welcome)
+    if opening.new_epoch is None:
+        return (welcome,)
+    return welcome, wire.encode_new_epoch(opening.new_epoch)
+
+
+def _why_ended(stream: Stream | None) -> Refused:
+    if stream is not None and stream.refused is not None:
+        return stream.refused
+    if stream is not None and stream.claim is not None:
+        return Refused("TOO_SLOW", "you did not read what was written to you for too long")
+    return Refused("HELLO_MISSING", "no Hello came in time")

@@ -1,0 +1,115 @@
+"""One stream of one node: what waits to be written to it, and when it must end. Reads nothing.
+
+A stream ends by its own handler alone. Whoever wants it ended says so (`end`), and the handler's
+time limit runs out at once.
+"""
+
+import asyncio
+
+from grpc import aio
+
+from collector.core.duplicates import Claim
+from collector.core.model import Order
+from collector.ports import Refused
+from collector.rpc import wire
+from collector.rpc.bounds import WireError
+
+WRITE_SECONDS_MAX = 10.0
+EPOCHS_MAX = 8
+
+Context = aio.ServicerContext[bytes, bytes]
+# What writing to a call that has ended raises.
+ENDED = (aio.AbortError, aio.UsageError, aio.InternalError, asyncio.InvalidStateError)
+
+
+class Epochs:
+    """In which epoch a stream's heartbeats count. A node that we asked to begin anew may do so
+    with a Hello or with its next heartbeat."""
+
+    __slots__ = ("_begun", "_counted", "_stale")
+
+    def __init__(self, epoch: str, *, is_over: bool) -> None:
+        self._counted = "" if is_over else epoch
+        self._stale = epoch if is_over else ""
+        self._begun = 0
+
+    def counts(self, epoch: str) -> bool:
+        return epoch == self._counted
+
+    def is_stale(self, epoch: str) -> bool:
+        return epoch == self._stale
+
+    def begin(self, epoch: str) -> None:
+        """WireError when it begins one after the other."""
+        self._begun += 1
+        if self._begun > EPOCHS_MAX:
+            raise WireError(f"more than {EPOCHS_MAX} epochs on one stream")
+        self._counted = epoch
+
+
+class Stream:
+    """One call of one node. Writes one message at a time; of directives only the newest waits."""
+
+    __slots__ = (
+        *("node_id", "claim", "epochs", "refused", "is_welcomed"),
+        *("_context", "_limit", "_order", "_messages", "_is_writing"),
+    )
+
+    def __init__(self, node_id: str, context: Context, limit: asyncio.Timeout) -> None:
+        self.node_id = node_id
+        self.claim: Claim | None = None
+        self.epochs = Epochs("", is_over=True)
+        # Why it must end; the handler says it to the peer.
+        self.refused: Refused | None = None
+        self.is_welcomed = False
+        self._context = context
+        self._limit = limit
+        self._order: Order | None = None
+        self._messages: list[bytes] = []
+        self._is_writing = False
+
+    def end(self, refused: Refused) -> None:
+        if self.refused is None:
+            self.refused = refused
+            self._within(0.0)
+
+    def unlimit(self) -> None:
+        """It said Hello: from now on it may be as silent as it likes."""
+        self._within(None)
+
+    def offer(self, order: Order) -> None:
+        """To be written by `flush`, unless a newer one waits already."""
+        if self._order is None or order.order >= self._order.order:
+            self._order = order
+
+    async def write(self, *messages: bytes) -> None:
+        """In order, after what waits. While another task writes, it writes these too."""
+        self._messages.extend(messages)
+        await self.flush()
+
+    async def flush(self) -> None:
+        if self._is_writing:
+            return
+        self._is_writing = True
+        try:
+            while (message := self._next()) is not None:
+                self._within(WRITE_SECONDS_MAX)
+                await self._context.write(message)
+                self._within(None)
+        finally:
+            self._is_writing = False
+
+    def _next(self) -> bytes | None:
+        if self._messages:
+            return self._messages.pop(0)
+        if self._order is not None and self.is_welcomed:
+            order, self._order = self._order, None
+            return wire.encode_order(order)
+        return None
+
+    def _within(self, seconds: float | None) -> None:
+        """The handler ends when this time is up. Once it ends for a reason, nothing extends it."""
+        if self._limit.expired() or (self.refused is not None and seconds != 0.0):
+            return
+        now = asyncio.get_running_loop().time()
+        self._limit.reschedule(None if seconds is None else now + seconds)

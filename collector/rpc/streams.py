@@ -1,0 +1,116 @@
+"""The live streams: one a node, whom a directive reaches, who is closed. Reads none of them."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from collector.core import duplicates
+from collector.core.duplicates import Claim, Ruling
+from collector.core.model import Order
+from collector.ports import Clock, Refused
+from collector.rpc import wire
+from collector.rpc.stream import ENDED, Stream
+
+FAREWELL_SECONDS_MAX = 1.5
+
+log = structlog.get_logger(__name__)
+
+
+class LiveStreams:
+    """Implements `ports.Streams`. `run` is the task that writes directives."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._live: dict[str, Stream] = {}
+        self._swaps: dict[str, tuple[float, ...]] = {}
+        self._tasks: TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self._tasks = None
+
+    def send(self, node_id: str, order: Order) -> bool:
+        stream = self._live.get(node_id)
+        if stream is None or stream.refused is not None:
+            return False
+        stream.offer(order)
+        if stream.is_welcomed and self._tasks is not None:
+            self._tasks.start_soon(_flush, stream)
+        return True
+
+    def close(self, node_id: str, *, code: str, text: str) -> None:
+        """Also forgets its swaps: with its next certificate the node begins anew."""
+        self._swaps.pop(node_id, None)
+        stream = self._live.get(node_id)
+        if stream is not None:
+            stream.end(Refused(code, text))
+
+    def connected(self) -> frozenset[str]:
+        return frozenset(self._live)
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def admit(self, stream: Stream, claim: Claim) -> None:
+        """The stream is its node's from now on. Refused DUPLICATE_IDENTITY: another keeps it."""
+        live = self._live.get(stream.node_id)
+        judged = duplicates.judge(
+            live.claim if live is not None and live.refused is None else None,
+            claim,
+            swaps=self._swaps.get(stream.node_id, ()),
+            now=self._clock.monotonic(),
+        )
+        self._remember(stream.node_id, judged.swaps)
+        if judged.ruling is Ruling.REFUSE:
+            raise Refused(
+                "DUPLICATE_IDENTITY",
+                f"another machine is node {stream.node_id} at this moment; enrol this one anew",
+            )
+        if judged.ruling is Ruling.BOTH_OUT:
+            refused = Refused(
+                "DUPLICATE_IDENTITY",
+                f"two processes take turns as node {stream.node_id}; stop one and enrol it anew",
+            )
+            if live is not None:
+                live.end(refused)
+            raise refused
+        if live is not None:
+            live.end(Refused("REPLACED", f"a newer stream of node {stream.node_id} took over"))
+        stream.claim = claim
+        self._live[stream.node_id] = stream
+
+    def remove(self, stream: Stream) -> None:
+        """Its handler ends."""
+        if self._live.get(stream.node_id) is stream:
+            del self._live[stream.node_id]
+
+    async def farewell(self, spread: timedelta) -> None:
+        """Asks everybody to come back later, evenly over this time. Bounded; best effort."""
+        streams = list(self._live.values())
+        with anyio.move_on_after(FAREWELL_SECONDS_MAX):
+            async with anyio.create_task_group() as tasks:
+                for index, stream in enumerate(streams):
+                    delay = spread * (index + 1) / len(streams)
+                    tasks.start_soon(_flush, stream, (wire.encode_reconnect_after(delay),))
+
+    def _remember(self, node_id: str, swaps: tuple[float, ...]) -> None:
+        if swaps:
+            self._swaps[node_id] = swaps
+        else:
+            self._swaps.pop(node_id, None)
+
+
+async def _flush(stream: Stream, messages: Iterable[bytes] = ()) -> None:
+    """A stream that ended meanwhile swallows what was to be written; its node says Hello again."""
+    try:
+        await stream.write(*messages)
+    except ENDED as error:
+        log.debug("not written, the stream ended", node=stream.node_id, problem=str(error))

@@ -1,0 +1,344 @@
+"""A collector's gRPC side on loopback with the real store and CA, and nodes that speak to it.
+
+A node here is a bare gRPC client: what the agent does with the answers is tested elsewhere.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import anyio
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from grpc import aio
+
+from collector.adapters import ca, secrets
+from collector.adapters import store as journal
+from collector.adapters.ca import FileAuthority
+from collector.adapters.doorbell import Bell
+from collector.adapters.store import SqlStore
+from collector.core.model import Automation
+from collector.core.policy import Policy
+from collector.identity import Register
+from collector.intake import Around, Intake
+from collector.ports import Actor, AuditEntry
+from collector.presence import Presence
+from collector.reign import Reign
+from collector.rejections import Rejections
+from collector.rpc.enrolment import EnrolmentFace
+from collector.rpc.fleet import Behind, FleetFace
+from collector.rpc.listeners import Listeners
+from collector.rpc.options import Pace
+from collector.rpc.servers import Place, Server, Setup, serve_enrolment, serve_fleet
+from collector.rpc.streams import LiveStreams
+from protos import fleet_pb2 as pb
+
+FLEET = "fleet.test"
+NAMES = ("localhost", "127.0.0.1")
+OPERATOR = Actor(name="operator", origin="test")
+CONNECT = "/mailfleet.v1.Fleet/Connect"
+ANSWER_SECONDS_MAX = 10.0
+DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
+
+
+@dataclass
+class Hands:
+    """A clock moved by the test; it runs by itself besides."""
+
+    off: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc) + self.off
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time() + self.off.total_seconds()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A node's key and certificate (PEM), and the CA it trusts."""
+
+    node_id: str
+    key: bytes
+    certificate: bytes
+    ca: bytes
+
+    @property
+    def certificate_der(self) -> bytes:
+        return x509.load_pem_x509_certificate(self.certificate).public_bytes(DER)
+
+    def sign(self, message: bytes) -> bytes:
+        key = serialization.load_pem_private_key(self.key, password=None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def request(key: ec.EllipticCurvePrivateKey) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, hashes.SHA256()).public_bytes(DER)
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def hello(**changes: object) -> pb.Hello:
+    now = milliseconds(datetime.now(timezone.utc))
+    values: dict[str, object] = {
+        "agent_version": "0.1.0",
+        "wire_version": 1,
+        "machine_id": "machine-1",
+        "boot_id": "boot-1",
+        "run_id": "run-1",
+        "epoch": "epoch-1",
+        "counted_from_ms": now,
+        "sent_at_ms": now,
+        "hostname": "node1.test",
+        "addresses": ["198.51.100.7"],
+    }
+    return pb.Hello(**(values | changes))  # type: ignore[arg-type]
+
+
+def heartbeat(sequence: int, **changes: object) -> pb.Heartbeat:
+    now = milliseconds(datetime.now(timezone.utc))
+    values: dict[str, object] = {
+        "epoch": "epoch-1",
+        "sequence": sequence,
+        "sent_at_ms": now,
+        "host": pb.HostReading(cpu_ratio=0.1, cpu_count=2, load_1m=0.2, uptime_seconds=100),
+        "queue": pb.QueueReading(active=1, deferred=2),
+        "postfix": pb.PostfixReading(
+            running=True, version="3.7.11", outbound=["smtp"], convergence=pb.CONVERGENCE_VERIFIED
+        ),
+        "agent": pb.AgentReading(started_at_ms=now),
+        "log_position": b"position-%d" % sequence,
+        "counted_to_ms": now,
+    }
+    return pb.Heartbeat(**(values | changes))  # type: ignore[arg-type]
+
+
+class Call:
+    """One open stream, spoken in messages."""
+
+    def __init__(self, channel: aio.Channel) -> None:
+        self.channel = channel
+        self.call: aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(CONNECT)()
+
+    async def say(self, message: pb.Hello | pb.Heartbeat | bytes) -> None:
+        if isinstance(message, pb.Hello):
+            message = pb.AgentMessage(hello=message).SerializeToString()
+        elif isinstance(message, pb.Heartbeat):
+            message = pb.AgentMessage(heartbeat=message).SerializeToString()
+        await self.call.write(message)
+
+    async def hear(self) -> pb.CollectorMessage:
+        """The next message. AioRpcError when the collector ended the stream with a reason."""
+        data = await asyncio.wait_for(self.call.read(), ANSWER_SECONDS_MAX)
+        assert isinstance(data, bytes), "the collector ended the stream without a reason"
+        return pb.CollectorMessage.FromString(data)
+
+    async def greet(self, **changes: object) -> pb.Welcome:
+        await self.say(hello(**changes))
+        welcome = (await self.hear()).welcome
+        assert welcome.term > 0
+        return welcome
+
+    async def beat(self, sequence: int, **changes: object) -> pb.Ack:
+        await self.say(heartbeat(sequence, **changes))
+        ack = (await self.hear()).ack
+        assert ack.sequence == sequence, ack
+        return ack
+
+    async def refusal(self) -> aio.AioRpcError:
+        """How the collector ends the stream; whatever it says before is passed over."""
+        try:
+            while True:
+                await self.hear()
+        except aio.AioRpcError as error:
+            return error
+
+
+class Bed:
+    """The collector. Its parts may be looked at; `server` ports are real."""
+
+    def __init__(self, folder: Path, store: SqlStore, authority: FileAuthority) -> None:
+        self.folder = folder
+        self.clock = Hands()
+        self.store = store
+        self.authority = authority
+        self.policy = Policy()
+        self.bell = Bell()
+        self.presence = Presence(started_at=self.clock.monotonic())
+        self.streams = LiveStreams(self.clock)
+        self.reign = Reign(store=store, clock=self.clock)
+        self.register = Register(
+            store=store, authority=authority, streams=self.streams, clock=self.clock
+        )
+        around = Around(
+            clock=self.clock,
+            doorbell=self.bell,
+            policy=lambda: self.policy,
+            fleet_size=lambda: 100,
+        )
+        self.intake = Intake(store, presence=self.presence, terms=self.reign, around=around)
+        self.rejections = Rejections(store=store, clock=self.clock)
+        self.listeners = Listeners(authority, names=NAMES, clock=self.clock)
+        self.fleet: Server | None = None
+        self.enrolment: Server | None = None
+        self.pool = ""
+        self._channels: list[aio.Channel] = []
+
+    @property
+    def behind(self) -> Behind:
+        return Behind(
+            intake=self.intake,
+            register=self.register,
+            rejections=self.rejections,
+            streams=self.streams,
+            clock=self.clock,
+            fleet=self.authority.fleet,
+        )
+
+    async def serve(self, *, pace: Pace | None = None, hello_seconds: float = 10.0) -> None:
+        await self.register.load()
+        await self.intake.load()
+        pools = [str(row["id"]) for row in await self.store.pools()]
+        self.pool = pools[0] if pools else await self._add_pool()
+        await self.reign.begin()
+        setup = Setup(listeners=self.listeners, fleet_size=100, pace=pace or Pace())
+        place = Place(address="127.0.0.1", port=0)
+        face = FleetFace(self.behind, hello_seconds=hello_seconds)
+        self.fleet = await serve_fleet(face, place, setup=setup)
+        enrolment = EnrolmentFace(self.register, rejections=self.rejections)
+        self.enrolment = await serve_enrolment(enrolment, place, setup=setup)
+
+    async def _add_pool(self) -> str:
+        made = entry("pool created", "default", now=self.clock.now())
+        return await self.store.add_pool("default", automation=Automation.OBSERVE, entry=made)
+
+    async def stop(self) -> None:
+        for channel in self._channels:
+            await channel.close()
+        for server in (self.fleet, self.enrolment):
+            if server is not None:
+                await server.stop()
+
+    async def token(self, node_id: str | None = None) -> str:
+        return await self.register.new_token(self.pool, actor=OPERATOR, node_id=node_id)
+
+    async def enrol(self, *, token: str | None = None, **changes: object) -> Identity:
+        """Over the wire, as an agent does."""
+        key = new_key()
+        values: dict[str, object] = {
+            "token": token or await self.token(),
+            "csr_der": request(key),
+            "machine_id": "machine-1",
+            "hostname": "node1.test",
+            "agent_version": "0.1.0",
+            "addresses": ["198.51.100.7"],
+            "sent_at_ms": milliseconds(self.clock.now()),
+        }
+        message = pb.EnrolRequest(**(values | changes))  # type: ignore[arg-type]
+        answer = await self.ask("Enrol", message.SerializeToString())
+        issued = pb.EnrolReply.FromString(answer).issued
+        return Identity(issued.node_id, key_pem(key), issued.certificate_pem, issued.ca_pem)
+
+    async def ask(self, method: str, data: bytes, *, trust: bytes | None = None) -> bytes:
+        """A call on the enrolment port. AioRpcError when refused."""
+        assert self.enrolment is not None
+        credentials = grpc.ssl_channel_credentials(trust or self.authority.ca_pem())
+        async with aio.secure_channel(f"127.0.0.1:{self.enrolment.port}", credentials) as channel:
+            call: aio.UnaryUnaryMultiCallable[bytes, bytes]
+            call = channel.unary_unary(f"/mailfleet.v1.Enrolment/{method}")
+            return await call(data, timeout=ANSWER_SECONDS_MAX)
+
+    async def renew(self, identity: Identity, **changes: object) -> Identity:
+        key = new_key()
+        asked: dict[str, object] = {
+            "certificate_der": identity.certificate_der,
+            "csr_der": request(key),
+        }
+        first = pb.RenewRequest(**asked)  # type: ignore[arg-type]
+        nonce = pb.RenewReply.FromString(await self.ask("Renew", first.SerializeToString())).nonce
+        proof: dict[str, object] = {
+            "nonce": nonce,
+            "signature": identity.sign(nonce + first.csr_der),
+        }
+        second = pb.RenewRequest(**(asked | proof | changes))  # type: ignore[arg-type]
+        answer = await self.ask("Renew", second.SerializeToString())
+        issued = pb.RenewReply.FromString(answer).issued
+        return Identity(issued.node_id, key_pem(key), issued.certificate_pem, issued.ca_pem)
+
+    def channel(self, identity: Identity, *options: tuple[str, int], port: int = 0) -> aio.Channel:
+        assert self.fleet is not None
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=identity.ca,
+            private_key=identity.key,
+            certificate_chain=identity.certificate,
+        )
+        channel = aio.secure_channel(
+            f"127.0.0.1:{port or self.fleet.port}",
+            credentials,
+            options=[
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.enable_retries", 0),
+                *options,
+            ],
+        )
+        self._channels.append(channel)
+        return channel
+
+    def connect(self, identity: Identity, *options: tuple[str, int]) -> Call:
+        return Call(self.channel(identity, *options))
+
+    async def audit(self) -> list[dict[str, object]]:
+        """What the audit log says, oldest first."""
+        rows = await self.store.journal(after=0, limit=1000, node_id=None)
+        return [dict(row) for row in rows if row["kind"] == "audit"]
+
+
+@contextlib.asynccontextmanager
+async def bed(
+    folder: Path, *, serve: bool = True, fleet: str = FLEET, **how: object
+) -> AsyncIterator[Bed]:
+    """A collector in this folder; a second one in the same folder takes up where it ended."""
+    clock = Hands()
+    key = folder / "master.key"
+    sealing = secrets.load(key) if key.exists() else secrets.create(key)
+    place = folder / "ca"
+    if place.exists():
+        authority = ca.load(place, secrets=sealing)
+    else:
+        authority = ca.create(place, fleet, secrets=sealing, now=clock.now())
+    store = await journal.open(folder, clock)
+    made = Bed(folder, store, authority)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(made.streams.run)
+            try:
+                if serve:
+                    await made.serve(**how)  # type: ignore[arg-type]
+                yield made
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await made.stop()
+                tasks.cancel_scope.cancel()
+    finally:
+        await store.close()
+
+
+def entry(action: str, subject: str, *, now: datetime) -> AuditEntry:
+    return AuditEntry(actor=OPERATOR, action=action, subject=subject, at=now)
