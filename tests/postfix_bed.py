@@ -148,7 +148,7 @@ class PostfixBed:
         for number, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
             with suppress(ProcessLookupError):
                 os.killpg(group, number)
-            if _until(lambda: _is_gone(group), seconds):
+            if until(lambda: _is_gone(group), seconds):
                 return
         raise AssertionError(f"Postfix {group} does not end")
 
@@ -194,7 +194,7 @@ class PostfixBed:
         return pid if name.endswith("(master") and rest.split()[0] not in "ZX" else None
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
-        assert _until(condition, seconds), "\n".join(self.lines()[-20:])
+        assert until(condition, seconds), "\n".join(self.lines()[-20:])
 
     def _postfix(self, verb: str) -> None:
         _run("postfix", "-c", str(self.config), verb)
@@ -228,12 +228,12 @@ def helper(config: Path, socket_path: Path, *, user: str = "root") -> Iterator[i
     """The real helper for this configuration directory; its pid. It answers when this begins."""
     options = ("--socket", str(socket_path), "--postfix", str(config), "--user", user)
     words = (sys.executable, "-m", "agent.helper", *options)
-    with suppress(FileNotFoundError):
-        socket_path.unlink()
+    socket_path.unlink(missing_ok=True)
     process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL)
     try:
-        assert _until(lambda: _answers(socket_path) or process.poll() is not None, 10.0)
+        until(lambda: _answers(socket_path) or process.poll() is not None, 10.0)
         assert process.poll() is None, f"the helper ended with {process.returncode}"
+        assert _answers(socket_path)
         yield process.pid
     finally:
         process.kill()
@@ -284,7 +284,7 @@ def _is_gone(group: int) -> bool:
     return True
 
 
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
+def until(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

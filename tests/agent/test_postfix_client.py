@@ -1,7 +1,6 @@
 """The agent's end of the helper's socket, against peers that answer as no helper would."""
 
 import asyncio
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,10 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
-from agent.postfix import queue, serving, verbs
+from agent.postfix import verbs
 from agent.postfix.client import PostfixClient, PostfixError
-from agent.postfix.commands import PostfixProblem
-from agent.postfix.queue import QueueReader
 from agent.postfix.verbs import Message
 
 OBSERVED: "dict[str, Value]" = {
@@ -226,85 +223,6 @@ async def test_a_problem_carries_its_words(
         await client.pause()
     assert caught.value.retryable is retryable
     client.close()
-
-
-async def test_questions_take_their_turn(path: Path) -> None:
-    asked: list[str] = []
-
-    def answer(request: Message) -> list[tuple[Message, list[int]]]:
-        asked.append(request.kind)
-        if request.kind == "resume":
-            raise PostfixProblem("no", retryable=False)
-        if request.kind == "observe":
-            return [(Message("observed", OBSERVED), [])]
-        return [(Message("done", {"changed": True, "reloaded": True}), [])]
-
-    with running(path, answer):
-        client = PostfixClient(path)
-        results = await asyncio.gather(
-            *(client.observe(), client.pause(), client.resume(), client.observe()),
-            return_exceptions=True,
-        )
-        client.close()
-    assert asked == ["observe", "pause", "resume", "observe"]
-    assert [type(result).__name__ for result in results] == (
-        ["PostfixObserved", "NoneType", "PostfixError", "PostfixObserved"]
-    )
-
-
-async def test_the_queue_is_counted_through_descriptors_in_several_parts(
-    path: Path, tmp_path: Path
-) -> None:
-    spool = tmp_path / "spool"
-    for name in queue.QUEUES:
-        (spool / name).mkdir(parents=True)
-    (spool / "hold" / "1A2B3C").touch()
-
-    def answer(_: Message) -> list[tuple[Message, list[int]]]:
-        names = [f"postfix:{name}" for name in queue.QUEUES]
-        return [
-            (
-                Message("directories", {"part": number, "parts": len(names), "names": (name,)}),
-                [os.open(spool / name.partition(":")[2], os.O_RDONLY)],
-            )
-            for number, name in enumerate(names, 1)
-        ]
-
-    now = datetime.now(timezone.utc)
-    reader = QueueReader()
-    with running(path, answer):
-        client = PostfixClient(path)
-        assert (await queue.read_queue(client, reader, now)).hold == 1
-        (spool / "deferred/A").mkdir()
-        # A level nobody opens: asked for again, and then said to be unknown.
-        assert (await queue.read_queue(client, reader, now)).deferred is None
-        client.close()
-    # The helper is away: what is open is counted all the same.
-    assert (await queue.read_queue(client, reader, now)).hold == 1
-    reader.close()
-    assert (await queue.read_queue(client, reader, now)).hold is None
-
-
-class running:  # noqa: N801
-    """The real serving end in a thread, with another hand behind it."""
-
-    def __init__(self, path: Path, answer: "serving.Answering") -> None:
-        listener = serving.listen(str(path), uid=os.getuid())
-        self.server = serving.Serving(listener, uids=frozenset((os.getuid(),)), answer=answer)
-        self.is_over = False
-        self.thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        while not self.is_over:
-            self.server.step(20)
-        self.server.close()
-
-    def __enter__(self) -> None:
-        self.thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.is_over = True
-        self.thread.join()
 
 
 async def _until(condition: Callable[[], bool]) -> None:

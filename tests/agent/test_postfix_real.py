@@ -1,27 +1,21 @@
 """Pause, resume and observe on a real Postfix that really delivers, through the real helper."""
 
 import asyncio
-import os
 import re
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 
 import pytest
 
-from agent.model import PostfixObserved
-from agent.postfix.client import PostfixClient, PostfixError
-from tests import postfix_bed
+from tests import helper_bed, postfix_bed
 from tests.postfix_bed import PostfixBed
 
 pytestmark = pytest.mark.needs("postfix", "root")
 
 DOMAINS = ("sink.test", "google.test", "relay.test", "lmtp.test")
 OUTBOUND = ("google", "lmtp", "relay", "smtp")
-STEP = 0.05
-SIGHTS_MAX = 100
 
 
 @pytest.fixture
@@ -36,43 +30,10 @@ def stopped() -> Iterator[PostfixBed]:
         yield bed
 
 
-@contextmanager
-def helped(bed: PostfixBed) -> Iterator[PostfixClient]:
-    """A client of a real helper for this bed."""
-    path = bed.directory / "helper.sock"
-    with postfix_bed.helper(bed.config, path):
-        client = PostfixClient(path)
-        try:
-            yield client
-        finally:
-            client.close()
-
-
-async def closed(client: PostfixClient) -> PostfixObserved:
-    """What was seen once Postfix is closed; it must be so within a few seconds."""
-    return await seen(client, lambda observed: observed.is_closed)
-
-
-async def loaded(client: PostfixClient) -> PostfixObserved:
-    return await seen(client, lambda observed: observed.is_loaded)
-
-
-async def seen(
-    client: PostfixClient, condition: Callable[[PostfixObserved], bool]
-) -> PostfixObserved:
-    observed = await client.observe()
-    for _ in range(SIGHTS_MAX):
-        if condition(observed):
-            return observed
-        await asyncio.sleep(STEP)
-        observed = await client.observe()
-    raise AssertionError(observed)
-
-
 async def test_a_pause_closes_every_outbound_service_and_a_resume_opens_them(
     bed: PostfixBed,
 ) -> None:
-    with helped(bed) as client:
+    with helper_bed.client(bed) as client:
         before = await client.observe()
         assert before.running
         assert not before.is_closed
@@ -81,7 +42,7 @@ async def test_a_pause_closes_every_outbound_service_and_a_resume_opens_them(
         assert before.version.startswith("3.")
 
         await client.pause()
-        observed = await closed(client)
+        observed = await helper_bed.closed(client)
         assert observed.deferred == OUTBOUND
         assert observed.paused
         for domain in DOMAINS:
@@ -93,7 +54,7 @@ async def test_a_pause_closes_every_outbound_service_and_a_resume_opens_them(
         assert sum("deferred transport" in line for line in bed.lines()) >= 3 * len(DOMAINS)
 
         await client.resume()
-        after = await loaded(client)
+        after = await helper_bed.loaded(client)
         assert after.deferred == ()
         assert not after.paused
         bed.wait_for(lambda: len(bed.delivered()) == 3 * len(DOMAINS), 20)
@@ -111,10 +72,10 @@ async def test_no_delivery_begins_after_the_reload_line_under_load(bed: PostfixB
     sender = threading.Thread(target=load)
     sender.start()
     try:
-        with helped(bed) as client:
+        with helper_bed.client(bed) as client:
             bed.wait_for(lambda: len(bed.delivered()) > 100)
             await client.pause()
-            await closed(client)
+            await helper_bed.closed(client)
             await asyncio.sleep(2)
     finally:
         over.set()
@@ -129,17 +90,17 @@ async def test_no_delivery_begins_after_the_reload_line_under_load(bed: PostfixB
 
 
 async def test_a_transport_made_during_a_pause_is_seen_and_closed(bed: PostfixBed) -> None:
-    with helped(bed) as client:
+    with helper_bed.client(bed) as client:
         await client.pause()
-        await closed(client)
+        await helper_bed.closed(client)
         bed.postconf("-M", "yahoo/unix=yahoo unix - - n - - smtp")
         bed.postconf("-e", f"transport_maps = inline:{{{{ y.test = yahoo:[{bed.address}]:2600 }}}}")
-        observed = await seen(client, lambda observed: not observed.is_closed)
+        observed = await helper_bed.seen(client, lambda observed: not observed.is_closed)
         assert "yahoo" in observed.outbound
         assert "yahoo" not in observed.deferred
 
         await client.pause()
-        assert "yahoo" in (await closed(client)).deferred
+        assert "yahoo" in (await helper_bed.closed(client)).deferred
         bed.send(2, to="u@y.test")
         bed.wait_for(lambda: bed.messages("deferred") == 2)
         assert bed.delivered() == []
@@ -151,12 +112,12 @@ async def test_what_the_operator_deferred_stays_as_it_was(bed: PostfixBed, their
     bed.postconf("-e", *own, f"defer_transports = {theirs}")
     before = (bed.config / "main.cf").read_text()
     bed.reload()
-    with helped(bed) as client:
+    with helper_bed.client(bed) as client:
         await client.pause()
-        await closed(client)
+        await helper_bed.closed(client)
         assert bed.postconf("-h", "defer_transports") == f"{theirs}, $mailfleet_paused\n"
         await client.resume()
-        assert "google" in (await loaded(client)).deferred
+        assert "google" in (await helper_bed.loaded(client)).deferred
     assert (bed.config / "main.cf").read_text() == before
 
 
@@ -167,7 +128,7 @@ async def test_main_cf_is_the_same_to_the_byte_after_pause_and_resume(stopped: P
     stopped.settle()
     before = path.read_bytes()
     mode = path.stat().st_mode
-    with helped(stopped) as client:
+    with helper_bed.client(stopped) as client:
         await client.pause()
         during = path.read_text().splitlines()
         assert [line for line in during if "mailfleet_paused" not in line] == (
@@ -182,12 +143,12 @@ async def test_nothing_is_written_or_reloaded_when_nothing_differs(bed: PostfixB
     def reloads() -> int:
         return sum("reload -- version" in line for line in bed.lines())
 
-    with helped(bed) as client:
+    with helper_bed.client(bed) as client:
         await client.resume()
         assert reloads() == 0
         await client.pause()
         await client.pause()  # while the reload may still be on its way
-        await closed(client)
+        await helper_bed.closed(client)
         written = (bed.config / "main.cf").stat()
         await client.pause()
         bed.wait_for(lambda: reloads() == 1)
@@ -196,7 +157,7 @@ async def test_nothing_is_written_or_reloaded_when_nothing_differs(bed: PostfixB
 
 
 async def test_paused_while_stopped_is_closed_from_the_first_moment(stopped: PostfixBed) -> None:
-    with helped(stopped) as client:
+    with helper_bed.client(stopped) as client:
         await client.pause()
         observed = await client.observe()
         assert not observed.running
@@ -207,7 +168,7 @@ async def test_paused_while_stopped_is_closed_from_the_first_moment(stopped: Pos
         stopped.start()
         stopped.send(5, to="u@sink.test")
         stopped.wait_for(lambda: stopped.messages("deferred") == 5)
-        observed = await closed(client)
+        observed = await helper_bed.closed(client)
         assert observed.running
         assert stopped.delivered() == []
 
@@ -219,12 +180,12 @@ async def test_two_instances_are_closed_together_and_seen_as_one(bed: PostfixBed
         second.symlink_to(other.config)
         bed.postconf("-e", f"multi_instance_directories = {second}")
         bed.reload()
-        client = stack.enter_context(helped(bed))
+        client = stack.enter_context(helper_bed.client(bed))
         observed = await client.observe()
         assert set(observed.outbound) == {*OUTBOUND, *(f"postfix-out/{name}" for name in OUTBOUND)}
 
         await client.pause()
-        await closed(client)
+        await helper_bed.closed(client)
         for one in (bed, other):
             one.send(3, to="u@google.test")
         bed.wait_for(lambda: bed.messages("deferred") == other.messages("deferred") == 3)
@@ -233,85 +194,15 @@ async def test_two_instances_are_closed_together_and_seen_as_one(bed: PostfixBed
         # A person opens the second one: the whole is no longer closed.
         other.postconf("-X", "mailfleet_paused", "defer_transports")
         other.reload()
-        assert not (await loaded(client)).is_closed
+        assert not (await helper_bed.loaded(client)).is_closed
         other.stop()
         observed = await client.observe()
         assert observed.running
         assert not observed.is_closed
 
         await client.resume()
-        await loaded(client)
+        await helper_bed.loaded(client)
         bed.wait_for(lambda: len(bed.delivered()) == 3, 20)
-
-
-async def test_loaded_means_read_by_the_running_queue_manager(bed: PostfixBed) -> None:
-    with helped(bed) as client:
-        first = await client.observe()
-        assert first.is_loaded
-        # An edit is not in force before a reload, whoever makes it.
-        bed.postconf("-e", "mynetworks_style = host")
-        edited = await client.observe()
-        assert edited.config_changed_at > first.config_changed_at
-        assert edited.qmgr_started_at is not None
-        assert not edited.is_loaded
-        bed.reload()
-        again = await loaded(client)
-        assert again.qmgr_started_at is not None
-        assert again.qmgr_started_at > edited.qmgr_started_at
-        assert again.config_changed_at == edited.config_changed_at
-
-
-async def test_an_older_file_put_in_place_is_a_change(bed: PostfixBed) -> None:
-    path = bed.config / "main.cf"
-    older = bed.config / "main.cf.saved"
-    shutil.copy2(path, older)
-    with older.open("a") as file:
-        file.write("defer_transports = smtp, relay, lmtp, google\n")
-    os.utime(older, (1_000_000_000, 1_000_000_000))
-    with helped(bed) as client:
-        assert (await client.observe()).is_loaded
-        older.replace(path)
-        observed = await client.observe()
-        # The file says closed; the queue manager does not know it.
-        assert set(observed.deferred) == set(OUTBOUND)
-        assert not observed.is_closed
-
-
-async def test_a_file_dated_in_the_future_is_closed_like_any(bed: PostfixBed) -> None:
-    ahead = datetime.now(timezone.utc).timestamp() + 3600
-    with helped(bed) as client:
-        await client.pause()
-        await closed(client)
-        os.utime(bed.config / "main.cf", (ahead, ahead))
-        await client.pause()
-        await closed(client)
-
-
-async def test_a_queue_manager_with_its_own_list_is_never_closed(bed: PostfixBed) -> None:
-    bed.postconf("-P", "qmgr/unix/defer_transports=smtp")
-    with helped(bed) as client:
-        with pytest.raises(PostfixError, match="qmgr line") as caught:
-            await client.pause()
-        assert not caught.value.retryable
-        assert not (await client.observe()).is_closed
-
-
-async def test_a_configuration_that_postfix_refuses_is_said_in_its_words(bed: PostfixBed) -> None:
-    bed.postconf("-e", "inet_interfaces = 127.1.2.3")
-    with helped(bed) as client:
-        with pytest.raises(PostfixError, match=r"no local interface found for 127\.1\.2\.3"):
-            await client.pause()
-        assert bed.master_pid() is not None  # not told to read what it would end on
-        assert (await client.observe()).paused  # and yet it is written, for the next start
-
-
-async def test_a_queue_that_is_away_is_said(stopped: PostfixBed) -> None:
-    stopped.config.rename(stopped.directory / "elsewhere")
-    with helped(stopped) as client:
-        with pytest.raises(PostfixError, match=r"main\.cf"):
-            await client.observe()
-        (stopped.directory / "elsewhere").rename(stopped.config)
-        assert (await client.observe()).outbound == OUTBOUND
 
 
 def _logged_at(line: str) -> datetime:
