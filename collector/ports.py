@@ -276,7 +276,13 @@ class IdentityStore(Protocol):
 
 
 class AccessStore(Protocol):
-    """Who may use the REST API."""
+    """Whose journal this is, and who may use the REST API."""
+
+    async def fleet_name(self) -> str:
+        """The trust domain `init` was given; empty before."""
+
+    async def set_fleet_name(self, name: str, entry: AuditEntry) -> None:
+        """Refused FLEET_NAMED when another name stands."""
 
     async def add_api_token(self, token: ApiToken, entry: AuditEntry) -> None: ...
 
@@ -345,7 +351,7 @@ class ViewStore(Protocol):
     async def journal(self, *, after: int, limit: int, node_id: str | None) -> Sequence[Row]:
         """The timeline `events` shows, oldest first: decisions, alerts, listings, node events,
         effects' outcomes, audit. Each row has a growing `seq`, `at`, `kind`, `node_id`,
-        `severity`, `text`, `details`."""
+        `severity`, `text`, `details`. A negative `after`: so many rows before the end."""
 
     async def decisions(self, subject: str, *, limit: int) -> Sequence[Row]:
         """Newest first, about a node (id or name), an address, or one decision id: fate, brake,

@@ -1,0 +1,189 @@
+"""Rows into the core's values about nodes: a chunk of nodes at a time, one statement a table."""
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, select
+
+from collector.adapters.store import encode
+from collector.adapters.store.moments import from_ms
+from collector.adapters.store.schema import addresses, looks, node_states, nodes, orders, zone_facts
+from collector.adapters.store.schema_acts import listings, pauses
+from collector.core.model import (
+    AddressFacts,
+    Automation,
+    Lifecycle,
+    Listing,
+    Liveness,
+    Look,
+    NodeFacts,
+    Obedience,
+    Order,
+    Pause,
+    Reason,
+    ZoneFact,
+)
+from deliverability.zones import Sentinels, Verdict
+
+Rows = dict[str, list[Row[Any]]]
+
+
+def read(connection: Connection, chunk: list[str]) -> list[NodeFacts]:
+    """In the order of the ids."""
+    parts = {
+        table.name: by_node(connection, table, chunk)
+        for table in (addresses, zone_facts, listings, pauses, orders, node_states)
+    }
+    asked = looks_of(connection, {row.ip for rows in parts["addresses"].values() for row in rows})
+    query = select(nodes).where(nodes.c.id.in_(chunk)).order_by(nodes.c.id)
+    return [
+        _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, asked)
+        for row in connection.execute(query)
+    ]
+
+
+ORDERED = {
+    "addresses": addresses.c.position,
+    "zone_facts": zone_facts.c.zone,
+    "listings": listings.c.opened_at,
+    "pauses": pauses.c.opened_at,
+}
+ONLY = {
+    "addresses": addresses.c.is_present == 1,
+    "listings": listings.c.closed_at.is_(None),
+    "pauses": pauses.c.closed_at.is_(None),
+}
+
+
+def by_node(connection: Connection, table: Table, chunk: list[str]) -> Rows:
+    query = select(table).where(table.c.node_id.in_(chunk))
+    if table.name in ONLY:
+        query = query.where(ONLY[table.name])
+    if table.name in ORDERED:
+        query = query.order_by(ORDERED[table.name])
+    found: Rows = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.node_id].append(row)
+    return found
+
+
+def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...]]:
+    found: dict[str, tuple[Look, ...]] = {}
+    query = select(looks).where(looks.c.address.in_(sorted(ips))).order_by(looks.c.zone)
+    for row in connection.execute(query):
+        look = Look(
+            address=row.address,
+            zone=row.zone,
+            verdict=Verdict(row.verdict),
+            answers=encode.strings(row.answers),
+            sentinels=Sentinels(row.sentinels),
+            at=from_ms(row.at),
+            why=row.why,
+        )
+        found[row.address] = (*found.get(row.address, ()), look)
+    return found
+
+
+def _node(
+    row: Row[Any], parts: dict[str, list[Row[Any]]], asked: dict[str, tuple[Look, ...]]
+) -> NodeFacts:
+    state = parts["node_states"][0]
+    order = parts["orders"][0] if parts["orders"] else None
+    usable = [fact.usable_at for fact in parts["zone_facts"] if fact.usable_at is not None]
+    return NodeFacts(
+        id=row.id,
+        name=row.name,
+        pool_id=row.pool_id,
+        automation=Automation(row.automation) if row.automation else None,
+        lifecycle=Lifecycle(row.lifecycle),
+        liveness=Liveness.UNHEARD,
+        silence=timedelta(0),
+        heard_in_row=0,
+        addresses=tuple(_address(item, parts, asked) for item in parts["addresses"]),
+        pauses=tuple(pause_of(item) for item in parts["pauses"]),
+        order=order_of(order.term, order.revision, body=order.body) if order else None,
+        order_at=from_ms(order.at) if order else None,
+        obedience=_obedience(state),
+        clock_skew=timedelta(milliseconds=state.clock_skew),
+        last_usable_answer_at=from_ms(max(usable, default=None)),
+        enrolled_at=from_ms(row.enrolled_at),
+    )
+
+
+def _address(
+    row: Row[Any], parts: dict[str, list[Row[Any]]], asked: dict[str, tuple[Look, ...]]
+) -> AddressFacts:
+    return AddressFacts(
+        ip=row.ip,
+        in_rotation=bool(row.in_rotation),
+        rotation_reason=Reason(row.rotation_reason) if row.rotation_reason else None,
+        rotation_since=from_ms(row.rotation_since),
+        zones=tuple(_zone(item) for item in parts["zone_facts"] if item.address == row.ip),
+        looks=asked.get(row.ip, ()),
+        listings=tuple(listing_of(item) for item in parts["listings"] if item.address == row.ip),
+    )
+
+
+def _zone(row: Row[Any]) -> ZoneFact:
+    return ZoneFact(
+        address=row.address,
+        zone=row.zone,
+        verdict=Verdict(row.verdict),
+        answers=encode.strings(row.answers),
+        sentinels=Sentinels(row.sentinels),
+        round=row.round,
+        received_at=from_ms(row.received_at),
+        since=from_ms(row.since),
+        rounds=row.rounds,
+        why=row.why,
+    )
+
+
+def _obedience(state: Row[Any]) -> Obedience | None:
+    if state.obedience_at is None:
+        return None
+    told = state.obeyed_term is not None
+    return Obedience(
+        order=(state.obeyed_term, state.obeyed_revision) if told else None,
+        convergence=state.convergence,
+        is_silent=state.is_silent,
+        problem=state.problem,
+        reported_at=from_ms(state.obedience_at),
+    )
+
+
+def pause_of(row: Row[Any]) -> Pause:
+    return Pause(
+        id=row.id,
+        node_id=row.node_id,
+        address=row.address or None,
+        reason=Reason(row.reason),
+        owner=row.owner,
+        opened_at=from_ms(row.opened_at),
+        decision_id=row.decision_id,
+        note=row.note,
+    )
+
+
+def listing_of(row: Row[Any]) -> Listing:
+    return Listing(
+        id=row.id,
+        node_id=row.node_id,
+        address=row.address,
+        zone=row.zone,
+        answers=encode.strings(row.answers),
+        opened_at=from_ms(row.opened_at),
+        confirmed_by=row.confirmed_by,
+        consequence=row.consequence,
+    )
+
+
+def order_of(term: int, revision: int, *, body: str) -> Order:
+    wanted = encode.value(body)
+    return Order(
+        term=term,
+        revision=revision,
+        node_pauses=tuple(wanted["node"]),
+        addresses=tuple((ip, tuple(reasons)) for ip, reasons in wanted["addresses"]),
+    )

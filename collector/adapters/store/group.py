@@ -1,0 +1,71 @@
+"""One group of facts in one transaction: raw statements, a handful of driver calls for all.
+
+Decides nothing but what the journal's order needs: which facts are news, which are refused.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import aiosqlite
+import structlog
+
+from collector.adapters.store import hellos, samples
+from collector.adapters.store.heartbeats import Rows, gather, states, store
+from collector.core.heartbeat import Heartbeat, Hello
+from collector.ports import Refused
+
+log = structlog.get_logger(__name__)
+
+# What the driver raises for a value it cannot hold: a whole number past 63 bits, half a surrogate.
+ABSURD = (OverflowError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochBegun:
+    node_id: str
+    epoch: str
+    at: datetime
+
+
+Fact = Heartbeat | Hello | EpochBegun
+
+
+async def write(
+    facts: Sequence[Fact], journal: aiosqlite.Connection, history: aiosqlite.Connection
+) -> list[Refused | None]:
+    """One answer a fact. Raises sqlite3.Error and ABSURD with nothing written to the journal."""
+    answers: list[Refused | None] = [None] * len(facts)
+    await journal.execute("BEGIN IMMEDIATE")
+    try:
+        for index, fact in enumerate(facts):
+            if isinstance(fact, Hello):
+                answers[index] = await hellos.write(journal, fact)
+            elif isinstance(fact, EpochBegun):
+                begun = (fact.epoch, fact.at)
+                answers[index] = await hellos.begin_epoch(journal, fact.node_id, epoch=begun)
+        beats = [(index, fact) for index, fact in enumerate(facts) if isinstance(fact, Heartbeat)]
+        if beats:
+            known = await states(journal, {beat.node_id for _, beat in beats})
+            rows = Rows()
+            for index, beat in beats:
+                answers[index] = gather(beat, known, rows)
+            await store(journal, rows)
+            await _remember(history, rows)
+        await journal.commit()
+    except BaseException:
+        await journal.rollback()
+        raise
+    return answers
+
+
+async def _remember(history: aiosqlite.Connection, rows: Rows) -> None:
+    """Samples go first, and their loss loses charts: never a heartbeat."""
+    try:
+        await history.execute("BEGIN IMMEDIATE")
+        await history.executemany(samples.INSERT, rows.samples)
+        await history.commit()
+    except sqlite3.Error as error:
+        await history.rollback()
+        log.warning("samples not written", rows=len(rows.samples), error=str(error))

@@ -1,0 +1,166 @@
+"""Heartbeats into rows, and the rows into the journal. The hot path: no Core here.
+
+A heartbeat is news when its sequence is above the last of the node's present epoch. Totals are
+absolute; one that goes backwards is refused by the statement itself and told in the timeline.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiosqlite
+
+from collector.adapters.store import encode, node_events, samples
+from collector.adapters.store.moments import to_ms, to_ms_or_none
+from collector.core.heartbeat import Heartbeat
+from collector.ports import Refused
+from deliverability.zones import Sentinels, Verdict
+
+STATES = """SELECT node_id, number, epoch_number, epoch, sequence, last_heartbeat, uptime,
+ network_received, network_sent FROM node_states WHERE node_id IN ({})"""
+
+# The condition refuses a total that goes backwards: then no row counts as changed.
+TOTAL = """INSERT INTO totals (epoch_number, address, receiver, outcome, attempts)
+ VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET attempts = excluded.attempts
+ WHERE excluded.attempts >= attempts"""
+HIGHER_TOTAL = """SELECT attempts FROM totals WHERE epoch_number = ? AND address = ?
+ AND receiver = ? AND outcome = ? AND attempts > ?"""
+
+# Repeated in each heartbeat until the next sweep: the same answer of the same sweep writes nothing.
+ZONE = """INSERT INTO zone_facts (node_id, address, zone, verdict, answers, sentinels, round,
+ received_at, since, rounds, why, usable_at)
+ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 1, ?9, ?10)
+ ON CONFLICT DO UPDATE SET
+ since = CASE WHEN verdict = excluded.verdict AND sentinels = excluded.sentinels
+  THEN since ELSE excluded.since END,
+ rounds = CASE WHEN verdict <> excluded.verdict OR sentinels <> excluded.sentinels THEN 1
+  WHEN round <> excluded.round THEN rounds + 1 ELSE rounds END,
+ verdict = excluded.verdict, answers = excluded.answers, sentinels = excluded.sentinels,
+ round = excluded.round, received_at = excluded.received_at, why = excluded.why,
+ usable_at = coalesce(excluded.usable_at, usable_at)
+ WHERE round <> excluded.round OR verdict <> excluded.verdict
+  OR sentinels <> excluded.sentinels OR answers <> excluded.answers"""
+
+STATE = """UPDATE node_states SET sequence = ?, last_heartbeat = ?, clock_skew = ?,
+ counted_to = coalesce(?, counted_to), log_position = ?, latest = ?, uptime = ?,
+ network_received = ?, network_sent = ?, obeyed_term = ?, obeyed_revision = ?, convergence = ?,
+ is_silent = ?, problem = ?, obedience_at = ? WHERE number = ?"""
+
+LATEST = ("host", "queue", "services", "postfix", "agent", "sent_at", "full_state")
+
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class State:
+    """What the journal knew of a node before the group, then as the group goes on."""
+
+    number: int
+    epoch_number: int | None
+    epoch: str
+    sequence: int
+    last_heartbeat: int | None
+    uptime: int
+    network_received: int
+    network_sent: int
+
+
+@dataclass(slots=True)
+class Rows:
+    totals: list[Row] = field(default_factory=list)
+    zones: list[Row] = field(default_factory=list)
+    states: list[Row] = field(default_factory=list)
+    samples: list[Row] = field(default_factory=list)
+    events: list[node_events.Seen] = field(default_factory=list)
+    # Epoch number -> node, of those whose totals changed.
+    counted: dict[int, str] = field(default_factory=dict)
+
+
+async def states(journal: aiosqlite.Connection, node_ids: Collection[str]) -> dict[str, State]:
+    query = STATES.format(",".join("?" * len(node_ids)))
+    return {
+        row[0]: State(*row[1:]) for row in await journal.execute_fetchall(query, list(node_ids))
+    }
+
+
+def gather(beat: Heartbeat, known: dict[str, State], rows: Rows) -> Refused | None:
+    """Adds the heartbeat's rows. None also when it is no news: its ack was lost."""
+    state = known.get(beat.node_id)
+    if state is None:
+        return Refused("NODE_UNKNOWN", f"no node {beat.node_id}")
+    if state.epoch_number is None or state.epoch != beat.epoch:
+        return Refused("EPOCH_UNKNOWN", f"{beat.node_id} has not begun epoch {beat.epoch}")
+    if beat.sequence <= state.sequence:
+        return None
+    received = to_ms(beat.received_at)
+    number = state.epoch_number
+    for cell in beat.cells:
+        for outcome, attempts in cell.attempts.items():
+            rows.totals.append((number, cell.address, cell.receiver, outcome.value, attempts))
+    if beat.cells:
+        rows.counted[number] = beat.node_id
+    if beat.zones:
+        rows.zones.extend(_zones(beat, received))
+    for event in beat.events:
+        rows.events.append(node_events.Seen(beat.node_id, number, received, event))
+    rows.samples.append(samples.row(beat, state, received))
+    rows.states.append(_state(beat, state, received))
+    state.sequence = beat.sequence
+    return None
+
+
+def _zones(beat: Heartbeat, received: int) -> Iterable[Row]:
+    for zone in beat.zones:
+        usable = zone.sentinels is Sentinels.RIGHT and zone.verdict is not Verdict.UNKNOWN
+        yield (
+            *(beat.node_id, zone.address, zone.zone, zone.verdict.value),
+            *(encode.joined(zone.answers), zone.sentinels.value, zone.round, received, zone.why),
+            received if usable else None,
+        )
+
+
+def _state(beat: Heartbeat, state: State, received: int) -> Row:
+    host, postfix = beat.host, beat.postfix
+    if host is not None:
+        state.uptime = host.uptime_seconds
+        state.network_received = host.network_bytes_received
+        state.network_sent = host.network_bytes_sent
+    state.last_heartbeat = received
+    term, revision = postfix.order or (None, None)
+    return (
+        *(beat.sequence, received, to_ms(beat.sent_at) - received),
+        *(to_ms_or_none(beat.counted_to), beat.log_position, _latest(beat)),
+        *(state.uptime, state.network_received, state.network_sent, term, revision),
+        *(postfix.convergence, postfix.is_silent, postfix.problem, received, state.number),
+    )
+
+
+def _latest(beat: Heartbeat) -> str:
+    return encode.text({name: getattr(beat, name) for name in LATEST})
+
+
+async def store(journal: aiosqlite.Connection, rows: Rows) -> None:
+    if rows.totals:
+        cursor = await journal.executemany(TOTAL, rows.totals)
+        if cursor.rowcount != len(rows.totals):
+            await _tell_backwards(journal, rows)
+    if rows.zones:
+        await journal.executemany(ZONE, rows.zones)
+    for event in rows.events:
+        await node_events.write(journal, event)
+    await journal.executemany(STATE, rows.states)
+    if rows.counted:
+        sums = await samples.sums(journal, list(rows.counted))
+        rows.samples = [samples.with_sums(row, sums) for row in rows.samples]
+
+
+async def _tell_backwards(journal: aiosqlite.Connection, rows: Rows) -> None:
+    """The cells whose stored total is above the one just told. Slow, and rare."""
+    told = {row[:4]: row[4] for row in rows.totals}
+    refused: dict[int, list[Sequence[object]]] = {}
+    for (number, *cell), attempts in told.items():
+        for (stored,) in await journal.execute_fetchall(HIGHER_TOTAL, (number, *cell, attempts)):
+            refused.setdefault(number, []).append((*cell, attempts, stored))
+    at = max(row[1] for row in rows.states)
+    for number, cells in refused.items():
+        await node_events.write_backwards(journal, node_id=rows.counted[number], at=at, cells=cells)

@@ -1,0 +1,120 @@
+"""What the control pass commits: one judgement, one transaction, whole or not at all."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from collector.adapters.store import encode, outcomes, rotation, snapshot, verdicts
+from collector.adapters.store.database import Part
+from collector.adapters.store.moments import from_ms, to_ms
+from collector.adapters.store.schema import nodes
+from collector.adapters.store.schema_acts import effects
+from collector.adapters.store.timeline import Told, new_id, tell
+from collector.core.judgement import Judgement
+from collector.core.model import Lifecycle, Order, Snapshot
+from collector.ports import PendingEffect, Refused
+
+
+class Judging(Part):
+    async def load(self, node_ids: Sequence[str] | None) -> Snapshot:
+        now = to_ms(self._database.clock.now())
+        return await self._database.read(lambda c: snapshot.load(c, node_ids, now=now))
+
+    async def commit(self, judgement: Judgement) -> Sequence[str]:
+        if judgement.is_empty:
+            return ()
+        version = self._database.core_version
+        return await self._database.write(lambda c: commit(c, judgement, core_version=version))
+
+    async def import_restored(self, node_id: str, applied: Order, judgement: Judgement) -> None:
+        version = self._database.core_version
+
+        def job(connection: Connection) -> None:
+            verdicts.put_orders(connection, [(node_id, applied)], at=to_ms(judgement.at))
+            text = f"the node's directive ({applied.term}, {applied.revision}) was ahead of ours"
+            details = {"kind": "restored", "order": applied}
+            told = Told(
+                at=to_ms(judgement.at), kind="event", text=text, node_id=node_id, details=details
+            )
+            tell(connection, told)
+            commit(connection, judgement, core_version=version)
+
+        await self._database.write(job)
+
+    async def effects(self, *, limit: int) -> Sequence[PendingEffect]:
+        query = (
+            select(effects)
+            .where(effects.c.finished_at.is_(None))
+            .order_by(effects.c.created_at, effects.c.key)
+            .limit(limit)
+        )
+
+        def job(connection: Connection) -> list[PendingEffect]:
+            return [
+                PendingEffect(
+                    key=row.key,
+                    kind=row.kind,
+                    node_id=row.node_id,
+                    payload=encode.value(row.payload),
+                    created_at=from_ms(row.created_at),
+                    attempts=row.attempts,
+                )
+                for row in connection.execute(query)
+            ]
+
+        return await self._database.read(job)
+
+    async def finish_effect(self, key: str, *, outcome: str, at: datetime) -> None:
+        def job(connection: Connection) -> None:
+            pending = (effects.c.key == key) & effects.c.finished_at.is_(None)
+            values = {
+                "outcome": outcome,
+                "finished_at": to_ms(at),
+                "attempts": effects.c.attempts + 1,
+            }
+            done = update(effects).where(pending).values(values)
+            row = connection.execute(
+                done.returning(effects.c.kind, effects.c.node_id)
+            ).one_or_none()
+            if row is not None:
+                details = {"key": key, "kind": row.kind, "outcome": outcome}
+                text = f"{row.kind}: {outcome}"
+                told = Told(
+                    at=to_ms(at), kind="effect", text=text, node_id=row.node_id, details=details
+                )
+                tell(connection, told)
+
+        await self._database.write(job)
+
+    async def orders(self, node_ids: Sequence[str]) -> Mapping[str, Order]:
+        return await self._database.read(lambda c: snapshot.read_orders(c, node_ids))
+
+    async def node_ids(self) -> Sequence[str]:
+        query = select(nodes.c.id).where(nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value)
+        return await self._database.read(lambda c: c.scalars(query.order_by(nodes.c.id)).all())
+
+
+def commit(connection: Connection, judgement: Judgement, *, core_version: str) -> list[str]:
+    at, batch = to_ms(judgement.at), new_id()
+    ids = verdicts.put_decisions(connection, judgement, batch=batch, core_version=core_version)
+    verdicts.clear_standing(connection, judgement.standing_clear)
+    outcomes.open_listings(connection, judgement.listings_open, at=at)
+    outcomes.close_listings(connection, judgement.listings_close, at=at)
+    outcomes.open_pauses(connection, judgement, ids)
+    outcomes.close_pauses(connection, judgement.pauses_close, at=at)
+    rotation.change(connection, judgement, ids)
+    verdicts.put_orders(connection, judgement.orders, at=at)
+    outcomes.add_effects(connection, judgement, batch=batch)
+    outcomes.open_alerts(connection, judgement.alerts_open, at=at)
+    outcomes.resolve_alerts(connection, judgement.alerts_resolve, at=at)
+    outcomes.move_brakes(connection, judgement, at=at)
+    return ids
+
+
+def known_node(connection: Connection, node_id: str) -> str:
+    """The node's pool; Refused when there is no such node."""
+    pool = connection.scalar(select(nodes.c.pool_id).where(nodes.c.id == node_id))
+    if pool is None:
+        raise Refused("NODE_UNKNOWN", f"no node {node_id}")
+    return str(pool)

@@ -1,0 +1,148 @@
+"""An operator's word about a node: pauses a person opens and closes, with a decision to show."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, select
+
+from collector.adapters.store import outcomes, verdicts
+from collector.adapters.store.database import Part
+from collector.adapters.store.judgements import known_node
+from collector.adapters.store.moments import to_ms
+from collector.adapters.store.reign import read_policy, read_term
+from collector.adapters.store.schema import addresses
+from collector.adapters.store.schema_acts import listings, pauses
+from collector.adapters.store.timeline import audited, new_id
+from collector.core.judgement import Judgement
+from collector.core.model import Decision, Fate, Kind, Proposal, Reason, Subject
+from collector.ports import AuditEntry, OperatorPause, Refused
+
+LIFTED = (Reason.OPERATOR.value, Reason.RESTORED.value)
+
+
+class Operating(Part):
+    async def operator_pause(self, wish: OperatorPause, entry: AuditEntry) -> None:
+        """Resuming a whole node closes what stands on its addresses too.
+
+        Refused: NODE_UNKNOWN, ADDRESS_UNKNOWN; NOTHING_TO_RESUME when no pause of a person's (or,
+        with `override`, no listing) stands.
+        """
+        version = self._database.core_version
+
+        def job(connection: Connection) -> None:
+            subject = _subject(connection, wish)
+            act = _Act(connection, wish, entry, subject, version)
+            if wish.pausing:
+                act.pause()
+            else:
+                act.resume()
+            audited(connection, entry, node_id=wish.node_id)
+
+        await self._database.write(job)
+
+
+def _subject(connection: Connection, wish: OperatorPause) -> Subject:
+    pool_id = known_node(connection, wish.node_id)
+    if wish.address is not None:
+        mine = select(addresses.c.ip).where(
+            addresses.c.node_id == wish.node_id, addresses.c.ip == wish.address
+        )
+        if connection.scalar(mine) is None:
+            raise Refused("ADDRESS_UNKNOWN", f"{wish.node_id} has no address {wish.address}")
+    return Subject(node_id=wish.node_id, address=wish.address, pool_id=pool_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    connection: Connection
+    wish: OperatorPause
+    entry: AuditEntry
+    subject: Subject
+    core_version: str
+
+    def pause(self) -> None:
+        (id_,) = self._decide(self._decision(Kind.PAUSE, Reason.OPERATOR, self.subject))
+        outcomes.put_pause(
+            self.connection,
+            {
+                "id": new_id(),
+                "node_id": self.subject.node_id,
+                "address": self.subject.address or "",
+                "reason": Reason.OPERATOR.value,
+                "owner": self.entry.actor.name,
+                "note": self.wish.note,
+                "decision_id": id_,
+                "opened_at": to_ms(self.entry.at),
+            },
+        )
+
+    def resume(self) -> None:
+        closing = [row for row in self._open(pauses) if row.reason in LIFTED]
+        listed = self._listed() if self.wish.override else []
+        held = [
+            row
+            for row in self._open(pauses)
+            if self.wish.override and row.reason == Reason.LISTED.value
+        ]
+        if not closing and not listed:
+            raise Refused("NOTHING_TO_RESUME", "no pause of an operator or a restore stands there")
+        by, at = self.entry.actor.name, to_ms(self.entry.at)
+        ids = [row.id for row in (*closing, *held)]
+        outcomes.close_pauses(self.connection, ids, at=at, by=by)
+        lifted = sorted({f"{row.reason} {row.address}".strip() for row in (*closing, *held)})
+        self._decide(
+            self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted),
+            *(self._decision(Kind.PAUSE, Reason.LISTED, subject) for subject in listed),
+        )
+
+    def _listed(self) -> list[Subject]:
+        """What a person says no to: addresses paused for a listing, and listed ones not paused."""
+        found = [row for row in self._open(pauses) if row.reason == Reason.LISTED.value]
+        covered = {row.address for row in (*found, *self._open(listings))}
+        node_id, pool_id = self.subject.node_id, self.subject.pool_id
+        return [
+            Subject(node_id=node_id, address=address or None, pool_id=pool_id)
+            for address in sorted(covered)
+        ]
+
+    def _open(self, table: Table) -> list[Row[Any]]:
+        conditions: list[ColumnElement[bool]] = [
+            table.c.node_id == self.subject.node_id,
+            table.c.closed_at.is_(None),
+        ]
+        if self.subject.address is not None:
+            conditions.append(table.c.address == self.subject.address)
+        return list(self.connection.execute(select(table).where(*conditions).order_by(table.c.id)))
+
+    def _decision(
+        self, kind: Kind, reason: Reason, subject: Subject, **evidence: object
+    ) -> Decision:
+        """An overridden LISTED pause is the one decision here that keeps standing."""
+        return Decision(
+            proposal=Proposal(
+                kind=kind,
+                subject=subject,
+                reason=reason,
+                rule="operator",
+                evidence={
+                    "who": self.entry.actor.name,
+                    "from": self.entry.actor.origin,
+                    "why": self.wish.note,
+                    **evidence,
+                },
+            ),
+            fate=Fate.OVERRIDDEN if reason is Reason.LISTED else Fate.MADE,
+            brake=None,
+            aggregates={},
+            policy_revision=read_policy(self.connection).revision,
+            at=self.entry.at,
+        )
+
+    def _decide(self, *made: Decision) -> list[str]:
+        judgement = Judgement(at=self.entry.at, term=read_term(self.connection), decisions=made)
+        return verdicts.put_decisions(
+            self.connection,
+            judgement,
+            batch=new_id(),
+            core_version=self.core_version,
+        )

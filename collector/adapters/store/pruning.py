@@ -1,0 +1,71 @@
+"""What is kept how long, and its end in small slices: no pass holds the writer for long."""
+
+from datetime import timedelta
+
+import aiosqlite
+from sqlalchemy import Connection, text
+
+from collector.adapters.store.moments import MILLISECOND
+
+SLICE_ROWS = 500
+SAMPLES_SLICE_ROWS = 5_000
+
+RAW_SAMPLES_KEPT = timedelta(hours=48)
+EVENTS_KEPT = timedelta(days=8)  # agents replay seven days: an event is known for longer
+ROTATIONS_KEPT = timedelta(days=8)  # the baseline looks back one
+TOKENS_KEPT = timedelta(days=30)
+TIMELINE_KEPT = timedelta(days=90)
+ACTS_KEPT = timedelta(days=400)  # a year to look back on, and what a month's report needs more
+
+# Decisions that still stand or explain an open pause stay, however old. So does the newest
+# revision of a rotation. Listings are few, and an address's history is wanted for years.
+JOURNAL = (
+    ("timeline", "seq", "at < :edge", TIMELINE_KEPT),
+    ("node_events", "epoch_number, id", "received_at < :edge", EVENTS_KEPT),
+    ("tokens", "secret_hash", "expires_at < :edge", TOKENS_KEPT),
+    ("effects", "key", "finished_at < :edge", ACTS_KEPT),
+    ("alerts", "id", "resolved_at < :edge", ACTS_KEPT),
+    ("pauses", "id", "closed_at < :edge", ACTS_KEPT),
+    ("zone_brakes", "id", "released_at < :edge", ACTS_KEPT),
+    ("audit", "id", "at < :edge", ACTS_KEPT),
+    (
+        "decisions",
+        "id",
+        """at < :edge AND id NOT IN (SELECT decision_id FROM standing)
+ AND id NOT IN (SELECT decision_id FROM pauses WHERE closed_at IS NULL)""",
+        ACTS_KEPT,
+    ),
+    (
+        "rotations",
+        "pool_id, revision",
+        """at < :edge AND revision <
+ (SELECT max(n.revision) FROM rotations n WHERE n.pool_id = rotations.pool_id AND n.at < :edge)""",
+        ROTATIONS_KEPT,
+    ),
+)
+SLICES = [
+    (
+        text(
+            f"DELETE FROM {table} WHERE ({key}) IN"
+            f" (SELECT {key} FROM {table} WHERE {old} LIMIT :limit)"
+        ),
+        kept // MILLISECOND,
+    )
+    for table, key, old, kept in JOURNAL
+]
+SAMPLES = """DELETE FROM samples WHERE (at, node) IN
+ (SELECT at, node FROM samples WHERE at < ? ORDER BY at, node LIMIT ?)"""
+
+
+def prune(connection: Connection, *, now: int) -> int:
+    """One slice of each table of the journal; how many rows went."""
+    return sum(
+        connection.execute(statement, {"edge": now - kept, "limit": SLICE_ROWS}).rowcount
+        for statement, kept in SLICES
+    )
+
+
+async def prune_samples(history: aiosqlite.Connection, *, now: int) -> int:
+    edge = (now - RAW_SAMPLES_KEPT // MILLISECOND) // 1000
+    cursor = await history.execute(SAMPLES, (edge, SAMPLES_SLICE_ROWS))
+    return cursor.rowcount

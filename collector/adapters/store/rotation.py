@@ -1,0 +1,89 @@
+"""Who is in a pool's rotation, its numbered revisions, and the baseline of the floor."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from collector.adapters.store.moments import to_ms
+from collector.adapters.store.schema import addresses, rotations
+from collector.core.judgement import Judgement
+
+DAY_MS = 24 * 3600 * 1000
+
+
+def change(connection: Connection, judgement: Judgement, ids: Sequence[str]) -> None:
+    """Each pool touched gets one new revision, however many addresses moved."""
+    if not judgement.rotation:
+        return
+    at = to_ms(judgement.at)
+    moving = update(addresses).where(
+        addresses.c.node_id == bindparam("mover"), addresses.c.ip == bindparam("moved")
+    )
+    rows = [
+        {
+            "mover": move.subject.node_id,
+            "moved": move.subject.address,
+            "in_rotation": int(move.member),
+            "rotation_reason": move.reason.value if move.reason else None,
+            "rotation_since": at,
+            "rotation_decision": None if move.decision is None else ids[move.decision],
+        }
+        for move in judgement.rotation
+    ]
+    # A change about the whole node moves all its addresses.
+    named = [row for row in rows if row["moved"] is not None]
+    if named:
+        connection.execute(moving, named)
+    for row in rows:
+        if row.pop("moved") is None:
+            whole = addresses.c.node_id == row.pop("mover")
+            connection.execute(update(addresses).where(whole).values(row))
+    for pool_id in sorted({move.subject.pool_id for move in judgement.rotation}):
+        revise(connection, pool_id, at=at)
+
+
+def revise(connection: Connection, pool_id: str, *, at: int) -> None:
+    c = addresses.c
+    size = select(func.count()).where(c.is_present == 1, c.pool_id == pool_id, c.in_rotation == 1)
+    newest = select(func.max(rotations.c.revision)).where(rotations.c.pool_id == pool_id)
+    revision = (connection.scalar(newest) or 0) + 1
+    values = {"pool_id": pool_id, "revision": revision, "at": at}
+    connection.execute(insert(rotations).values(**values, size=connection.scalar(size)))
+
+
+def baselines(connection: Connection, *, now: int) -> dict[str, int]:
+    """Pool -> the median size over the last 24 h, each size weighted by how long it stood.
+
+    A pool whose first revision is younger is measured over the time there is.
+    """
+    c = rotations.c
+    before = (
+        select(c.pool_id, func.max(c.revision).label("revision"))
+        .where(c.at <= now - DAY_MS)
+        .group_by(c.pool_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(c.pool_id, c.at, c.size)
+        .join(before, before.c.pool_id == c.pool_id, isouter=True)
+        .where(c.revision >= func.coalesce(before.c.revision, 0))
+        .order_by(c.pool_id, c.revision)
+    )
+    stretches: dict[str, list[tuple[int, int]]] = {}
+    for pool_id, at, size in rows:
+        stretches.setdefault(pool_id, []).append((max(at, now - DAY_MS), size))
+    return {pool_id: _median(steps, now) for pool_id, steps in stretches.items()}
+
+
+def _median(steps: Sequence[tuple[int, int]], now: int) -> int:
+    """The upper one when two sizes share the time evenly: the floor errs to the larger fleet."""
+    ends = [*(at for at, _ in steps[1:]), now]
+    weights: dict[int, int] = {}
+    for (at, size), end in zip(steps, ends, strict=True):
+        weights[size] = weights.get(size, 0) + max(end - at, 0)
+    half, passed = sum(weights.values()) / 2, 0
+    for size in sorted(weights, reverse=True):
+        passed += weights[size]
+        if passed >= half:
+            return size
+    raise AssertionError(steps)

@@ -1,0 +1,221 @@
+"""The journal's tables: everything a decision reads. The only description of them in code.
+
+Times are milliseconds since 1970 UTC (`moments`). An address column that is '' means the whole
+node. JSON stands in text columns. The migrations make these tables; a test compares the two.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    TextClause,
+    text,
+)
+
+metadata = MetaData()
+
+
+def text_column(name: str, *, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=_default(default))
+
+
+def whole_column(name: str, *, default: str | None = None) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=_default(default))
+
+
+def _default(default: str | None) -> TextClause | None:
+    return None if default is None else text(default)
+
+
+def node_column() -> Column[str]:
+    return Column("node_id", Text, ForeignKey("nodes.id"), nullable=False)
+
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), text_column("value"))
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    text_column("body"),
+    whole_column("at"),
+    text_column("made_by"),
+)
+
+pools = Table(
+    "pools",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    text_column("automation"),
+    whole_column("created_at"),
+    Column("tenant_id", Text),
+    Column("workspace_id", Text),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("pool_id", Text, ForeignKey("pools.id"), nullable=False),
+    Column("automation", Text),
+    text_column("lifecycle"),
+    text_column("machine_id"),
+    text_column("hostname"),
+    text_column("provider_id", default="''"),
+    text_column("region", default="''"),
+    whole_column("reputation_score", default="100"),
+    whole_column("current_load", default="0"),
+    whole_column("enrolled_at"),
+    Column("tenant_id", Text),
+    Column("workspace_id", Text),
+    # What its last Hello said.
+    text_column("agent_version", default="''"),
+    text_column("boot_id", default="''"),
+    text_column("run_id", default="''"),
+    text_column("capabilities", default="'[]'"),
+    Column("hello_at", Integer),
+    Index("nodes_by_pool", "pool_id", "lifecycle"),
+)
+
+# One row a node, rewritten by every heartbeat, so it stands apart from what seldom changes.
+node_states = Table(
+    "node_states",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("node_id", Text, ForeignKey("nodes.id"), nullable=False, unique=True),
+    Column("epoch_number", Integer),
+    text_column("epoch", default="''"),
+    whole_column("sequence", default="0"),
+    Column("last_heartbeat", Integer),
+    whole_column("clock_skew", default="0"),
+    Column("counted_to", Integer),
+    Column("log_position", LargeBinary, nullable=False, server_default=text("X''")),
+    Column("latest", Text),
+    whole_column("uptime", default="0"),
+    whole_column("network_received", default="0"),
+    whole_column("network_sent", default="0"),
+    # What it reports of the directive in force.
+    Column("obeyed_term", Integer),
+    Column("obeyed_revision", Integer),
+    Column("convergence", Text),
+    Column("is_silent", Boolean(create_constraint=False)),
+    Column("problem", Text),
+    Column("obedience_at", Integer),
+)
+
+# A counting era of a node. Totals and events belong to one.
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    node_column(),
+    text_column("epoch"),
+    whole_column("began_at"),
+    Column("counted_from", Integer),
+    Index("epochs_once", "node_id", "epoch", unique=True),
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("epoch_number", Integer, ForeignKey("epochs.number"), nullable=False),
+    text_column("address"),
+    text_column("receiver"),
+    text_column("outcome"),
+    whole_column("attempts"),
+    PrimaryKeyConstraint("epoch_number", "address", "receiver", "outcome"),
+    sqlite_with_rowid=False,
+)
+
+node_events = Table(
+    "node_events",
+    metadata,
+    Column("epoch_number", Integer, ForeignKey("epochs.number"), nullable=False),
+    whole_column("id"),
+    whole_column("received_at"),
+    PrimaryKeyConstraint("epoch_number", "id"),
+    Index("node_events_by_age", "received_at"),
+    sqlite_with_rowid=False,
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    node_column(),
+    text_column("ip"),
+    whole_column("position"),
+    text_column("pool_id"),
+    # 0 once the node no longer names it; its history stays.
+    whole_column("is_present", default="1"),
+    whole_column("in_rotation", default="0"),
+    Column("rotation_reason", Text),
+    Column("rotation_since", Integer),
+    Column("rotation_decision", Text),
+    PrimaryKeyConstraint("node_id", "ip"),
+    Index("addresses_by_ip", "ip"),
+    Index("addresses_counted", "is_present", "pool_id", "in_rotation"),
+)
+
+# The newest answer and the run of equal answers it belongs to. A run is broken by any other
+# verdict and by any change of the sentinels, so `rounds` counts consecutive answers of one worth.
+zone_facts = Table(
+    "zone_facts",
+    metadata,
+    node_column(),
+    text_column("address"),
+    text_column("zone"),
+    text_column("verdict"),
+    text_column("answers"),
+    text_column("sentinels"),
+    whole_column("round"),
+    whole_column("received_at"),
+    whole_column("since"),
+    whole_column("rounds"),
+    text_column("why"),
+    # Arrival of the last answer that said listed or clear with right sentinels.
+    Column("usable_at", Integer),
+    PrimaryKeyConstraint("node_id", "address", "zone"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    text_column("address"),
+    text_column("zone"),
+    text_column("verdict"),
+    text_column("answers"),
+    text_column("sentinels"),
+    whole_column("at"),
+    text_column("why"),
+    PrimaryKeyConstraint("address", "zone"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("node_id", Text, ForeignKey("nodes.id"), primary_key=True),
+    whole_column("term"),
+    whole_column("revision"),
+    text_column("body"),
+    whole_column("at"),
+)
+
+rotations = Table(
+    "rotations",
+    metadata,
+    Column("pool_id", Text, ForeignKey("pools.id"), nullable=False),
+    whole_column("revision"),
+    whole_column("at"),
+    whole_column("size"),
+    PrimaryKeyConstraint("pool_id", "revision"),
+    Index("rotations_by_age", "pool_id", "at"),
+)

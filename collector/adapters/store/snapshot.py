@@ -1,0 +1,164 @@
+"""One judgement's view of the fleet, read in one transaction.
+
+Liveness, silence and the detector are not here: the caller alone knows them. Until it fills them
+in, every node is unheard and the detector healthy.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy import Connection, func, select
+
+from collector.adapters.store import facts, rotation
+from collector.adapters.store.moments import from_ms
+from collector.adapters.store.reign import read_switches, read_term
+from collector.adapters.store.schema import addresses, nodes, orders, pools
+from collector.adapters.store.schema_acts import alerts, listings, standing, zone_brakes
+from collector.core.model import (
+    AlertFact,
+    Automation,
+    Brake,
+    Detector,
+    Fate,
+    Fleet,
+    Kind,
+    Lifecycle,
+    Listing,
+    NodeFacts,
+    Order,
+    PoolFacts,
+    Reason,
+    Severity,
+    Snapshot,
+    Standing,
+    StandingKey,
+    ZoneBrake,
+)
+
+CHUNK = 500  # nodes read at once: short stretches of work on the loop, few statements
+
+
+def load(connection: Connection, node_ids: Sequence[str] | None, *, now: int) -> Snapshot:
+    """Nodes in the order of their ids; ids that name no node are passed over."""
+    if node_ids is None:
+        going = nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value
+        node_ids = connection.scalars(select(nodes.c.id).where(going)).all()
+    found: list[NodeFacts] = []
+    stands: dict[StandingKey, Standing] = {}
+    for chunk in chunks(node_ids):
+        found += facts.read(connection, chunk)
+        stands |= _standing(connection, chunk)
+    return Snapshot(
+        nodes=tuple(found),
+        fleet=_fleet(connection, now=now),
+        standing=stands,
+        alerts=_alerts(connection),
+        term=read_term(connection),
+    )
+
+
+def read_orders(connection: Connection, node_ids: Sequence[str]) -> dict[str, Order]:
+    found: dict[str, Order] = {}
+    for chunk in chunks(node_ids):
+        query = select(orders).where(orders.c.node_id.in_(chunk))
+        for row in connection.execute(query):
+            found[row.node_id] = facts.order_of(row.term, row.revision, body=row.body)
+    return found
+
+
+def chunks(ids: Sequence[str]) -> Iterator[list[str]]:
+    rest = iter(sorted(set(ids)))
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Standing]:
+    query = select(standing).where(standing.c.node_id.in_(chunk))
+    return {
+        (row.node_id, row.address or None, Kind(row.kind), Reason(row.reason)): Standing(
+            decision_id=row.decision_id,
+            fate=Fate(row.fate),
+            brake=Brake(row.brake) if row.brake else None,
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _fleet(connection: Connection, *, now: int) -> Fleet:
+    pools_by_id = read_pools(connection, now=now)
+    switches = read_switches(connection)
+    return Fleet(
+        addresses=sum(pool.addresses for pool in pools_by_id.values()),
+        pools=pools_by_id,
+        open_listings=_open_listings(connection),
+        brakes={
+            row.zone: ZoneBrake(zone=row.zone, engaged_at=from_ms(row.engaged_at))
+            for row in connection.execute(
+                select(zone_brakes)
+                .where(zone_brakes.c.released_at.is_(None))
+                .order_by(zone_brakes.c.zone)
+            )
+        },
+        automation_stopped=switches["automation_stopped"],
+        sending_stopped=switches["sending_stopped"],
+        detector=Detector(frozen=False, healthy_since=None),
+    )
+
+
+def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
+    a, n = addresses.c, nodes.c
+    counted = {
+        row.pool_id: (row.number, row.members)
+        for row in connection.execute(
+            select(
+                a.pool_id, func.count().label("number"), func.sum(a.in_rotation).label("members")
+            )
+            .where(a.is_present == 1)
+            .group_by(a.pool_id)
+        )
+    }
+    going = n.lifecycle != Lifecycle.DECOMMISSIONED.value
+    per_pool = select(n.pool_id, func.count()).where(going).group_by(n.pool_id)
+    known: dict[str, int] = dict(connection.execute(per_pool).tuples().all())
+    baselines = rotation.baselines(connection, now=now)
+    found: dict[str, PoolFacts] = {}
+    for row in connection.execute(select(pools).order_by(pools.c.name)):
+        number, members = counted.get(row.id, (0, 0))
+        found[row.id] = PoolFacts(
+            id=row.id,
+            name=row.name,
+            automation=Automation(row.automation),
+            addresses=number,
+            in_rotation=members,
+            baseline=max(baselines.get(row.id, 0), members),
+            nodes=known.get(row.id, 0),
+            newly_silent=0,
+        )
+    return found
+
+
+def _open_listings(connection: Connection) -> dict[str, tuple[Listing, ...]]:
+    c = listings.c
+    query = (
+        select(listings)
+        .where(c.closed_at.is_(None), c.consequence == "pause")
+        .order_by(c.zone, c.opened_at, c.id)
+    )
+    found: dict[str, tuple[Listing, ...]] = {}
+    for row in connection.execute(query):
+        found[row.zone] = (*found.get(row.zone, ()), facts.listing_of(row))
+    return found
+
+
+def _alerts(connection: Connection) -> tuple[AlertFact, ...]:
+    c = alerts.c
+    return tuple(
+        AlertFact(
+            key=row.key,
+            severity=Severity(row.severity),
+            text=row.text,
+            opened_at=from_ms(row.opened_at),
+            node_id=row.node_id,
+        )
+        for row in connection.execute(select(alerts).where(c.resolved_at.is_(None)).order_by(c.key))
+    )

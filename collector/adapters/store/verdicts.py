@@ -1,0 +1,133 @@
+"""Decisions, what of them still stands, and the directives that follow."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, insert
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from collector.adapters.store import encode
+from collector.adapters.store.moments import to_ms
+from collector.adapters.store.schema import orders
+from collector.adapters.store.schema_acts import decisions, standing
+from collector.adapters.store.timeline import Told, new_id, tell
+from collector.core.judgement import Judgement
+from collector.core.model import Decision, Order, Reason, StandingKey
+
+
+def put_decisions(
+    connection: Connection, judgement: Judgement, *, batch: str, core_version: str
+) -> list[str]:
+    """Ids in the order of the decisions."""
+    if not judgement.decisions:
+        return []
+    ids = [new_id() for _ in judgement.decisions]
+    shared = {"batch": batch, "term": judgement.term, "core_version": core_version}
+    named = list(zip(ids, judgement.decisions, strict=True))
+    connection.execute(
+        insert(decisions), [{"id": id_, **shared, **_row(decision)} for id_, decision in named]
+    )
+    _stand(connection, named)
+    tell(connection, *(_told(id_, decision) for id_, decision in named))
+    return ids
+
+
+def _row(decision: Decision) -> dict[str, object]:
+    proposal = decision.proposal
+    return {
+        "at": to_ms(decision.at),
+        "node_id": proposal.subject.node_id,
+        "address": proposal.subject.address or "",
+        "pool_id": proposal.subject.pool_id,
+        "kind": proposal.kind.value,
+        "reason": proposal.reason.value,
+        "rule": proposal.rule,
+        "zone": proposal.zone,
+        "fate": decision.fate.value,
+        "brake": decision.brake.value if decision.brake else None,
+        "evidence": encode.bounded(proposal.evidence),
+        "aggregates": encode.bounded(decision.aggregates),
+        "policy_revision": decision.policy_revision,
+    }
+
+
+def _told(id_: str, decision: Decision) -> Told:
+    proposal = decision.proposal
+    fate = (
+        f"{decision.fate.value} ({decision.brake.value})" if decision.brake else decision.fate.value
+    )
+    subject = proposal.subject.address or "the node"
+    return Told(
+        at=to_ms(decision.at),
+        kind="decision",
+        node_id=proposal.subject.node_id,
+        text=f"{fate}: {proposal.kind.value} {subject}, {proposal.reason.value} ({proposal.rule})",
+        details={
+            "decision_id": id_,
+            "fate": decision.fate,
+            "brake": decision.brake,
+            "kind": proposal.kind,
+            "reason": proposal.reason,
+            "rule": proposal.rule,
+            "zone": proposal.zone,
+            "address": proposal.subject.address,
+            "evidence": proposal.evidence,
+        },
+    )
+
+
+def _stand(connection: Connection, named: Sequence[tuple[str, Decision]]) -> None:
+    """The newest decision about (subject, kind, reason) takes the place of the one before.
+
+    A person's own pause or resume has no cause of ours that could stand.
+    """
+    caused = [row for row in named if row[1].proposal.reason is not Reason.OPERATOR]
+    if not caused:
+        return
+    statement = upsert(standing)
+    fresh = {name: statement.excluded[name] for name in ("decision_id", "fate", "brake")}
+    key = ("node_id", "address", "kind", "reason")
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=key, set_=fresh),
+        [_standing_row(id_, decision) for id_, decision in caused],
+    )
+
+
+def _standing_row(id_: str, decision: Decision) -> dict[str, object]:
+    row = _row(decision)
+    kept = ("node_id", "address", "kind", "reason", "fate", "brake")
+    return {"decision_id": id_, **{name: row[name] for name in kept}}
+
+
+def clear_standing(connection: Connection, keys: Iterable[StandingKey]) -> None:
+    for node_id, address, kind, reason in keys:
+        connection.execute(
+            delete(standing).where(
+                standing.c.node_id == node_id,
+                standing.c.address == (address or ""),
+                standing.c.kind == kind.value,
+                standing.c.reason == reason.value,
+            )
+        )
+
+
+def put_orders(connection: Connection, told: Sequence[tuple[str, Order]], *, at: int) -> None:
+    """The last directive of each node. One that is not newer changes nothing: the node told us of
+    a later one after the judgement was begun, and is judged again."""
+    if not told:
+        return
+    statement = upsert(orders)
+    fresh = {name: statement.excluded[name] for name in ("term", "revision", "body", "at")}
+    newer = (orders.c.term < statement.excluded.term) | (
+        (orders.c.term == statement.excluded.term)
+        & (orders.c.revision < statement.excluded.revision)
+    )
+    for node_id, order in told:
+        connection.execute(
+            statement.values(
+                node_id=node_id,
+                term=order.term,
+                revision=order.revision,
+                body=encode.text({"node": order.node_pauses, "addresses": order.addresses}),
+                at=at,
+            ).on_conflict_do_update(index_elements=["node_id"], set_=fresh, where=newer)
+        )

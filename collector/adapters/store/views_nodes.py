@@ -1,0 +1,169 @@
+"""Nodes as people see them: everything the journal knows of each, totals when one is asked for."""
+
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+from sqlalchemy import Row as SqlRow
+
+from collector.adapters.store import encode, facts
+from collector.adapters.store.moments import iso
+from collector.adapters.store.schema import (
+    addresses,
+    node_states,
+    nodes,
+    orders,
+    pools,
+    totals,
+    zone_facts,
+)
+from collector.adapters.store.schema_acts import listings, pauses
+from collector.adapters.store.snapshot import chunks
+from collector.ports import Row
+
+TABLES = (addresses, pauses, listings, zone_facts, orders, node_states)
+Parts = dict[str, list[SqlRow[Any]]]
+Shown = dict[str, object]
+
+
+def read(connection: Connection, node: str | None) -> list[Row]:
+    """All nodes by name, or those whose id, name or address is `node`."""
+    query = select(nodes.c.id)
+    if node is not None:
+        holds = select(addresses.c.node_id).where(addresses.c.ip == node)
+        query = query.where(or_(nodes.c.id == node, nodes.c.name == node, nodes.c.id.in_(holds)))
+    found: list[Shown] = []
+    for chunk in chunks(connection.scalars(query).all()):
+        found += _chunk(connection, chunk, with_totals=node is not None)
+    return [*sorted(found, key=lambda row: str(row["name"]))]
+
+
+def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool) -> list[Shown]:
+    parts = {table.name: facts.by_node(connection, table, chunk) for table in TABLES}
+    query = select(nodes, pools.c.name.label("pool")).join(pools).where(nodes.c.id.in_(chunk))
+    rows: list[Shown] = []
+    for row in connection.execute(query).all():
+        mine = {name: by_node.get(row.id, []) for name, by_node in parts.items()}
+        shown = _identity(row) | _standing(mine) | _state(mine["node_states"][0])
+        if with_totals:
+            shown["totals"] = _totals(connection, mine["node_states"][0].epoch_number)
+        rows.append(shown)
+    return rows
+
+
+def _identity(row: SqlRow[Any]) -> Shown:
+    plain = ("id", "name", "pool_id", "pool", "automation", "lifecycle", "hostname", "region")
+    more = ("machine_id", "agent_version", "reputation_score", "current_load")
+    return {
+        **{name: row._mapping[name] for name in (*plain, *more)},
+        "capabilities": encode.value(row.capabilities),
+        "enrolled_at": iso(row.enrolled_at),
+        "hello_at": iso(row.hello_at),
+    }
+
+
+def _standing(mine: Parts) -> Shown:
+    order = mine["orders"][0] if mine["orders"] else None
+    return {
+        "addresses": [_address(row) for row in mine["addresses"]],
+        "pauses": [_pause(row) for row in mine["pauses"]],
+        "listings": [_listing(row) for row in mine["listings"]],
+        "zones": [_zone(row) for row in mine["zone_facts"]],
+        "order": order and _order(order),
+    }
+
+
+def _address(row: SqlRow[Any]) -> Shown:
+    return {
+        "ip": row.ip,
+        "in_rotation": bool(row.in_rotation),
+        "rotation_reason": row.rotation_reason,
+        "rotation_since": iso(row.rotation_since),
+    }
+
+
+def _pause(row: SqlRow[Any]) -> Shown:
+    return {
+        "id": row.id,
+        "address": row.address or None,
+        "reason": row.reason,
+        "owner": row.owner,
+        "opened_at": iso(row.opened_at),
+        "note": row.note,
+        "decision_id": row.decision_id,
+    }
+
+
+def _listing(row: SqlRow[Any]) -> Shown:
+    return {
+        "id": row.id,
+        "address": row.address,
+        "zone": row.zone,
+        "operator": row.operator,
+        "answers": encode.value(row.answers),
+        "consequence": row.consequence,
+        "confirmed_by": row.confirmed_by,
+        "details": row.details,
+        "opened_at": iso(row.opened_at),
+    }
+
+
+def _zone(row: SqlRow[Any]) -> Shown:
+    return {
+        "address": row.address,
+        "zone": row.zone,
+        "verdict": row.verdict,
+        "answers": encode.value(row.answers),
+        "sentinels": row.sentinels,
+        "round": row.round,
+        "rounds": row.rounds,
+        "received_at": iso(row.received_at),
+        "since": iso(row.since),
+        "usable_at": iso(row.usable_at),
+        "why": row.why,
+    }
+
+
+def _order(row: SqlRow[Any]) -> Shown:
+    order = facts.order_of(row.term, row.revision, body=row.body)
+    return {
+        "term": order.term,
+        "revision": order.revision,
+        "at": iso(row.at),
+        "is_silent": order.is_silent,
+        "node_pauses": list(order.node_pauses),
+        "addresses": {ip: list(reasons) for ip, reasons in order.addresses},
+    }
+
+
+def _state(row: SqlRow[Any]) -> Shown:
+    """`latest` is the newest heartbeat's readings as it came; None before the first."""
+    return {
+        "epoch": row.epoch,
+        "sequence": row.sequence,
+        "last_heartbeat": iso(row.last_heartbeat),
+        "counted_to": iso(row.counted_to),
+        "clock_skew_seconds": row.clock_skew / 1000,
+        "latest": None if row.latest is None else encode.value(row.latest),
+        "obedience": None
+        if row.obedience_at is None
+        else {
+            "term": row.obeyed_term,
+            "revision": row.obeyed_revision,
+            "convergence": row.convergence,
+            "is_silent": row.is_silent,
+            "problem": row.problem,
+            "reported_at": iso(row.obedience_at),
+        },
+    }
+
+
+def _totals(connection: Connection, epoch_number: int | None) -> list[Shown]:
+    """Of the present epoch, one row an address and receiver, attempts by outcome."""
+    query = select(totals).where(totals.c.epoch_number == epoch_number)
+    cells: dict[tuple[str, str], dict[str, int]] = {}
+    for row in connection.execute(query.order_by(totals.c.address, totals.c.receiver)):
+        cells.setdefault((row.address, row.receiver), {})[row.outcome] = row.attempts
+    return [
+        {"address": address, "receiver": receiver, "attempts": attempts}
+        for (address, receiver), attempts in cells.items()
+    ]

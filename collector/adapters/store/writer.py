@@ -1,0 +1,139 @@
+"""The one writer: a connection used by one caller at a time, and heartbeats committed in groups.
+
+Whoever writes gets the connection alone, in the order of asking. Heartbeats, Hellos and new epochs
+wait for company: a group is committed when GROUP_ROWS wait or GROUP_SECONDS after the first.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import aiosqlite
+import anyio
+import anyio.to_thread
+from sqlalchemy import Connection, Engine
+
+from collector.adapters.store import group, pruning
+from collector.adapters.store.engines import failure, failures
+from collector.ports import Refused, StoreError
+
+GROUP_ROWS = 250
+GROUP_SECONDS = 0.1
+GROUP_ROWS_MAX = 500  # what came while the last group was written joins the next, up to here
+WAITING_MAX = 50_000  # facts not yet committed; past it the disk is too slow and we say so
+
+Result = TypeVar("Result")
+Waiting = tuple[group.Fact, "asyncio.Future[None]"]
+
+
+class Writer:
+    """Made inside the running loop; `close` before the loop ends."""
+
+    def __init__(
+        self, engine: Engine, *, journal: aiosqlite.Connection, samples: aiosqlite.Connection
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._samples = samples
+        self._threads = anyio.CapacityLimiter(1)
+        self._lock = anyio.Lock()
+        self._waiting: list[Waiting] = []
+        self._first = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closing = False
+        # The one task of the adapter: it outlives every caller, whose cancellation must not tear
+        # a group in two, and `close` waits for it.
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="store writer")
+
+    async def write(self, job: Callable[[Connection], Result]) -> Result:
+        """Runs `job` in a transaction of its own, in a worker thread.
+
+        A caller cancelled meanwhile does not undo it: the thread finishes, and the next writer
+        waits for the file.
+        """
+        async with self._lock:
+            return await anyio.to_thread.run_sync(self._transact, job, limiter=self._threads)
+
+    def _transact(self, job: Callable[[Connection], Result]) -> Result:
+        with failures(), self._engine.begin() as connection:
+            return job(connection)
+
+    async def record(self, fact: group.Fact) -> None:
+        """Returns once the group that holds the fact is committed."""
+        if self._task.done() or self._closing:
+            raise StoreError("journal: closed", retryable=False)
+        if len(self._waiting) >= WAITING_MAX:
+            raise StoreError(f"journal: {WAITING_MAX} facts wait already", retryable=True)
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((fact, future))
+        self._first.set()
+        if len(self._waiting) >= GROUP_ROWS:
+            self._full.set()
+        await future
+
+    async def prune(self, *, now: int) -> int:
+        """One slice of what is too old, in both files; how many rows went."""
+        gone = await self.write(lambda connection: pruning.prune(connection, now=now))
+        async with self._lock:
+            with failures():
+                return gone + await pruning.prune_samples(self._samples, now=now)
+
+    async def close(self) -> None:
+        """What waits is committed first."""
+        self._closing = True
+        self._first.set()
+        self._full.set()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            while await self._gathered():
+                await self._commit(self._take())
+        finally:
+            for _, future in self._take(len(self._waiting)):
+                _fail(future, StoreError("journal: the writer ended", retryable=False))
+
+    async def _gathered(self) -> bool:
+        """Waits for a group; False when nothing waits and nothing will."""
+        await self._first.wait()
+        if not self._full.is_set():
+            with anyio.move_on_after(GROUP_SECONDS):
+                await self._full.wait()
+        return bool(self._waiting)
+
+    def _take(self, count: int = GROUP_ROWS_MAX) -> list[Waiting]:
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not self._waiting and not self._closing:
+            self._full.clear()
+            self._first.clear()
+        return taken
+
+    async def _commit(self, taken: Sequence[Waiting]) -> None:
+        try:
+            async with self._lock:
+                answers = await self._write([fact for fact, _ in taken])
+        except sqlite3.Error as error:
+            for _, future in taken:
+                _fail(future, failure(error))
+            return
+        for (_, future), refused in zip(taken, answers, strict=True):
+            if refused is not None:
+                _fail(future, refused)
+            elif not future.done():
+                future.set_result(None)
+
+    async def _write(self, facts: Sequence[group.Fact]) -> Sequence[Refused | None]:
+        try:
+            return await group.write(facts, self._journal, self._samples)
+        except group.ABSURD as error:
+            if len(facts) == 1:
+                return [Refused("FACT_ABSURD", f"a value no column can hold: {error}")]
+            # One node's nonsense is not the others' loss.
+            return [(await self._write([fact]))[0] for fact in facts]
+
+
+def _fail(future: "asyncio.Future[None]", error: Exception) -> None:
+    """Whoever waited may have gone."""
+    if not future.done():
+        future.set_exception(error)
