@@ -67,6 +67,7 @@ def swap(state: Path, identity: Identity) -> None:
         "not_after": identity.not_after.isoformat(),
     }
     try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         (state / name).mkdir(mode=0o700)
         _write(state / name / "identity.json", json.dumps(about).encode(), mode=0o644)
         _write(state / name / "key.pem", identity.key, mode=0o600)

@@ -25,8 +25,10 @@ class Census:
         """Nodes known."""
         return len(self._pools)
 
-    def learn(self, nodes: Iterable[NodeFacts]) -> None:
-        self._pools.update((node.id, node.pool_id) for node in nodes)
+    def learn(self, nodes: Iterable[NodeFacts], *, now: float) -> None:
+        for node in nodes:
+            self._pools[node.id] = node.pool_id
+            self._presence.meet(node.id, now=now)
 
     def grace(self, policy: Policy) -> timedelta:
         return liveness.startup_grace(len(self._pools), policy)

@@ -81,8 +81,8 @@ class Control:
 
     async def _load(self, ids: list[str] | None, policy: Policy) -> Snapshot:
         read = await self._store.load(ids)
-        self._census.learn(read.nodes)
         now = self._clock.monotonic()
+        self._census.learn(read.nodes, now=now)
         pools = self._census.pools(read.fleet, policy, now=now)
         before = self._detector
         self._detector = liveness.distrust(

@@ -19,7 +19,12 @@ class Presence:
 
     def __init__(self, *, started_at: float) -> None:
         self._started_at = started_at
+        self._met: dict[str, float] = {}
         self._heard: dict[str, _Heard] = {}
+
+    def meet(self, node_id: str, *, now: float) -> None:
+        """We learned that this node exists: until heard, it is silent since then."""
+        self._met.setdefault(node_id, now)
 
     def heard(self, node_id: str, *, now: float, interval: timedelta) -> int:
         """A heartbeat arrived. Returns how many in a row, none later than 1.5 intervals."""
@@ -35,20 +40,17 @@ class Presence:
 
     def forget(self, node_id: str) -> None:
         self._heard.pop(node_id, None)
+        self._met.pop(node_id, None)
 
     def was_heard(self, node_id: str) -> bool:
         return node_id in self._heard
 
     def silence(self, node_id: str, *, now: float) -> timedelta:
-        """Since the later of its last word and our own start."""
+        """Since the latest of its last word, our own start, and our learning of it."""
         known = self._heard.get(node_id)
-        return timedelta(seconds=now - (known.at if known else self._started_at))
+        since = known.at if known else max(self._started_at, self._met.get(node_id, now))
+        return timedelta(seconds=now - since)
 
     def in_row(self, node_id: str) -> int:
         known = self._heard.get(node_id)
         return known.in_row if known else 0
-
-    def silent_longer_than(self, limit: timedelta, *, now: float) -> list[str]:
-        """Nodes heard once by this process and now silent for longer, sorted."""
-        edge = now - limit.total_seconds()
-        return sorted(node for node, known in self._heard.items() if known.at < edge)

@@ -47,7 +47,6 @@ async def run() -> int:
 
 async def _play(fleet: Fleet, world: World, *, begun: float) -> str:
     """Until interrupted: ""; or what went wrong."""
-    problem = ""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_until_interrupted, tasks.cancel_scope)
         nodes = {node.name: node for node in map(world.node, range(1, NODES + 1))}
@@ -55,13 +54,13 @@ async def _play(fleet: Fleet, world: World, *, begun: float) -> str:
         try:
             await _bring_up(fleet, list(nodes.values()))
         except ChildError as error:
-            problem = str(error)
             tasks.cancel_scope.cancel()
+            return str(error)
         stage = Stage(fleet, world, nodes=nodes, tasks=tasks)
         tasks.start_soon(channel.serve, fleet.folder / "demo.sock", stage.play)
         _say(fleet, time.monotonic() - begun)
         await anyio.sleep_forever()
-    return problem
+    return ""
 
 
 async def _bring_up(fleet: Fleet, nodes: list[Node]) -> None:
