@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from agent.version import VERSION
+
 if TYPE_CHECKING:
     from agent.config import AgentConfig
     from agent.membership import Identity
@@ -20,7 +22,7 @@ as_json = click.option("-o", "output", type=click.Choice(["table", "json"]), def
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="mailfleet", prog_name="mailfleet-agent")
+@click.version_option(VERSION, prog_name="mailfleet-agent")
 def main() -> None:
     """The mailfleet agent on a Postfix node. Configuration: /etc/mailfleet/agent.toml, or the
     file named by MAILFLEET_CONFIG."""
@@ -60,7 +62,7 @@ def enrol(*, collector: str | None, token_file: str | None, again: bool) -> None
                 settings.machine_id, fallback=settings.state / "machine-id"
             ),
             hostname=settings.hostname or facts.hostname(),
-            version=_version(),
+            version=VERSION,
             addresses=settings.addresses or facts.global_addresses(),
         )
         made = enrolment.enrol(
@@ -177,12 +179,6 @@ def _token(place: str | None) -> str:
             return file.read(TOKEN_BYTES_MAX)
     except (OSError, UnicodeDecodeError) as error:
         _fail(f"{place}: {error}", USAGE)
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    return metadata.version("mailfleet")
 
 
 def _identity_words(settings: "AgentConfig") -> str:

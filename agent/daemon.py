@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from datetime import timedelta
-from importlib import metadata
 
 import anyio
 import structlog
@@ -22,6 +21,7 @@ from agent.converge import LogWitness
 from agent.dnsbl import sockets
 from agent.dnsbl.sweep import Sweep
 from agent.enforcement import Enforcement
+from agent.filewatch import FileWatch
 from agent.health import Health
 from agent.host import facts
 from agent.host.machine import Machine, memory_bytes_own
@@ -38,6 +38,7 @@ from agent.pulse import Pulse, Sources
 from agent.session import Bells, Pace, Parts, Self, Session
 from agent.state import State, StateError
 from agent.uplink import Outside, Uplink
+from agent.version import VERSION
 from deliverability.zones import ZoneKey
 
 QUEUE_SECONDS_MAX = 5
@@ -72,6 +73,7 @@ class Agent:
         self.progress = Progress(PATIENCE, began=time.monotonic())
         self.postfix = PostfixClient(settings.helper)
         self.queue = QueueReader()
+        self.log_watch = FileWatch(settings.log)
         self.maillog = Accounting(settings.log, state, address=addresses[0])
         self.enforcement = Enforcement(
             self.postfix, state.directive, failures=(PostfixError,), witness=self._witness
@@ -91,6 +93,7 @@ class Agent:
         )
         self.loops = Loops(
             state=state,
+            log_watch=self.log_watch,
             maillog=self.maillog,
             enforcement=self.enforcement,
             pulse=self.pulse,
@@ -125,6 +128,7 @@ class Agent:
             notify.send("STOPPING=1")
             tasks.cancel_scope.cancel()
         self.maillog.close()
+        self.log_watch.close()
         self.queue.close()
         self.postfix.close()
 
@@ -228,7 +232,7 @@ class Agent:
 
 def _who(settings: AgentConfig, addresses: tuple[str, ...]) -> Self:
     return Self(
-        version=metadata.version("mailfleet"),
+        version=VERSION,
         machine_id=facts.machine_id(settings.machine_id, fallback=settings.state / "machine-id"),
         boot_id=facts.boot_id(),
         run_id=secrets.token_hex(8),

@@ -3,18 +3,21 @@
 They share nothing but what they are given; none waits for another, none stops for the collector.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 import structlog
 
 from agent import backoff
 from agent.dnsbl import sweep
 from agent.dnsbl.sweep import Sweep
 from agent.enforcement import Enforcement
+from agent.filewatch import FileWatch
 from agent.health import Health
 from agent.maillog.silence import Silence
 from agent.model import Convergence, EventDraft, EventKind, PostfixReading
@@ -24,7 +27,9 @@ from agent.state import State
 from agent.uplink import Uplink
 from deliverability.zones import Verdict
 
-FOLLOW_EVERY = timedelta(milliseconds=250)
+# The file's own doorbell wakes us; the poll is the safety net. A line is counted within 200 ms.
+FOLLOW_EVERY = timedelta(seconds=1)
+FOLLOW_APART = timedelta(milliseconds=150)
 BEAT_APART = timedelta(seconds=1)  # early heartbeats, at most this often
 UPLINK_READY_SECONDS = 2
 FIRST_SWEEP_WITHIN = timedelta(seconds=3)
@@ -58,6 +63,7 @@ class Edges:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loops:
     state: State
+    log_watch: FileWatch
     maillog: Log
     enforcement: Enforcement
     pulse: Pulse
@@ -74,9 +80,16 @@ class Loops:
 
     async def follow(self) -> None:
         while True:
-            wait = timedelta(0) if self.follow_once() else FOLLOW_EVERY
-            self.edges.mark("follow", wait)
-            await anyio.sleep(wait.total_seconds())
+            began = time.monotonic()
+            more = self.follow_once()
+            self.edges.mark("follow", FOLLOW_EVERY)
+            if more:
+                await anyio.lowlevel.checkpoint()
+                continue
+            await self.log_watch.wait(FOLLOW_EVERY)
+            early = FOLLOW_APART.total_seconds() - (time.monotonic() - began)
+            if early > 0:
+                await anyio.sleep(early)
 
     def follow_once(self) -> bool:
         """What the log has; a reload line wakes the loop that waits for it."""
