@@ -32,7 +32,7 @@ Rows = dict[str, list[Row[Any]]]
 def read(connection: Connection, chunk: list[str]) -> list[NodeFacts]:
     """In the order of the ids."""
     parts = {
-        table.name: by_node(connection, table, chunk)
+        table.name: by_node(connection, table, chunk=chunk)
         for table in (addresses, zone_facts, listings, pauses, orders, node_states)
     }
     asked = looks_of(connection, {row.ip for rows in parts["addresses"].values() for row in rows})
@@ -56,7 +56,7 @@ ONLY = {
 }
 
 
-def by_node(connection: Connection, table: Table, chunk: list[str]) -> Rows:
+def by_node(connection: Connection, table: Table, *, chunk: list[str]) -> Rows:
     query = select(table).where(table.c.node_id.in_(chunk))
     if table.name in ONLY:
         query = query.where(ONLY[table.name])
@@ -102,7 +102,9 @@ def _node(
         heard_in_row=0,
         addresses=tuple(_address(item, parts, asked) for item in parts["addresses"]),
         pauses=tuple(pause_of(item) for item in parts["pauses"]),
-        order=order_of(order.term, order.revision, body=order.body) if order else None,
+        order=order_of(term=order.term, revision=order.revision, body=order.body)
+        if order
+        else None,
         order_at=from_ms(order.at) if order else None,
         obedience=_obedience(state),
         clock_skew=timedelta(milliseconds=state.clock_skew),
@@ -179,7 +181,7 @@ def listing_of(row: Row[Any]) -> Listing:
     )
 
 
-def order_of(term: int, revision: int, *, body: str) -> Order:
+def order_of(*, term: int, revision: int, body: str) -> Order:
     wanted = encode.value(body)
     return Order(
         term=term,

@@ -33,7 +33,7 @@ Fact = Heartbeat | Hello | EpochBegun
 
 
 async def write(
-    facts: Sequence[Fact], journal: aiosqlite.Connection, history: aiosqlite.Connection
+    facts: Sequence[Fact], *, journal: aiosqlite.Connection, history: aiosqlite.Connection
 ) -> list[Refused | None]:
     """One answer a fact. Raises sqlite3.Error and ABSURD with nothing written to the journal."""
     answers: list[Refused | None] = [None] * len(facts)
@@ -50,7 +50,7 @@ async def write(
             known = await states(journal, {beat.node_id for _, beat in beats})
             rows = Rows()
             for index, beat in beats:
-                answers[index] = gather(beat, known, rows)
+                answers[index] = gather(beat, known, rows=rows)
             await store(journal, rows)
             await _remember(history, rows)
         await journal.commit()

@@ -83,7 +83,7 @@ async def states(journal: aiosqlite.Connection, node_ids: Collection[str]) -> di
     }
 
 
-def gather(beat: Heartbeat, known: dict[str, State], rows: Rows) -> Refused | None:
+def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused | None:
     """Adds the heartbeat's rows. None also when it is no news: its ack was lost."""
     state = known.get(beat.node_id)
     if state is None:
@@ -103,8 +103,8 @@ def gather(beat: Heartbeat, known: dict[str, State], rows: Rows) -> Refused | No
         rows.zones.extend(_zones(beat, received))
     for event in beat.events:
         rows.events.append(node_events.Seen(beat.node_id, number, received, event))
-    rows.samples.append(samples.row(beat, state, received))
-    rows.states.append(_state(beat, state, received))
+    rows.samples.append(samples.row(beat, state, received=received))
+    rows.states.append(_state(beat, state, received=received))
     state.sequence = beat.sequence
     return None
 
@@ -119,7 +119,7 @@ def _zones(beat: Heartbeat, received: int) -> Iterable[Row]:
         )
 
 
-def _state(beat: Heartbeat, state: State, received: int) -> Row:
+def _state(beat: Heartbeat, state: State, *, received: int) -> Row:
     host, postfix = beat.host, beat.postfix
     if host is not None:
         state.uptime = host.uptime_seconds

@@ -36,7 +36,7 @@ class Intake(Part):
             sequence=sequence,
             counted_to=from_ms(counted_to),
             log_position=position,
-            order=None if body is None else facts.order_of(term, revision, body=body),
+            order=None if body is None else facts.order_of(term=term, revision=revision, body=body),
             lifecycle=lifecycle,
             addresses=encode.strings(ips),
         )

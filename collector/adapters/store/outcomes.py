@@ -67,7 +67,7 @@ def close_listings(connection: Connection, ids: Sequence[str], *, at: int) -> No
             tell(connection, told)
 
 
-def open_pauses(connection: Connection, judgement: Judgement, ids: Sequence[str]) -> None:
+def open_pauses(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
     """Told by the decisions they come from."""
     for draft in judgement.pauses_open:
         values: dict[str, object] = {

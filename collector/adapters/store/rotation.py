@@ -11,7 +11,7 @@ from collector.core.judgement import Judgement
 DAY_MS = 24 * 3600 * 1000
 
 
-def change(connection: Connection, judgement: Judgement, ids: Sequence[str]) -> None:
+def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
     """Each pool touched gets one new revision, however many addresses moved."""
     if not judgement.rotation:
         return

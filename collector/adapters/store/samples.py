@@ -45,29 +45,29 @@ SUMS_FROM = 2 + FIELDS.index("attempts")
 Row = tuple[Any, ...]
 
 
-def row(beat: Heartbeat, state: "State", received: int) -> Row:
+def row(beat: Heartbeat, state: "State", *, received: int) -> Row:
     host, queue = beat.host, beat.queue
     machine: Row = (None,) * 4
     if host is not None:
         machine = (
             round(host.cpu_ratio * 1000),
-            _ratio(host.memory_bytes_used, host.memory_bytes_total),
+            _ratio(host.memory_bytes_used, total=host.memory_bytes_total),
             round(host.load_1m * 100),
-            _ratio(host.disk_bytes_used, host.disk_bytes_total),
+            _ratio(host.disk_bytes_used, total=host.disk_bytes_total),
         )
     return (
         *(received // 1000, state.number, *machine),
         *(queue.active, queue.deferred, queue.hold, queue.oldest_age_seconds),
-        *_rates(beat, state, received),
+        *_rates(beat, state, received=received),
         *(None, None, None, None),
     )
 
 
-def _ratio(used: int, total: int) -> int | None:
+def _ratio(used: int, *, total: int) -> int | None:
     return used * 1000 // total if total else None
 
 
-def _rates(beat: Heartbeat, state: "State", received: int) -> tuple[int | None, int | None]:
+def _rates(beat: Heartbeat, state: "State", *, received: int) -> tuple[int | None, int | None]:
     """Bytes a second since the heartbeat before; None across a boot of the machine."""
     host, before = beat.host, state.last_heartbeat
     if host is None or before is None or received <= before or host.uptime_seconds < state.uptime:

@@ -62,7 +62,7 @@ def read_orders(connection: Connection, node_ids: Sequence[str]) -> dict[str, Or
     for chunk in chunks(node_ids):
         query = select(orders).where(orders.c.node_id.in_(chunk))
         for row in connection.execute(query):
-            found[row.node_id] = facts.order_of(row.term, row.revision, body=row.body)
+            found[row.node_id] = facts.order_of(term=row.term, revision=row.revision, body=row.body)
     return found
 
 
@@ -119,7 +119,7 @@ def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
     }
     going = n.lifecycle != Lifecycle.DECOMMISSIONED.value
     per_pool = select(n.pool_id, func.count()).where(going).group_by(n.pool_id)
-    known: dict[str, int] = dict(connection.execute(per_pool).tuples().all())
+    known: dict[str, int] = {pool: count for pool, count in connection.execute(per_pool)}
     baselines = rotation.baselines(connection, now=now)
     found: dict[str, PoolFacts] = {}
     for row in connection.execute(select(pools).order_by(pools.c.name)):

@@ -52,7 +52,7 @@ class Views(Part):
         )
 
     async def decisions(self, subject: str, *, limit: int) -> Sequence[Row]:
-        return await self._database.read(lambda c: _decisions(c, subject, limit))
+        return await self._database.read(lambda c: _decisions(c, subject, limit=limit))
 
     async def schema_revision(self) -> str:
         return await self._database.read(migrate.revision)
@@ -104,7 +104,7 @@ def _journal(connection: Connection, *, after: int, limit: int, node_id: str | N
     ]
 
 
-def _decisions(connection: Connection, subject: str, limit: int) -> list[Row]:
+def _decisions(connection: Connection, subject: str, *, limit: int) -> list[Row]:
     d = decisions.c
     named = select(nodes.c.id).where(nodes.c.name == subject)
     about = or_(d.id == subject, d.node_id == subject, d.address == subject, d.node_id.in_(named))

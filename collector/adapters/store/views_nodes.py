@@ -38,7 +38,7 @@ def read(connection: Connection, node: str | None) -> list[Row]:
 
 
 def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool) -> list[Shown]:
-    parts = {table.name: facts.by_node(connection, table, chunk) for table in TABLES}
+    parts = {table.name: facts.by_node(connection, table, chunk=chunk) for table in TABLES}
     query = select(nodes, pools.c.name.label("pool")).join(pools).where(nodes.c.id.in_(chunk))
     rows: list[Shown] = []
     for row in connection.execute(query).all():
@@ -124,7 +124,7 @@ def _zone(row: SqlRow[Any]) -> Shown:
 
 
 def _order(row: SqlRow[Any]) -> Shown:
-    order = facts.order_of(row.term, row.revision, body=row.body)
+    order = facts.order_of(term=row.term, revision=row.revision, body=row.body)
     return {
         "term": order.term,
         "revision": order.revision,

@@ -125,7 +125,7 @@ class Writer:
 
     async def _write(self, facts: Sequence[group.Fact]) -> Sequence[Refused | None]:
         try:
-            return await group.write(facts, self._journal, self._samples)
+            return await group.write(facts, journal=self._journal, history=self._samples)
         except group.ABSURD as error:
             if len(facts) == 1:
                 return [Refused("FACT_ABSURD", f"a value no column can hold: {error}")]
