@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import anyio
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -325,18 +324,15 @@ async def bed(
         authority = ca.create(place, fleet, secrets=sealing, now=clock.now())
     store = await journal.open(folder, clock)
     made = Bed(folder, store, authority)
+    directives = asyncio.create_task(made.streams.run())
     try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(made.streams.run)
-            try:
-                if serve:
-                    await made.serve(**how)  # type: ignore[arg-type]
-                yield made
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await made.stop()
-                tasks.cancel_scope.cancel()
+        if serve:
+            await made.serve(**how)  # type: ignore[arg-type]
+        yield made
     finally:
+        await made.stop()
+        directives.cancel()
+        await asyncio.wait([directives])
         await store.close()
 
 

@@ -39,7 +39,7 @@ class EnrolmentFace:
     ) -> bytes:
         try:
             if len(data) > MESSAGE_BYTES_MAX:
-                raise WireError(f"a message of {len(data)} bytes, {MESSAGE_BYTES_MAX} at most")
+                raise Refused("TOO_LARGE", f"{len(data)} bytes, {MESSAGE_BYTES_MAX} at most")
             return await method(data, peers.origin(context.peer()))
         except Refused as error:
             refused = error

@@ -16,7 +16,7 @@ from collector.intake import Intake, Opening
 from collector.ports import Clock, Refused, StoreError
 from collector.rejections import Rejections
 from collector.rpc import peers, refusals, wire
-from collector.rpc.bounds import WireError
+from collector.rpc.bounds import MESSAGE_BYTES_MAX, WireError
 from collector.rpc.stream import ENDED, Context, Epochs, Stream
 from collector.rpc.streams import LiveStreams
 from collector.rpc.wire import Arrival
@@ -97,6 +97,8 @@ class FleetFace:
         data: object = await context.read()
         if not isinstance(data, bytes):  # the end of what the peer says
             return None
+        if len(data) > MESSAGE_BYTES_MAX:
+            raise Refused("TOO_LARGE", f"{len(data)} bytes, {MESSAGE_BYTES_MAX} at most")
         return wire.decode(data, Arrival(node_id=stream.node_id, at=self._behind.clock.now()))
 
     async def _begun(self, stream: Stream, epoch: str) -> bool:

@@ -61,8 +61,6 @@ class Arrival:
 
 def decode(data: bytes, arrival: Arrival) -> Hello | Heartbeat:
     """One message of the fleet stream."""
-    if len(data) > bounds.MESSAGE_BYTES_MAX:
-        raise WireError(f"a message of {len(data)} bytes, {bounds.MESSAGE_BYTES_MAX} at most")
     message = pb.AgentMessage()
     _parse(message, data)
     kind = message.WhichOneof("body")
