@@ -101,7 +101,8 @@ class Intake:
         return Opening(
             welcome=self._welcome(hello, term=term, behind=behind, was_restored=was_restored),
             new_epoch=new_epoch,
-            order=None if was_restored or hello.applied == account.order else account.order,
+            # Also one the node holds already: it resumes only on our word in its present run.
+            order=None if was_restored else account.order,
         )
 
     async def heartbeat(self, beat: Heartbeat) -> None:
