@@ -143,8 +143,8 @@ def fetch_ca(place: CollectorPlace, *, clock: Callable[[], datetime]) -> bytes:
     )
     try:
         connection.request("GET", "/ca.pem")
-        response = connection.getresponse()
-        content = _read_bounded(response)
+        with connection.getresponse() as response:
+            content = _read_bounded(response)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise EnrolError(f"{url}: {error}; is the collector running and this its host?") from error
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from protos import fleet_pb2 as pb
 DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Issuer:
     """A certification authority of one test."""
 
@@ -33,22 +34,22 @@ class Issuer:
     name: str = "test fleet CA"
     made_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
-    @property
+    @functools.cached_property
     def pem(self) -> bytes:
         return self._sign(
             self.name, self.key.public_key(), life=3650 * DAY, names=(), is_ca=True
         ).public_bytes(Encoding.PEM)
 
-    def leaf(
-        self, key: ec.EllipticCurvePrivateKey, *names: x509.GeneralName, life: timedelta = 30 * DAY
+    def certify(
+        self, key: ec.EllipticCurvePublicKey, *names: x509.GeneralName, life: timedelta = 30 * DAY
     ) -> bytes:
-        certificate = self._sign("leaf", key.public_key(), life=life, names=names, is_ca=False)
+        certificate = self._sign("leaf", key, life=life, names=names, is_ca=False)
         return certificate.public_bytes(Encoding.PEM)
 
     def identity(self, node_id: str, *, life: timedelta = 30 * DAY) -> Identity:
         key = new_key()
         uri = x509.UniformResourceIdentifier(f"spiffe://test/node/{node_id}")
-        certificate = self.leaf(key, uri, life=life)
+        certificate = self.certify(key.public_key(), uri, life=life)
         read = x509.load_pem_x509_certificate(certificate)
         return Identity(
             node_id=node_id,
@@ -154,7 +155,7 @@ async def serving(
     key = new_key()
     names = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     credentials = grpc.ssl_server_credentials(
-        [(key_pem(key), issuer.leaf(key, *names))],
+        [(key_pem(key), issuer.certify(key.public_key(), *names))],
         root_certificates=issuer.pem,
         require_client_auth=True,
     )
