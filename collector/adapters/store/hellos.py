@@ -13,7 +13,8 @@ HELLO = """UPDATE nodes SET agent_version = ?, boot_id = ?, run_id = ?, capabili
  hello_at = ?, hostname = ? WHERE id = ?"""
 COUNTED_FROM = """UPDATE epochs SET counted_from = ? WHERE node_id = ? AND epoch = ?
  AND counted_from IS NULL"""
-KNOWN = "SELECT ip, is_present, in_rotation, pool_id FROM addresses WHERE node_id = ?"
+KNOWN = """SELECT ip, is_present, in_rotation, pool_id FROM addresses WHERE node_id = ?
+ ORDER BY position"""
 ADD = """INSERT INTO addresses (node_id, ip, position, pool_id)
  SELECT id, ?, ?, pool_id FROM nodes WHERE id = ?"""
 PRESENT = "UPDATE addresses SET is_present = 1, position = ? WHERE node_id = ? AND ip = ?"
