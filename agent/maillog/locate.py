@@ -68,9 +68,13 @@ def locate(path: Path, position: LogPosition, *, after: datetime, now: datetime)
     found = by_time(plain, after=after, clock=clock)
     if found is None or not position.head_length:
         return found  # a log that was empty, or not there, held nothing to lose
-    resumed_at = first_time(found.file.read(found.offset, length=PEEK_BYTES), clock) or now
+    block = found.file.read(found.offset, length=BLOCK_BYTES)
+    rest = block.lstrip(b"\0")  # a part of what was lost
+    resumed_at = first_time(rest[:PEEK_BYTES], clock)
+    if resumed_at is None or resumed_at < after:
+        resumed_at = now
     gap = Gap(start=after, end=resumed_at, text=_reason(path, entries, maimed=ours))
-    return Located(file=found.file, offset=found.offset, gap=gap)
+    return Located(file=found.file, offset=found.offset + len(block) - len(rest), gap=gap)
 
 
 def by_time(entries: Sequence[Entry], *, after: datetime, clock: LineClock) -> Located | None:

@@ -1,0 +1,171 @@
+"""Lines into events: the corpus, the ways the log can be cut, and anything at all."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.maillog import parse
+from agent.maillog.parse import Delivery, Expiry, Reload
+from agent.maillog.tally import Tally
+
+CORPUS = Path(__file__).parents[1] / "corpus/maillog/lines.tsv"
+ADDRESS = "198.51.100.9"
+
+
+def rows() -> list[tuple[str, bytes]]:
+    """What is expected, and the line as it stood in a log."""
+    pairs = [row.split(b"\t", 1) for row in CORPUS.read_bytes().splitlines()]
+    return [(expected.decode(), line) for expected, line in pairs]
+
+
+ROWS = rows()
+
+
+def told(line: bytes) -> str:
+    """In the corpus's words: outcome and receiver, or what else the line was."""
+    events, unparsed = parse.parse_chunk(line + b"\n")
+    if unparsed:
+        return "unparsed"
+    if not events:
+        return "nothing"
+    (event,) = events
+    if isinstance(event, Reload):
+        return "start" if event.is_start else "reload"
+    tally = Tally(ADDRESS, [])
+    tally.add(event)
+    ((key, attempts),) = tally.changed().items()
+    ((outcome, count),) = attempts.items()
+    assert (key.address, count) == (ADDRESS, 1)
+    return f"{outcome.value} {key.receiver}"
+
+
+@pytest.mark.parametrize("number, expected, line", [(n, *row) for n, row in enumerate(ROWS, 1)])
+def test_the_corpus(number: int, expected: str, line: bytes) -> None:
+    assert told(line) == expected, f"line {number} of {CORPUS.name}"
+
+
+def test_every_line_of_the_corpus_is_alone_what_it_is_among_others() -> None:
+    chunk = b"".join(line + b"\n" for _, line in ROWS)
+    together = parse.parse_chunk(chunk)
+    alone = [parse.parse_chunk(line + b"\n") for _, line in ROWS]
+    assert together.events == [event for parsed in alone for event in parsed.events]
+    assert together.unparsed == sum(parsed.unparsed for parsed in alone) > 0
+
+
+def test_the_fields_of_a_delivery() -> None:
+    line = (
+        b'Nov 22 09:33:50 mx1 postfix-out/smtp[1701]: 4cB1Gk2zTMz9sWZ: to=<"a, b"@x.example>,'
+        b" orig_to=<c@y.example>, relay=mx.example.net[203.0.113.5]:25, conn_use=2, delay=1.2,"
+        b" delays=0.08/0.01/0.4/0.7, tls=may, dsn=4.7.1, status=deferred (host said: (x) y)"
+    )
+    assert parse.parse_line(line) == Delivery(
+        stamp=b"Nov 22 09:33:50 mx1 ",
+        instance=b"postfix-out",
+        daemon=b"smtp",
+        queue_id=b"4cB1Gk2zTMz9sWZ",
+        recipient=b'"a, b"@x.example',
+        relay=b"mx.example.net[203.0.113.5]:25",
+        delays=b"0.08/0.01/0.4/0.7",
+        dsn=b"4.7.1",
+        status=b"deferred",
+        text=b"host said: (x) y",
+    )
+
+
+def test_pairs_in_another_order_give_the_same_event() -> None:
+    head = b"Nov 22 09:33:50 mx1 postfix/smtp[1]: 4cB1Gk2zTMz9sWZ: "
+    usual = head + (
+        b"to=<a@x.example>, relay=mx.example.net[203.0.113.5]:25, delay=1, delays=0/0/0.5/0.5,"
+        b" dsn=2.0.0, status=sent (250 ok)"
+    )
+    other = head + (
+        b"dsn=2.0.0, delays=0/0/0.5/0.5, new=thing, relay=mx.example.net[203.0.113.5]:25, delay=1,"
+        b" to=<a@x.example>, status=sent (250 ok)"
+    )
+    assert parse.parse_line(usual) == parse.parse_line(other) is not None
+
+
+def test_every_way_of_cutting_a_delivery_short_is_nothing_or_the_same_outcome() -> None:
+    line = ROWS[0][1]
+    for length in range(len(line)):
+        event = parse.parse_line(line[:length])
+        assert event is None or (isinstance(event, Delivery) and event.status == b"sent")
+
+
+def test_a_line_over_the_bound_is_nobodys_delivery() -> None:
+    line = ROWS[0][1][:-1] + b"x" * parse.LINE_BYTES_MAX + b")"
+    assert parse.parse_chunk(line + b"\n" + ROWS[0][1] + b"\n").events == [
+        parse.parse_line(ROWS[0][1])
+    ]
+
+
+def test_a_message_that_expired_names_its_queue_id() -> None:
+    line = (
+        b"Nov 22 09:33:50 mx1 postfix/qmgr[5]: 585BC3F: from=<>, status=expired, returned to sender"
+    )
+    assert parse.parse_line(line) == Expiry(b"Nov 22 09:33:50 mx1 ", b"585BC3F")
+
+
+PIECES = st.sampled_from(
+    [
+        *(b"postfix/smtp[1]: ", b"4cB1Gk2zTMz9sWZ: ", b"to=<a@b.example>, ", b"to=", b'"', b"\\"),
+        *(b"relay=none, ", b"relay=x[1.2.3.4]:25, ", b"delay=1, ", b"delays=0/0/1/2, ", b"<", b">"),
+        *(
+            b"dsn=2.0.0, ",
+            b" status=sent (250 ok)",
+            b" status=",
+            b"\n",
+            b"\0",
+            b"]: ",
+            b" -- version ",
+        ),
+        *(b"postfix/master[2]: ", b"reload", b"postfix/qmgr[3]: ", b"from=<>, ", b", ", b"=", b" "),
+    ]
+)
+
+
+@given(st.lists(st.one_of(PIECES, st.binary(max_size=20)), max_size=40).map(b"".join))
+def test_no_bytes_raise(data: bytes) -> None:
+    parse.parse_line(data)
+    events, unparsed = parse.parse_chunk(data + b"\n")
+    assert 0 <= len(events) + unparsed <= data.count(b"\n") + 1
+
+
+@given(st.lists(st.sampled_from([line for _, line in ROWS]), max_size=30))
+def test_a_log_is_the_sum_of_its_lines(lines: list[bytes]) -> None:
+    together = parse.parse_chunk(b"".join(line + b"\n" for line in lines))
+    alone = [event for line in lines if (event := parse.parse_line(line)) is not None]
+    assert together.events == alone
+
+
+def test_shared_lines_parse_and_agree(shared: Path) -> None:
+    """The owners' lines of delivering daemons: our status is theirs, none is unparsed."""
+    cases = [
+        (path.name.split("_")[0], *_case(path.read_text()))
+        for path in sorted((shared / "data/postfix-lines").glob("*.yaml"))
+        if path.name.split("_")[0]
+        in {"smtp", "lmtp", "local", "virtual", "pipe", "error", "discard"}
+    ]
+    assert len(cases) > 15
+    seen = 0
+    for daemon, data, status in cases:
+        line = f"Nov 22 09:33:50 mx1 postfix/{daemon}[1]: {data}\n".encode()
+        events, unparsed = parse.parse_chunk(line)
+        assert not unparsed, data
+        told_status = [event.status.decode() for event in events if isinstance(event, Delivery)]
+        assert told_status == ([status] if status and "to=" in data else []), data
+        seen += len(told_status)
+    assert seen >= 8
+
+
+def _case(text: str) -> tuple[str, str]:
+    """The data line and the expected status of one small YAML file."""
+    fields = dict(
+        line.strip().split(": ", 1) for line in text.splitlines() if ": " in line and line.strip()
+    )
+    data = fields["data"]
+    if data.startswith('"'):
+        data = data[1:-1].replace('\\"', '"')
+    return data, fields.get("postfix_status", "")

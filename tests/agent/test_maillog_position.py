@@ -1,0 +1,60 @@
+"""The position's packed form: short, whole, refused when it is not ours."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.maillog.position import HEAD_BYTES, LogPosition, digest
+
+PACKED_BYTES_MAX = 128
+
+positions = st.builds(
+    LogPosition,
+    device=st.integers(0, 2**64 - 1),
+    inode=st.integers(0, 2**64 - 1),
+    head_length=st.integers(1, HEAD_BYTES),
+    head_digest=st.binary(min_size=32, max_size=32),
+    offset=st.integers(0, 2**62),
+    tail_digest=st.binary(min_size=32, max_size=32),
+    mid_line=st.booleans(),
+)
+
+
+@given(positions)
+def test_there_and_back(position: LogPosition) -> None:
+    packed = position.to_bytes()
+    assert len(packed) <= PACKED_BYTES_MAX
+    assert LogPosition.from_bytes(packed) == position
+
+
+@given(st.binary(max_size=140))
+def test_anything_else_is_refused_or_a_position(packed: bytes) -> None:
+    try:
+        position = LogPosition.from_bytes(packed)
+    except ValueError:
+        return
+    assert position.to_bytes() == packed
+
+
+@pytest.mark.parametrize(
+    "place, value", [(0, 2), (0, 0), (1, 2), (1, 255), (18, 255), (26, 5), (27, 1)]
+)
+def test_a_changed_header_is_refused(place: int, value: int) -> None:
+    packed = bytearray(replace(LogPosition(), head_length=HEAD_BYTES, offset=7).to_bytes())
+    packed[place] = value
+    with pytest.raises(ValueError, match="position"):
+        LogPosition.from_bytes(bytes(packed))
+
+
+def test_an_offset_without_a_head_is_impossible() -> None:
+    with pytest.raises(ValueError, match="impossible"):
+        LogPosition.from_bytes(LogPosition(offset=1).to_bytes())
+
+
+def test_the_head_grows() -> None:
+    position = LogPosition().with_head(b"abc")
+    assert (position.head_length, position.head_digest) == (3, sha256(b"abc").digest())
+    assert digest(b"") == LogPosition().tail_digest

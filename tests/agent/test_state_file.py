@@ -1,0 +1,279 @@
+"""The file itself: synced, private, one process's, moved aside when corrupt, full disks."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from agent.maillog.position import LogPosition
+from agent.model import CellKey, Directive, EventKind
+from agent.state import State, StateError
+from deliverability.replies import Outcome
+from tests.maillog_bed import Bed
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
+GOOGLE = CellKey("198.51.100.9", "google")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+def filled(path: Path) -> str:
+    state = State.open(path, now=NOW)
+    state.count(position=LogPosition(), counted_to=NOW, changed={GOOGLE: {Outcome.SENT: 7}})
+    state.hold_directive(Directive(term=1, revision=1))
+    epoch = state.epoch
+    state.close()
+    return epoch
+
+
+def test_commits_are_synced(path: Path) -> None:
+    state = State.open(path, now=NOW)
+    pragmas = {
+        name: state._file.rows(f"PRAGMA {name}")[0][0] for name in ("synchronous", "journal_mode")
+    }
+    assert pragmas == {"synchronous": 2, "journal_mode": "wal"}
+    state.close()
+
+
+@pytest.mark.parametrize("mode", [None, 0o644])
+def test_nobody_else_may_read_it(path: Path, mode: int | None) -> None:
+    if mode is not None:
+        filled(path)
+        path.chmod(mode)
+    mask = os.umask(0)
+    try:
+        state = State.open(path, now=NOW)
+    finally:
+        os.umask(mask)
+    for name in ("state.db", "state.db-wal", "state.db-shm", "state.db.lock"):
+        assert path.with_name(name).stat().st_mode & 0o077 == 0, name
+    state.close()
+
+
+def test_one_process_at_a_time(path: Path) -> None:
+    state = State.open(path, now=NOW)
+    with pytest.raises(StateError, match="in use by another agent"):
+        State.open(path, now=NOW)
+    state.close()
+    State.open(path, now=NOW).close()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="No such file"):
+        State.open(tmp_path / "none/state.db", now=NOW)
+
+
+def test_a_newer_versions_file_is_left_alone(path: Path) -> None:
+    filled(path)
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="newer agent") as caught:
+        State.open(path, now=NOW)
+    assert not caught.value.retryable
+    assert path.read_bytes() == before
+
+
+def test_killed_while_being_made(path: Path) -> None:
+    """The tables stand, the one row does not: still a fresh file."""
+    filled(path)
+    database = sqlite3.connect(path)
+    database.execute("DELETE FROM node")
+    database.execute("DELETE FROM events")
+    database.commit()
+    database.close()
+    state = State.open(path, now=NOW)
+    assert state.sequence == 0
+    state.close()
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(os.urandom(9000))
+
+
+def _torn(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for start in range(4096, len(data), 4096):
+        data[start : start + 200] = b"\xff" * 200
+    path.write_bytes(data)
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, 5000)
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    _run(path, "CREATE TABLE other (x)")
+
+
+def _zeroes(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def _senseless(path: Path) -> None:
+    _run(path, "UPDATE node SET position = x'00'")
+
+
+def _unreadable(path: Path) -> None:
+    _run(path, 'UPDATE node SET directive = \'{"term": "x"}\'')
+
+
+def _unknown_outcome(path: Path) -> None:
+    _run(path, "UPDATE cells SET outcome = 'teleported'")
+
+
+def _run(path: Path, sql: str) -> None:
+    database = sqlite3.connect(path)
+    database.execute(sql)
+    database.commit()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_garbage, _torn, _cut, _foreign, _zeroes, _senseless, _unreadable, _unknown_outcome],
+    ids=lambda spoil: spoil.__name__,
+)
+def test_a_corrupt_file_is_moved_aside_and_told_of(path: Path, spoil: object) -> None:
+    epoch = filled(path)
+    assert callable(spoil)
+    spoil(path)
+    later = NOW + timedelta(hours=1)
+    state = State.open(path, now=later)
+    assert state.epoch != epoch
+    assert (state.cells(), state.directive) == ((), None)
+    (event,) = state.events_unacknowledged(9)
+    assert event.kind is EventKind.EPOCH_BEGUN
+    assert "corrupt" in event.text
+    aside = path.with_name("state.db.corrupt-20261122T100000.000000Z")
+    assert aside.exists()
+    assert aside.name in event.text
+    state.next_sequence()
+    state.close()
+    state = State.open(path, now=later)
+    assert state.sequence == 1
+    state.close()
+
+
+def test_few_corrupt_files_are_kept(path: Path) -> None:
+    for hour in range(6):
+        filled(path)
+        _garbage(path)
+        State.open(path, now=NOW + timedelta(hours=hour)).close()
+    kept = sorted(found.name for found in path.parent.glob("*.corrupt-*"))
+    hours = [name.partition("T")[2][:2] for name in kept]
+    assert hours == ["12", "13", "14"]
+
+
+CHILD = """
+import json, resource, signal, sys
+from pathlib import Path
+from tests.maillog_bed import Bed
+from agent.state import StateError
+
+bed = Bed(Path(sys.argv[1]))
+bed.log.write(2)
+bed.read()
+bed.log.truth.clear()
+size = resource.getrlimit(resource.RLIMIT_FSIZE)
+failures = 0
+for limit in (100, 4096, 60_000):
+    bed.log.write(400)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, size[1]))
+    for _ in range(5):
+        try:
+            bed.account.step(bed.log.now)
+        except StateError as error:
+            assert error.retryable, error
+            failures += 1
+    told = bed.totals
+    resource.setrlimit(resource.RLIMIT_FSIZE, size)
+    assert sum(told.values()) <= sum(bed.log.truth.values())
+    bed.read()
+    assert bed.totals == bed.log.truth, (bed.totals, bed.log.truth)
+bed.close()
+print(json.dumps({"failures": failures}))
+"""
+
+
+def test_a_disk_that_refuses_stops_counting_and_loses_nothing(tmp_path: Path) -> None:
+    """A limit on file sizes, in a process of its own: every kind of write fails for a while."""
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert child.returncode == 0, child.stderr
+    assert json.loads(child.stdout)["failures"] >= 5
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Not a byte is left."""
+    path = disk / "filler"
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    assert os.statvfs(disk).f_bavail == 0
+    return path
+
+
+@pytest.mark.needs("root")
+def test_a_full_disk_does_not_stop_the_nodes_report(small_disk: Path, tmp_path: Path) -> None:
+    """The blocks were taken beforehand: sequence, totals and position still reach the disk."""
+    bed = Bed(tmp_path)
+    bed.close()
+    bed.state = State.open(small_disk / "state.db", now=NOW)
+    bed.account = bed.new_account()
+    bed.log.write(2)
+    bed.read()
+    bed.log.truth.clear()
+    fill(small_disk)
+    for turn in range(1, 301):
+        bed.log.write(3)
+        bed.read()
+        assert bed.state.next_sequence() == turn
+    assert bed.totals == bed.log.truth
+    bed.close()
+
+
+@pytest.mark.needs("root")
+def test_a_state_file_made_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    """No room at all: a clear error, and all is well when there is room again."""
+    bed = Bed(tmp_path)
+    bed.close()
+    filler = fill(small_disk)
+    with pytest.raises(StateError) as caught:
+        State.open(small_disk / "state.db", now=NOW)
+    assert caught.value.retryable
+    filler.unlink()
+    bed.state = State.open(small_disk / "state.db", now=NOW)
+    bed.account = bed.new_account()
+    bed.log.write(2)
+    bed.read()
+    bed.close()

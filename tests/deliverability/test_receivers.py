@@ -1,0 +1,70 @@
+"""Roll-up by MX host name, organisational domains, and what a name may not become."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverability import receivers
+
+
+@pytest.mark.parametrize(
+    "relay_host, recipient_domain, expected",
+    [
+        ("aspmx.l.google.com", "firm.example", "google"),
+        ("ALT1.ASPMX.L.GOOGLE.COM.", "firm.example", "google"),
+        ("aspmx2.googlemail.com", "", "google"),
+        ("firm-example.mail.protection.outlook.com", "", "microsoft"),
+        ("outlook-com.olc.protection.outlook.com", "", "microsoft"),
+        ("firm.o-v1.mx.microsoft", "", "microsoft"),
+        ("mta7.am0.yahoodns.net", "", "yahoo"),
+        ("mx01.mail.icloud.com", "", "apple"),
+        ("mx1a1.comcast.net", "", "comcast"),
+        ("smtp-in.orange.fr", "", "orange"),
+        ("mx00.gmx.net", "", "gmx"),
+        ("mx-ha03.web.de", "", "gmx"),
+        ("mx00.t-online.de", "", "t-online"),
+        ("eu-smtp-inbound-1.mimecast.com", "", "mimecast"),
+        ("mx1.ppe-hosted.com", "", "proofpoint"),
+        ("mx2.zoho.eu", "", "zoho"),
+        ("mx.yandex.net", "", "yandex"),
+        ("mxs.mail.ru", "", "mail.ru"),
+        ("mx3.qq.com", "", "qq"),
+        ("163mx01.mxmail.netease.com", "", "163"),
+        ("notgoogle.com", "", "notgoogle.com"),
+        ("mail.google.com.evil.example", "", "evil.example"),
+        ("mx.a.b.firm.com.br", "", "firm.com.br"),
+        ("com.br", "", "com.br"),
+        ("", "gmail.com", "google"),
+        ("", "sub.hotmail.com", "microsoft"),
+        ("", "firm.co.uk", "firm.co.uk"),
+        ("", "dept.firm.example", "firm.example"),
+        ("203.0.113.9", "firm.example", "firm.example"),
+        ("203.0.113.9", "203.0.113.9", receivers.UNKNOWN),
+        ("localhost", "", receivers.UNKNOWN),
+        ("", "other", receivers.UNKNOWN),
+        ("", "[203.0.113.9]", receivers.UNKNOWN),
+        ("", "a b.example", receivers.UNKNOWN),
+        ("", "b\ufffdcher.example", receivers.UNKNOWN),
+        ("", "..", receivers.UNKNOWN),
+        ("", "", receivers.UNKNOWN),
+    ],
+)
+def test_who_received_it(relay_host: str, recipient_domain: str, expected: str) -> None:
+    found = receivers.receiver_of(relay_host=relay_host, recipient_domain=recipient_domain)
+    assert found == expected
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_a_name_is_short_plain_and_never_one_of_ours(relay: str, domain: str) -> None:
+    name = receivers.receiver_of(relay_host=relay, recipient_domain=domain)
+    assert 0 < len(name) <= receivers.NAME_LENGTH_MAX
+    assert name.isascii()
+    assert name not in {receivers.LOCAL, receivers.OTHER}
+
+
+def test_the_table() -> None:
+    assert {"google", "microsoft", "yahoo", "apple", "163"} <= receivers.KNOWN
+    assert not receivers.KNOWN & receivers.RESERVED
+    assert set(receivers.RECIPIENT_DOMAINS.values()) <= receivers.KNOWN
+    for suffix in (*receivers.MX_SUFFIXES, *receivers.RECIPIENT_DOMAINS):
+        assert suffix == suffix.lower().strip(".")
