@@ -56,7 +56,7 @@ class Act:
         except Failure as failure:
             if failure.problem != "AFFECTS_MANY" or self.yes or not sys.stdin.isatty():
                 raise
-            say(failure.what)
+            say(f"{failure.what}: {failure.cause}")
             self.body["max_affected"] = click.prompt(
                 "how many nodes may it affect?", type=int, err=True
             )
@@ -93,7 +93,7 @@ def each(subjects: Sequence[str], act: Callable[[str], Json]) -> tuple[list[Json
             done.append(act(subject))
         except Failure as failure:
             failures.append(failure)
-            say(f"{subject}: {failure.what}")
+            say(f"{subject}: {failure.cause or failure.what}")
     if failures and not done:
         return done, failures[0].code
     return done, Exit.PARTLY if failures else Exit.OK

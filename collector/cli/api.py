@@ -104,8 +104,8 @@ def _result(status: int, text: bytes) -> Json:
     if status < 400:
         return said
     raise Failure(
-        said.get("detail") or f"the collector answered {status}",
-        cause=said.get("title", ""),
+        said.get("title") or f"The collector answered {status}",
+        cause=said.get("detail", ""),
         fix=said.get("remedy", ""),
         code=EXITS.get(status, Exit.FAILED),
         problem=said.get("code", ""),
@@ -127,4 +127,5 @@ def _unreachable(context: Context, error: Exception) -> Failure:
         )
     else:
         fix = "on the collector: systemctl status mailfleet-collector; is the address right?"
-    return Failure(what, cause=str(error), fix=fix, code=Exit.UNREACHABLE)
+    cause = getattr(error, "strerror", None) or str(error)
+    return Failure(what, cause=cause, fix=fix, code=Exit.UNREACHABLE)

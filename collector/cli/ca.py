@@ -30,7 +30,7 @@ def show(output_: str) -> None:
         *((f"root {index + 1} ends", end) for index, end in enumerate(answer["ends_at"])),
         ("listeners' certificate ends", answer["listener_ends_at"]),
     ]
-    output.show_table(("", ""), facts)
+    output.show_facts(facts)
     return None
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -52,22 +52,36 @@ def why(subject: str, output_: str) -> None:
 @click.option("--node", help="Only about this node.")
 @output.formats("table", "json")
 def events(follow: bool, since: datetime, node: str | None, output_: str) -> None:
-    """What happened, oldest first; with -o json one object a line."""
+    """What happened, oldest first; -f goes on, with -o json one object a line."""
+    pages_ = _pages(since, node)
+    if output_ == "json" and not follow:
+        return output.show_json({"items": [event for page in _all(pages_) for event in page]})
+    show = output.show_line if output_ == "json" else _line
+    for page in pages_ if follow else _all(pages_):
+        for event in page:
+            show(event)
+        sys.stdout.flush()
+    return None
+
+
+def _pages(since: datetime, node: str | None) -> Iterator[list[Json]]:
+    """For ever: what is there, then what comes; an empty page when nothing new came."""
     api, after = Api(), 0
     query = {"since": since.isoformat(), "node": node, "limit": PAGE}
-    show = output.show_line if output_ == "json" else _line
     while True:
         answer = api.get("/events", {**query, "after": after})
-        for event in answer["items"]:
-            show(event)
-        # Without a row, `after` is where the asked moment lies: from there on it is exact.
         after = answer["after"]
-        if len(answer["items"]) == PAGE:
-            continue
-        if not follow:
+        yield answer["items"]
+        if len(answer["items"]) < PAGE:
+            time.sleep(REFRESH_SECONDS)
+
+
+def _all(endless: Iterator[list[Json]]) -> Iterator[list[Json]]:
+    """Up to the first page that is not full."""
+    for page in endless:
+        yield page
+        if len(page) < PAGE:
             return
-        sys.stdout.flush()
-        time.sleep(REFRESH_SECONDS)
 
 
 def _line(event: Json) -> None:

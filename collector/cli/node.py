@@ -39,7 +39,7 @@ def show(name: str, output_: str) -> None:
     answer = Api().get(f"/nodes/{segment(name)}")
     if output_ == "json":
         return output.show_json(answer)
-    output.show_table(("", ""), _facts(answer))
+    output.show_facts(_facts(answer))
     return None
 
 

@@ -67,6 +67,17 @@ def show_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     show(table(headers, rows))
 
 
+def show_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Name and value, a line each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        drawn.add_row(Text(name, style="bold"), Text(word(value), style=_colour(value)))
+    show(drawn)
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
@@ -80,8 +91,12 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> "Renderab
             overflow="fold",
         )
     for row in rows:
-        drawn.add_row(*(Text(word(cell), style=COLOURS.get(word(cell), "")) for cell in row))
+        drawn.add_row(*(Text(word(cell), style=_colour(cell)) for cell in row))
     return drawn
+
+
+def _colour(cell: object) -> str:
+    return COLOURS.get(word(cell), "")
 
 
 def word(cell: object) -> str:

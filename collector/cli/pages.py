@@ -51,7 +51,8 @@ def event(item: Json) -> str:
 
     colour = SEVERITIES.get(item["severity"]) or None
     grave = click.style(f"{item['severity']:<6}", fg=colour)
-    return f"{short(item['at'])}  {item['kind']:<10}  {grave}  {item['text']}"
+    node = f"{item['node']}: " if item["node"] else ""
+    return f"{short(item['at'])}  {item['kind']:<8}  {grave}  {node}{item['text']}"
 
 
 def stale(shown: "RenderableType", what: str) -> "RenderableType":
@@ -92,7 +93,7 @@ def _hurting(answer: Json) -> Iterator["RenderableType"]:
     for one in answer["hurting"]:
         yield _line(
             f"{one['address']}  {one['node']}  pool {one['pool']}",
-            f"{one['symptom']}, since {ago(one['since'])}",
+            f"{one['symptom']}, for {ago(one['since'])}",
             style="red",
         )
         yield _line("", one["evidence"])
@@ -113,7 +114,7 @@ def _held(items: list[Json]) -> Iterator["RenderableType"]:
 def _recovered(items: list[Json]) -> Iterator["RenderableType"]:
     yield _title("recovered in 24 h", "" if items else "nothing")
     for one in items:
-        yield _line(str(one["node"]), f"{one['text']}; over since {ago(one['until'])}")
+        yield _line(str(one["node"]), f"{one['text']}; ended {ago(one['until'])} ago")
 
 
 def _needs(items: list[Json]) -> Iterator["RenderableType"]:

@@ -31,7 +31,7 @@ def test(name: str, address: str, output_: str) -> None:
     ]
     if answer["verdict"] == "listed":
         facts.append(("delisting", answer["delisting"]))
-    output.show_table(("", ""), facts)
+    output.show_facts(facts)
     return None
 
 

@@ -135,6 +135,6 @@ def guard(wish: Wish, *, affected: int, capacity_ratio: float) -> None:
     nodes = "1 node" if affected == 1 else f"{affected} nodes"
     raise Refused(
         "AFFECTS_MANY",
-        f"this affects {nodes}, {capacity_ratio:.0%} of what may send: confirm with "
-        f"--max-affected {affected}",
+        f"it affects {nodes}, {capacity_ratio:.0%} of what may send",
+        remedy=f"look with --dry-run, then confirm the count: --max-affected {affected}",
     )

@@ -77,7 +77,7 @@ def _did(node: Row, listing: Row, decisions: Iterable[Row]) -> str:
         return f"paused; {obeyed(node)}"
     if listing.get("consequence") == "policy":
         return "nothing: a policy listing is a configuration fault, not a reason to pause"
-    return _fate(_newest(decisions, "LISTED", ip))
+    return _fate(_newest(decisions, "pause", address=ip), node)
 
 
 def _silent(node: Row, decisions: Iterable[Row]) -> Row:
@@ -87,7 +87,7 @@ def _silent(node: Row, decisions: Iterable[Row]) -> Row:
     if len(out) == len(addresses):
         did = "taken out of the rotation; back after two heartbeats in a row"
     else:
-        did = _fate(_newest(decisions, "SILENCE", first))
+        did = _fate(_newest(decisions, "remove", address=first), node)
     return {
         "node": node["name"],
         "address": first,
@@ -100,20 +100,24 @@ def _silent(node: Row, decisions: Iterable[Row]) -> Row:
     }
 
 
-def _newest(decisions: Iterable[Row], reason: str, address: object) -> Row | None:
+def _newest(decisions: Iterable[Row], kind: str, *, address: object) -> Row | None:
+    """Of automation: what people do is not an answer to a symptom."""
+    mine = (one for one in decisions if one["reason"] != "OPERATOR")
     return next(
-        (one for one in decisions if one["reason"] == reason and one["address"] in (None, address)),
+        (one for one in mine if one["kind"] == kind and one["address"] in (None, address)),
         None,
     )
 
 
-def _fate(decision: Row | None) -> str:
+def _fate(decision: Row | None, node: Row) -> str:
     if decision is None:
         return UNTOLD
     act = "pause" if decision["kind"] == "pause" else "remove"
     match decision["fate"]:
         case "would":
-            return f"only observed: would have {act}d it (mailfleet pool act POOL lets it)"
+            return (
+                f"only observed: would have {act}d it (mailfleet pool act {node['pool']} lets it)"
+            )
         case "withheld":
             return f"withheld by the {decision['brake']}"
         case "overridden":

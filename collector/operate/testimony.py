@@ -1,6 +1,6 @@
 """One decision in plain lines: its evidence, the rule, the brakes, what became of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from collector.operate.moments import clock
 from collector.operate.overview import row_of, rows_of
@@ -53,6 +53,8 @@ def answer(fact: Row) -> str:
 
 
 def _evidence(evidence: Row) -> Iterator[str]:
+    if "who" in evidence:
+        yield f"asked by {evidence['who']} ({evidence['from']}): {evidence['why'] or 'no reason'}"
     if "silence_seconds" in evidence:
         yield f"{evidence['liveness']}: no word for {evidence['silence_seconds']} s"
     if "zone" not in evidence:
@@ -60,21 +62,32 @@ def _evidence(evidence: Row) -> Iterator[str]:
     meaning = "; ".join(map(str, rows_of(evidence, "meaning")))
     said = meaning or " ".join(map(str, rows_of(evidence, "answers")))
     yield f"{evidence['zone']} answered {said}"
-    if evidence.get("sentinels"):
-        yield f"its sentinels through the node's resolver: {evidence['sentinels']}"
-    if evidence.get("since"):
-        sweeps = evidence["sweeps_in_row"]
-        yield f"said so since {clock(evidence['since'])}, {sweeps} sweeps in a row"
+    fact = _fact(evidence)
+    if fact.get("sentinels"):
+        yield f"its sentinels through the node's resolver: {fact['sentinels']}"
+    if fact.get("since"):
+        yield f"said so since {clock(fact['since'])}, {_sweeps(fact)}"
     if evidence.get("opened_at"):
         yield f"the listing is open since {clock(evidence['opened_at'])}"
 
 
 def _look(evidence: Row) -> Iterator[str]:
+    """The collector's own word, or the node's second sweep."""
     if evidence.get("confirmed_by"):
         yield f"confirmed by {evidence['confirmed_by']}"
-    look = evidence.get("look")
-    if isinstance(look, Mapping):
+    look = row_of(_fact(evidence), "look")
+    if look is not None:
         yield f"the collector's resolver said: {answer(look)}, {clock(look['at'])}"
+
+
+def _fact(evidence: Row) -> Row:
+    """An open listing carries the zone's newest word with it."""
+    return row_of(evidence, "newest") or evidence
+
+
+def _sweeps(fact: Row) -> str:
+    count = fact["sweeps_in_row"]
+    return "1 sweep" if count == 1 else f"{count} sweeps in a row"
 
 
 def _decision(decision: Row) -> list[str]:

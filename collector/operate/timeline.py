@@ -8,6 +8,7 @@ from collector.operate.desk import Desk
 from collector.operate.moments import moment
 
 SEQ_MAX = 2**53
+LOOKED_UP_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,18 @@ async def read(desk: Desk, asked: Asked) -> dict[str, object]:
         after=after, limit=asked.limit, node_id=str(node["id"]) if node else None
     )
     last = int(str(rows[-1]["seq"])) if rows else after
-    return {"items": list(rows), "after": last}
+    names = await _names(desk, {str(row["node_id"]) for row in rows if row["node_id"]})
+    items = [{**row, "node": names.get(str(row["node_id"]))} for row in rows]
+    return {"items": items, "after": last}
+
+
+async def _names(desk: Desk, ids: set[str]) -> dict[str, str]:
+    """Of a few nodes one by one, of many all at once."""
+    if len(ids) > LOOKED_UP_MAX:
+        found = list(await desk.store.nodes())
+    else:
+        found = [row for one in sorted(ids) for row in await desk.store.nodes(node=one)]
+    return {str(row["id"]): str(row["name"]) for row in found}
 
 
 async def _before(desk: Desk, since: datetime) -> int:

@@ -39,9 +39,9 @@ def explain(
 ) -> dict[str, object]:
     """`chosen`: only this decision is wanted, not the present state."""
     decision = decisions[0] if chosen else _decisive(node, decisions)
-    chapters = list(_chapters(node, decision, now)) if not chosen else []
-    if decision is not None:
-        chapters[1:1] = testimony.chapters(decision)
+    chapters = testimony.chapters(decision) if decision is not None else []
+    if not chosen:
+        chapters += _chapters(node, decision, now)
     return {
         "subject": chosen or node["name"],
         "node": {"id": node["id"], "name": node["name"]},
@@ -75,12 +75,12 @@ def headline(node: Row) -> str:
 
 
 def _chapters(node: Row, decision: Row | None, now: datetime) -> Iterator[Chapter]:
-    yield "heard", [_heard(node)]
-    yield "zones", list(_zones(node, now))
-    yield "rotation", [_member(one, now) for one in rows_of(node, "addresses")]
-    yield "pauses", [_pause(one) for one in rows_of(node, "pauses")]
     yield "directive", _directive(node)
     yield "effect", list(_effect(node))
+    yield "rotation", [_member(one, now) for one in rows_of(node, "addresses")]
+    yield "pauses", [_pause(one) for one in rows_of(node, "pauses")]
+    yield "zones now", list(_zones(node, now))
+    yield "heard", [_heard(node)]
     yield "alerts", [str(text) for text in node["alerts"]]  # type: ignore[attr-defined]
     yield "undo", list(_undo(node, decision))
 

@@ -40,6 +40,10 @@ ROWS: dict[str, Row] = {
     "ZONE_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such zone", ""),
     "SUBJECT_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing by that name", "mailfleet node ls"),
     "ADDRESS_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such address", "mailfleet node ls"),
+    "NODE_AMBIGUOUS": Row(HTTPStatus.CONFLICT, "Several nodes fit", "name it by its id"),
+    "ADDRESS_WRONG": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Not an IP address", ""),
+    "NOT_PAUSED": Row(HTTPStatus.CONFLICT, "There is nothing to resume", ""),
+    "CA_IN_USE": Row(HTTPStatus.CONFLICT, "The oldest root is still in use", "mailfleet ca show"),
     "STILL_LISTED": Row(
         HTTPStatus.CONFLICT,
         "The address is still listed",
@@ -48,14 +52,14 @@ ROWS: dict[str, Row] = {
     ),
     "AFFECTS_MANY": Row(
         HTTPStatus.CONFLICT,
-        "This affects more than one node or a fifth of capacity",
-        "look with --dry-run, then say the count: --max-affected N",
+        "More than one node, or a fifth of capacity",
+        "look with --dry-run, then confirm the count: --max-affected N",
     ),
     "JOURNAL_BUSY": Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "The journal did not answer", "mailfleet doctor"
     ),
 }
-OTHER = Row(HTTPStatus.CONFLICT, "Refused", "")
+OTHER = Row(HTTPStatus.CONFLICT, "The collector refused", "")
 
 
 def problem(code: str, detail: str, *, remedy: str = "") -> web.Response:
