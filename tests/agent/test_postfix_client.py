@@ -147,7 +147,7 @@ async def test_a_lie_is_an_error_and_the_next_question_is_answered(
     assert caught.value.retryable
     assert (await client.observe()).running
     client.close()
-    assert open_descriptors() <= descriptors
+    await _until(lambda: open_descriptors() <= descriptors)  # the peer closes when it notices
 
 
 def _twice(connection: socket.socket, *, lie_first: bool) -> None:

@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from agent.postfix import queue, serving
 from agent.postfix.client import PostfixClient
 from agent.postfix.commands import PostfixProblem
@@ -27,6 +29,11 @@ OBSERVED: "dict[str, Value]" = {
     "config_changed_us": 1_000_000,
     "qmgr_started_us": 2_500_000,
 }
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "helper.sock"
 
 
 async def test_questions_take_their_turn(path: Path) -> None:
