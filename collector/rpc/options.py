@@ -50,6 +50,8 @@ def build(*, fleet_size: int, pace: Pace) -> Options:
         ("grpc.server_max_unrequested_time_in_server", int(pace.unrequested.total_seconds())),
         ("grpc.keepalive_time_ms", pace.keepalive // MILLISECOND),
         ("grpc.keepalive_timeout_ms", pace.keepalive_timeout // MILLISECOND),
+        # The one that gRPC heeds: alone, the line above leaves a vanished node for a minute more.
+        ("grpc.http2.ping_timeout_ms", pace.keepalive_timeout // MILLISECOND),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", pace.ping_interval_min // MILLISECOND),
         # Twice what we accept: up to there the refusal is ours, with its reason, and audited.
