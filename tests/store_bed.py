@@ -1,6 +1,7 @@
 """Values and a clock for whoever tests against the real store."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -287,3 +288,33 @@ def decision(
 
 def judgement(**parts: object) -> Judgement:
     return Judgement(at=START, term=1, **parts)  # type: ignore[arg-type]  # Judgement's own fields
+
+
+def fill(folder: Path, count: int, pool_id: str) -> None:
+    """Many nodes at once into a closed journal, as `enrol` would have left them one by one."""
+    at = int(START.timestamp() * 1000)
+    numbers = range(1, count + 1)
+    journal = sqlite3.connect(folder / "journal.db")
+    with journal:
+        journal.executemany(
+            "INSERT INTO nodes (id, name, pool_id, lifecycle, machine_id, hostname, enrolled_at)"
+            " VALUES (?, ?, ?, 'active', ?, ?, ?)",
+            [
+                (node_id(n), f"mx{n}", pool_id, f"machine-{n}", f"mx{n}.example.net", at)
+                for n in numbers
+            ],
+        )
+        journal.executemany(
+            "INSERT INTO epochs (number, node_id, epoch, began_at) VALUES (?, ?, ?, ?)",
+            [(n, node_id(n), EPOCH, at) for n in numbers],
+        )
+        journal.executemany(
+            "INSERT INTO node_states (number, node_id, epoch_number, epoch) VALUES (?, ?, ?, ?)",
+            [(n, node_id(n), n, EPOCH) for n in numbers],
+        )
+        journal.executemany(
+            "INSERT INTO addresses (node_id, ip, position, pool_id, in_rotation)"
+            " VALUES (?, ?, 0, ?, 1)",
+            [(node_id(n), ip(n), pool_id) for n in numbers],
+        )
+    journal.close()
