@@ -37,6 +37,10 @@ class Entry:
         return (self.is_current, self.mtime_ns, self.rank)
 
 
+class Exchanged(Exception):
+    """Files were renamed while we looked: look again."""
+
+
 class LogFile:
     """One open file, whatever its name becomes. OSError when it cannot be opened."""
 
@@ -90,33 +94,46 @@ class LogFile:
 
 
 def family(path: Path) -> Sequence[Entry]:
-    """The log and its siblings, oldest first. OSError when the directory cannot be read."""
-    try:
-        with os.scandir(path.parent) as listing:
-            near = [found for found in listing if found.name.startswith(path.name)]
-    except FileNotFoundError:
-        return ()
-    entries = [entry for found in near if (entry := _entry(path, found)) is not None]
-    return sorted(entries, key=lambda entry: entry.order)[-SIBLINGS_MAX:]
+    """The log and its siblings, oldest first.
+
+    Exchanged: a rotation is going on, which may show one file under two names and hide another.
+    OSError: the directory cannot be read.
+    """
+    entries, again = _look(path), _look(path)
+    if [(e.path, e.inode) for e in entries] != [(e.path, e.inode) for e in again]:
+        raise Exchanged
+    return sorted(again, key=lambda entry: entry.order)[-SIBLINGS_MAX:]
 
 
 def open_entry(entry: Entry) -> LogFile | None:
-    """None when it was rotated away or exchanged since it was listed, or is not ours to read.
+    """None when it is not ours to read; but the log itself must be: PermissionError.
 
-    The log itself must be readable: PermissionError.
+    Exchanged: what was listed has another name now.
     """
     try:
         file = LogFile(entry.path)
-    except FileNotFoundError:
-        return None
+    except FileNotFoundError as error:
+        raise Exchanged from error
     except PermissionError:
         if entry.is_current:
             raise
         return None
     if (file.device, file.inode) != (entry.device, entry.inode):
         file.close()
-        return None
+        raise Exchanged
     return file
+
+
+def _look(path: Path) -> list[Entry]:
+    try:
+        with os.scandir(path.parent) as listing:
+            near = sorted(
+                (found for found in listing if found.name.startswith(path.name)),
+                key=lambda found: found.name,
+            )
+    except FileNotFoundError:
+        return []
+    return [entry for found in near if (entry := _entry(path, found)) is not None]
 
 
 def _entry(path: Path, found: "os.DirEntry[str]") -> Entry | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from agent.maillog.files import Entry, LogFile, family, open_entry
+from agent.maillog.files import Entry, Exchanged, LogFile, family, open_entry
 from agent.maillog.locate import PEEK_BYTES, Gap, Located, at_end, locate
 from agent.maillog.parse import LINE_BYTES_MAX
 from agent.maillog.position import HEAD_BYTES, LogPosition, digest
@@ -173,10 +173,17 @@ class Follower:
         self._still += 1
         if self._still < STILL_POLLS:
             return None
-        located = self._successor(file, now)
+        try:
+            located = self._successor(file, now)
+        except Exchanged:
+            return None
         if located is None:
             return None
+        status = file.status()
         half = file.read(self._position.offset, length=LINE_BYTES_MAX)
+        if (status.st_size, status.st_mtime_ns) != self._seen:
+            located.file.close()
+            return None  # written to once more, just before the new one was
         if half:
             located.file.close()
             self._advance(file, half)
@@ -194,7 +201,8 @@ class Follower:
                 continue
             successor = open_entry(entry)
             if successor is None:
-                return None  # the directory is changing: look again
+                unread.append(entry)
+                continue
             begins_at = first_time(successor.read(0, length=PEEK_BYTES), self._clock)
             is_copy = not entry.is_current and successor.has_head_of(self._position)
             if entry.is_current or (self._may_follow(begins_at) and not is_copy):

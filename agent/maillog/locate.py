@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from agent.maillog.files import Entry, LogFile, family, open_entry
+from agent.maillog import files
+from agent.maillog.files import Entry, Exchanged, LogFile, open_entry
 from agent.maillog.parse import LINE_BYTES_MAX
 from agent.maillog.position import LogPosition
 from agent.maillog.times import LineClock, first_time
 
 BLOCK_BYTES = 1 << 20
 PEEK_BYTES = 16_384
+LOOKS_MAX = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +54,58 @@ def at_end(path: Path) -> Located | None:
 
 
 def locate(path: Path, position: LogPosition, *, after: datetime, now: datetime) -> Located | None:
-    """Where to go on; None while there is no file at all.
+    """Where to go on; None while there is no file at all, or a rotation does not end.
 
     `after`: the log time of the last line counted, where the position itself proves nothing.
     OSError (PermissionError) when a file that decides cannot be read.
     """
-    entries = [entry for entry in family(path) if entry.size or entry.is_current]
+    for _ in range(LOOKS_MAX):
+        family = _Family(path)
+        try:
+            return family.keep(_locate(family, position, after=after, now=now))
+        except Exchanged:
+            continue
+        finally:
+            family.close()
+    return None
+
+
+class _Family:
+    """The files looked at, all open at once: what is found is kept, the rest closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._opened: list[LogFile] = []
+        self._kept: LogFile | None = None
+
+    def open(self, entry: Entry) -> LogFile | None:
+        file = open_entry(entry)
+        if file is not None:
+            self._opened.append(file)
+        return file
+
+    def keep(self, located: Located | None) -> Located | None:
+        self._kept = None if located is None else located.file
+        return located
+
+    def close(self) -> None:
+        for file in self._opened:
+            if file is not self._kept:
+                file.close()
+
+
+def _locate(
+    family: _Family, position: LogPosition, *, after: datetime, now: datetime
+) -> Located | None:
+    entries = [entry for entry in files.family(family.path) if entry.size or entry.is_current]
     plain = [entry for entry in entries if not entry.is_compressed]
-    ours = _proven(plain, position)
+    ours = _proven(family, plain, position=position)
     if isinstance(ours, Located):
         return ours
     if ours is not None:
         plain = [entry for entry in plain if entry.order >= ours.order]
     clock = LineClock(now)
-    found = by_time(plain, after=after, clock=clock)
+    found = _by_time(family, plain, after=after, clock=clock)
     if found is None or not position.head_length:
         return found  # a log that was empty, or not there, held nothing to lose
     block = found.file.read(found.offset, length=BLOCK_BYTES)
@@ -73,49 +113,42 @@ def locate(path: Path, position: LogPosition, *, after: datetime, now: datetime)
     resumed_at = first_time(rest[:PEEK_BYTES], clock)
     if resumed_at is None or resumed_at < after:
         resumed_at = now
-    gap = Gap(start=after, end=resumed_at, text=_reason(path, entries, maimed=ours))
+    gap = Gap(start=after, end=resumed_at, text=_reason(family.path, entries, maimed=ours))
     return Located(file=found.file, offset=found.offset + len(block) - len(rest), gap=gap)
 
 
-def by_time(entries: Sequence[Entry], *, after: datetime, clock: LineClock) -> Located | None:
+def _by_time(
+    family: _Family, entries: Sequence[Entry], *, after: datetime, clock: LineClock
+) -> Located | None:
     """The first line written after this time in these files, oldest first; else the last's end."""
     last: Located | None = None
     for entry in entries:
-        file = open_entry(entry)
-        if file is None:
-            continue
-        if last is not None:
-            last.file.close()
-        offset = _offset_after(file, after, clock=clock)
-        last = Located(file=file, offset=offset)
-        if offset < file.status().st_size:
-            break
+        file = family.open(entry)
+        if file is not None:
+            offset = _offset_after(file, after, clock=clock)
+            last = Located(file=file, offset=offset)
+            if offset < file.status().st_size:
+                break
     return last
 
 
-def _proven(entries: Sequence[Entry], position: LogPosition) -> Located | Entry | None:
+def _proven(
+    family: _Family, entries: Sequence[Entry], *, position: LogPosition
+) -> Located | Entry | None:
     """The place itself, or only the file that was ours and lost its end, or neither."""
     shorter: Located | None = None
     maimed: Entry | None = None
     for entry in sorted(entries, key=lambda e: e.inode != position.inode):
-        file = open_entry(entry)
-        if file is None:
+        file = family.open(entry)
+        if file is None or not file.has_head_of(position):
             continue
-        if not file.has_head_of(position):
-            file.close()
-        elif file.has_tail_of(position) and entry.size >= position.offset:
-            if shorter is not None:
-                shorter.file.close()
+        if file.has_tail_of(position) and entry.size >= position.offset:
             return Located(file=file, offset=position.offset, mid_line=position.mid_line)
-        elif _is_shorter_copy(entry, position) and shorter is None:
-            shorter = Located(file=file, offset=entry.size)
+        if _is_shorter_copy(entry, position):
+            shorter = shorter or Located(file=file, offset=entry.size)
         else:
-            file.close()
             maimed = maimed or entry
-    if shorter is not None and maimed is not None:
-        shorter.file.close()
-        return maimed
-    return shorter or maimed
+    return maimed or shorter
 
 
 def _is_shorter_copy(entry: Entry, position: LogPosition) -> bool:

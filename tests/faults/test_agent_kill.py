@@ -55,8 +55,11 @@ def counting(tmp_path: Path) -> Iterator[Counting]:
         yield Counting(process)
 
 
-def act(log: Log, dice: random.Random) -> None:
-    """What happens to a log: lines, parts of lines, rotations with a writer that notices late."""
+def act(log: Log, dice: random.Random, *, copies: bool = False) -> None:
+    """What happens to a log: lines, parts of lines, rotations with a writer that notices late.
+
+    `copies`: rotated by copytruncate instead of renaming.
+    """
     turn = dice.random()
     if turn < 0.6 or not log.path.exists():
         log.write(dice.randrange(1, 60))
@@ -68,6 +71,9 @@ def act(log: Log, dice: random.Random) -> None:
                 file.flush()
                 time.sleep(dice.random() * 0.002)
                 file.write(line[place:])
+    elif copies:
+        log.copytruncate()
+        log.write(dice.randrange(30))
     else:
         with log.path.open("ab") as writer:
             log.rename()
@@ -79,16 +85,10 @@ def act(log: Log, dice: random.Random) -> None:
             log.write(dice.randrange(1, 30))
 
 
-def forget_old(log: Log, kept: int = 20) -> None:
-    """As logrotate does; what is forgotten was counted long before."""
-    for found in log.path.parent.glob(f"{log.path.name}.*"):
-        if int(found.suffix[1:]) > kept:
-            found.unlink()
-
-
 @pytest.mark.timeout(7200 if os.environ.get("SOAK") else 60)
+@pytest.mark.parametrize("copies", [False, True], ids=["rename", "copytruncate"])
 @pytest.mark.parametrize("form", list(Form), ids=lambda form: form.name)
-def test_totals_are_the_logs(tmp_path: Path, counting: Counting, form: Form) -> None:
+def test_totals_are_the_logs(tmp_path: Path, counting: Counting, form: Form, copies: bool) -> None:
     seed = random.randrange(1 << 32)
     dice = random.Random(seed)
     bed = Bed(tmp_path, form=form)
@@ -96,26 +96,27 @@ def test_totals_are_the_logs(tmp_path: Path, counting: Counting, form: Form) -> 
     bed.read()
     bed.log.truth.clear()
     bed.close()
-    for _ in range(ROUNDS // len(Form)):
+    for number in range(1, ROUNDS // len(Form) + 1):
         with counting.running(bed.log):
             for _ in range(dice.randrange(6)):
-                act(bed.log, dice)
-            time.sleep(dice.random() * 0.03)
+                act(bed.log, dice, copies=copies)
+            time.sleep(dice.random() * 0.05)
         for _ in range(dice.randrange(3)):
-            act(bed.log, dice)
-        forget_old(bed.log)
-    finish(bed, seed)
+            act(bed.log, dice, copies=copies)
+        if number % 10 == 0:
+            compare(bed, seed)
 
 
-def finish(bed: Bed, seed: int) -> None:
-    if not bed.log.path.exists():
-        bed.log.write(1)
-    bed.state = State.open(bed.log.path.with_name("state.db"), now=bed.log.now)
-    bed.restart()
+def compare(bed: Bed, seed: int) -> None:
+    """Reads the rest; then what is rotated may be forgotten."""
+    bed.log.write(1)
+    open_bed(bed)
     bed.read()
     assert bed.totals == bed.log.truth, f"seed {seed}"
     assert not bed.gaps(), f"seed {seed}"
     bed.close()
+    for found in bed.log.path.parent.glob(f"{bed.log.path.name}.*"):
+        found.unlink()
 
 
 @pytest.mark.timeout(7200 if os.environ.get("SOAK") else 60)
