@@ -147,6 +147,8 @@ def check(output: str) -> None:
 def _become(module: str, words: Iterable[str]) -> NoReturn:
     """A fresh interpreter, so that nothing of this command line stays in the daemon's memory."""
     sys.stdout.flush()
+    # gRPC's own library logs to the same stderr, in a form of its own; only its errors are wanted.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.execv(sys.executable, [sys.executable, "-I", "-m", module, *words])  # noqa: S606
 
 

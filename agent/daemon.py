@@ -42,6 +42,7 @@ from agent.version import VERSION
 from deliverability.zones import ZoneKey
 
 QUEUE_SECONDS_MAX = 5
+FIRST_LOOK = timedelta(seconds=5)
 IDENTITY_LOOK_SECONDS = 5
 PATIENCE = {
     "follow": timedelta(seconds=30),
@@ -63,7 +64,9 @@ class Agent:
         *,
         addresses: tuple[str, ...],
         key: ZoneKey | None,
+        outbound: frozenset[bytes],
     ) -> None:
+        """`outbound`: the services that carry mail away; the log's pipes are told apart by it."""
         self.settings = settings
         self.state = state
         self.started_at = clock.now()
@@ -74,7 +77,7 @@ class Agent:
         self.postfix = PostfixClient(settings.helper)
         self.queue = QueueReader()
         self.log_watch = FileWatch(settings.log)
-        self.maillog = Accounting(settings.log, state, address=addresses[0])
+        self.maillog = Accounting(settings.log, state, address=addresses[0], pipes_out=outbound)
         self.enforcement = Enforcement(
             self.postfix, state.directive, failures=(PostfixError,), witness=self._witness
         )
@@ -91,22 +94,7 @@ class Agent:
             self.session,
             outside=Outside(identity=self._identity, now=clock.now),
         )
-        self.loops = Loops(
-            state=state,
-            log_watch=self.log_watch,
-            maillog=self.maillog,
-            enforcement=self.enforcement,
-            pulse=self.pulse,
-            uplink=self.uplink,
-            session=self.session,
-            sweep=_sweep(settings, key),
-            addresses=addresses,
-            pace=self.pace,
-            bells=self.bells,
-            health=self.health,
-            edges=Edges(now=clock.now, luck=random.random, mark=self._mark),
-            beaten=self._tell,
-        )
+        self.loops = self._loops(_sweep(settings, key), addresses)
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
@@ -131,6 +119,24 @@ class Agent:
         self.log_watch.close()
         self.queue.close()
         self.postfix.close()
+
+    def _loops(self, sweep: Sweep | None, addresses: tuple[str, ...]) -> Loops:
+        return Loops(
+            state=self.state,
+            log_watch=self.log_watch,
+            maillog=self.maillog,
+            enforcement=self.enforcement,
+            pulse=self.pulse,
+            uplink=self.uplink,
+            session=self.session,
+            sweep=sweep,
+            addresses=addresses,
+            pace=self.pace,
+            bells=self.bells,
+            health=self.health,
+            edges=Edges(now=clock.now, luck=random.random, mark=self._mark),
+            beaten=self._tell,
+        )
 
     async def keep_identity(self) -> None:
         """Notice another identity, whoever put it there; renew ours when its time has come."""
@@ -241,6 +247,17 @@ def _who(settings: AgentConfig, addresses: tuple[str, ...]) -> Self:
     )
 
 
+async def _outbound(settings: AgentConfig) -> frozenset[bytes]:
+    """Without a helper none is known, and a pipe counts as a delivery on this machine."""
+    client = PostfixClient(settings.helper, timeout=FIRST_LOOK)
+    try:
+        return frozenset(name.encode() for name in (await client.observe()).outbound)
+    except PostfixError:
+        return frozenset()
+    finally:
+        client.close()
+
+
 def _sweep(settings: AgentConfig, key: ZoneKey | None) -> Sweep | None:
     watched = config.zones_of(settings)
     if not watched:
@@ -262,7 +279,8 @@ def own_addresses(settings: AgentConfig) -> tuple[str, ...]:
 async def run(settings: AgentConfig, addresses: tuple[str, ...], *, key: ZoneKey | None) -> None:
     state = State.open(settings.state_file, now=clock.now())
     try:
-        await Agent(settings, state, addresses=addresses, key=key).run()
+        outbound = await _outbound(settings)
+        await Agent(settings, state, addresses=addresses, key=key, outbound=outbound).run()
     finally:
         state.close()
 

@@ -116,6 +116,10 @@ class Session:
             case ReconnectAfter():
                 raise AssertionError("the uplink's own affair")
 
+    def stream_lost(self) -> None:
+        """A pass of the heartbeat loop sends nothing then, and tells `status`."""
+        self._bells.beat.ring()
+
     def _welcome(self, welcome: Welcome) -> None:
         pace, state = self._pace, self._parts.state
         pace.interval, pace.jitter = welcome.heartbeat_interval, welcome.heartbeat_jitter

@@ -1,11 +1,9 @@
-"""The one stream to the collector: opened, kept, resumed. Builds no heartbeat and obeys nothing.
+"""The stream to the collector: opened, kept, resumed. Builds no heartbeat and obeys nothing.
 
-A stream lives on its own channel with its own identity. One task reads, one writes; whatever ends
-a stream is explained, and the next one follows after a wait that suits the reason. A renewed
-identity is handed over: a second stream is welcomed before the first is closed.
+One task reads, one writes. The next stream follows after a wait that suits the reason why the
+last one ended. With a renewed identity a second stream is welcomed before the first is closed.
 """
 
-import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,35 +11,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
-import grpc
-import grpc.aio
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from agent import backoff, refusal, wire
+from agent import backoff, wire
 from agent.membership import CollectorPlace, Identity
-from agent.model import FromCollector, Heartbeat, Hello, ReconnectAfter, Welcome
-from agent.refusal import Trouble, Validity
+from agent.model import FromCollector, Heartbeat, Hello, Welcome
+from agent.stream import Stream, StreamEnded, lost
 
-METHOD = "/mailfleet.v1.Fleet/Connect"
-# A storm of 10,000 nodes is served within about 15 s of one core; three times that is patience.
-WELCOME_SECONDS_MAX = 45
-CLOSE_SECONDS_MAX = 2
 HANDOVER_RETRY_SECONDS = 60
 UNENROLLED_RETRY = timedelta(seconds=10)
-OPTIONS: tuple[tuple[str, int | str], ...] = (
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # The one that gRPC heeds: without it a dead path is found after two minutes, not 40 s.
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.enable_retries", 0),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.max_receive_message_length", wire.MESSAGE_BYTES_MAX),
-    ("grpc.max_send_message_length", wire.MESSAGE_BYTES_MAX),
-)
 
 log = structlog.get_logger()
 
@@ -58,7 +37,7 @@ class Listener(Protocol):
         """Every message but ReconnectAfter, in order; Welcome comes first."""
 
     def stream_lost(self) -> None:
-        """There is no stream, for another reason than before; `Uplink.problem` says it."""
+        """No stream, for a new reason; `Uplink.problem` says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,19 +46,6 @@ class Outside:
 
     identity: Callable[[], Identity | None]
     now: Callable[[], datetime]
-
-
-class StreamEnded(Exception):
-    """There is no stream (any more), and why. `after`: the collector's or our own fixed wait."""
-
-    def __init__(self, trouble: Trouble, *, after: timedelta | None = None) -> None:
-        super().__init__(trouble.problem)
-        self.trouble = trouble
-        self.after = after
-
-
-def _lost(problem: str, *, after: timedelta | None = None) -> StreamEnded:
-    return StreamEnded(Trouble(problem=problem, is_refusal=False), after=after)
 
 
 class Uplink:
@@ -123,7 +89,7 @@ class Uplink:
 
     async def _live(self) -> tuple[bool, StreamEnded]:
         """One stream and its successors: whether there was one, and why there is none."""
-        stream: _Stream | None = None
+        stream: Stream | None = None
         try:
             stream = await self._open()
             while True:
@@ -147,11 +113,11 @@ class Uplink:
         log.warning("no stream to the collector", problem=problem, target=self._place.host)
         self._listener.stream_lost()
 
-    async def _open(self) -> "_Stream":
+    async def _open(self) -> Stream:
         identity = self._outside.identity()
         if identity is None:
-            raise _lost("not enrolled: run mailfleet-agent enrol", after=UNENROLLED_RETRY)
-        stream = _Stream(self._place, identity, now=self._outside.now)
+            raise lost("not enrolled: run mailfleet-agent enrol", after=UNENROLLED_RETRY)
+        stream = Stream(self._place, identity, now=self._outside.now)
         try:
             await stream.begin(self._listener.hello())
         except BaseException:
@@ -159,7 +125,7 @@ class Uplink:
             raise
         return stream
 
-    async def _serve(self, stream: "_Stream") -> "_Stream":
+    async def _serve(self, stream: Stream) -> Stream:
         """Use the stream until it ends (StreamEnded) or its successor is welcomed."""
         assert stream.welcome is not None
         self._outbox, outgoing = anyio.create_memory_object_stream[bytes](0)
@@ -186,7 +152,7 @@ class Uplink:
         log.info("connected", target=self._place.host, node=welcome.node_id, term=welcome.term)
         self._listener.received(welcome)
 
-    async def _read(self, stream: "_Stream") -> StreamEnded:
+    async def _read(self, stream: Stream) -> StreamEnded:
         """Hand on what comes; the reason why nothing more will."""
         while True:
             try:
@@ -216,7 +182,7 @@ class _Handover:
     """The second stream, and whether it is being opened at this moment."""
 
     def __init__(self) -> None:
-        self.successor: _Stream | None = None
+        self.successor: Stream | None = None
         self.idle = anyio.Event()
         self.idle.set()
 
@@ -227,79 +193,6 @@ class _Handover:
         self.idle.set()
 
 
-class _Stream:
-    """One call on its own channel. Its errors are StreamEnded, explained."""
-
-    def __init__(
-        self, place: CollectorPlace, identity: Identity, *, now: Callable[[], datetime]
-    ) -> None:
-        self.welcome: Welcome | None = None
-        self._validity = Validity(not_before=identity.not_before, not_after=identity.not_after)
-        self._now = now
-        credentials = grpc.ssl_channel_credentials(
-            root_certificates=identity.ca,
-            private_key=identity.key,
-            certificate_chain=identity.certificate,
-        )
-        options = list(OPTIONS)
-        if place.name:
-            options.append(("grpc.ssl_target_name_override", place.name))
-        self._channel = grpc.aio.secure_channel(
-            place.target(place.fleet_port), credentials, options=options
-        )
-        # Raw bytes both ways: what a message is, and whether it is one, only wire.py says.
-        self._call: grpc.aio.StreamStreamCall[bytes, bytes]
-        self._call = self._channel.stream_stream(METHOD)()
-
-    async def begin(self, hello: Hello) -> None:
-        """Hello out, Welcome in."""
-        try:
-            with anyio.fail_after(WELCOME_SECONDS_MAX):
-                await self.write(wire.encode_hello(hello))
-                message = await self.read()
-        except TimeoutError:
-            raise _lost(f"no Welcome within {WELCOME_SECONDS_MAX} s") from None
-        if not isinstance(message, Welcome):
-            raise _lost(f"{type(message).__name__} before Welcome")
-        self.welcome = message
-
-    async def read(self) -> FromCollector:
-        """Never under a timeout while the stream shall live: a cancelled read ends the call."""
-        try:
-            data = await self._call.read()
-        except grpc.aio.AioRpcError as error:
-            raise StreamEnded(self._explain(error)) from error
-        if not isinstance(data, bytes):  # grpc.aio.EOF
-            raise _lost("the collector ended the stream")
-        try:
-            message = wire.decode(data)
-        except wire.WireError as error:
-            raise _lost(f"the collector sent what the wire does not allow: {error}") from error
-        if isinstance(message, ReconnectAfter):
-            text = f"the collector asked to reconnect after {message.delay}"
-            raise _lost(text, after=message.delay)
-        return message
-
-    async def write(self, data: bytes) -> None:
-        """A call that has ended swallows the message; the reader is told why it ended."""
-        try:
-            await self._call.write(data)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return
-
-    async def close(self) -> None:
-        with anyio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
-            await self._channel.close()
-
-    def _explain(self, error: grpc.aio.AioRpcError) -> Trouble:
-        return refusal.explain(
-            error.code().name,
-            details=error.details() or "",
-            validity=self._validity,
-            now=self._now(),
-        )
-
-
-async def _write(stream: _Stream, outgoing: MemoryObjectReceiveStream[bytes]) -> None:
+async def _write(stream: Stream, outgoing: MemoryObjectReceiveStream[bytes]) -> None:
     async for data in outgoing:
         await stream.write(data)

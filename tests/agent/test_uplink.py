@@ -33,12 +33,16 @@ class Node:
     hello_now: Hello = HELLO
     reconnect_spread: timedelta | None = timedelta(milliseconds=50)
     came: list[FromCollector] = field(default_factory=list)
+    losses: int = 0
 
     def hello(self) -> Hello:
         return self.hello_now
 
     def received(self, message: FromCollector) -> None:
         self.came.append(message)
+
+    def stream_lost(self) -> None:
+        self.losses += 1
 
     def kinds(self) -> list[type[FromCollector]]:
         return [type(message) for message in self.came]
@@ -119,6 +123,7 @@ async def test_a_killed_listener_is_found_again() -> None:
         await first.stop()
         await eventually(lambda: not uplink.is_connected)
         assert uplink.problem
+        assert node.losses == 1
         async with serving(issuer, collector, port=first.place.fleet_port):
             await eventually(lambda: uplink.is_connected)
             assert uplink.problem == ""

@@ -51,6 +51,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.enrol", 1),
     ("agent.identity", 1),
     ("agent.wire", 1),
+    ("agent.stream", 1),
     ("agent.uplink", 1),
     ("agent.helper", 1),
     ("agent.notify", 1),
@@ -118,6 +119,8 @@ SIDEWAYS: tuple[tuple[str, str], ...] = (
     ("demo", "collector.service"),
     ("demo", "agent.daemon"),
     ("agent.uplink", "agent.wire"),
+    ("agent.uplink", "agent.stream"),  # which it opens and keeps
+    ("agent.stream", "agent.wire"),
     ("agent.helper", "agent.postfix"),
     ("collector.rpc", "collector.wire"),  # the collector's wire is a part of rpc's face
     ("collector.*", "collector.ports"),  # an adapter raises its port's exception

@@ -14,7 +14,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "msgspec": ("edges",),
     "stamina": ("collector.adapters.*", "collector.cli.*"),
     "grpc": (
-        *("agent.wire", "agent.uplink", "agent.enrol", "agent.daemon"),
+        *("agent.wire", "agent.stream", "agent.enrol", "agent.daemon"),
         *("collector.wire", "collector.rpc.*", "collector.service.*", "demo.*", "benchmarks.*"),
     ),
     "google": ("agent.wire", "agent.uplink", "agent.enrol", "collector.wire", "collector.rpc.*"),
