@@ -14,16 +14,14 @@ from datetime import timedelta
 import anyio
 import structlog
 
-from agent import clock, config, identity, logs, notify, renewal, standing, status
+from agent import clock, config, identity, logs, notify, outset, renewal, standing, status
 from agent.bell import Bell
 from agent.config import AgentConfig, ConfigError
 from agent.converge import LogWitness
-from agent.dnsbl import sockets
 from agent.dnsbl.sweep import Sweep
 from agent.enforcement import Enforcement
 from agent.filewatch import FileWatch
 from agent.health import Health
-from agent.host import facts
 from agent.host.machine import Machine, memory_bytes_own
 from agent.host.services import Services
 from agent.identity import IdentityError
@@ -35,14 +33,12 @@ from agent.postfix.client import PostfixClient, PostfixError
 from agent.postfix.queue import QueueReader, read_queue
 from agent.progress import Progress
 from agent.pulse import Pulse, Sources
-from agent.session import Bells, Pace, Parts, Self, Session
+from agent.session import Bells, Pace, Parts, Session
 from agent.state import State, StateError
 from agent.uplink import Outside, Uplink
-from agent.version import VERSION
 from deliverability.zones import ZoneKey
 
 QUEUE_SECONDS_MAX = 5
-FIRST_LOOK = timedelta(seconds=5)
 IDENTITY_LOOK_SECONDS = 5
 PATIENCE = {
     "follow": timedelta(seconds=30),
@@ -83,7 +79,7 @@ class Agent:
         )
         self.pulse = Pulse(state, self._sources())
         self.session = Session(
-            _who(settings, addresses),
+            outset.who(settings, addresses),
             self._parts(),
             pace=self.pace,
             bells=self.bells,
@@ -94,7 +90,7 @@ class Agent:
             self.session,
             outside=Outside(identity=self._identity, now=clock.now),
         )
-        self.loops = self._loops(_sweep(settings, key), addresses)
+        self.loops = self._loops(outset.zone_sweep(settings, key), addresses)
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
@@ -236,50 +232,10 @@ class Agent:
         notify.send(f"STATUS={status.sentence(told)}")
 
 
-def _who(settings: AgentConfig, addresses: tuple[str, ...]) -> Self:
-    return Self(
-        version=VERSION,
-        machine_id=facts.machine_id(settings.machine_id, fallback=settings.state / "machine-id"),
-        boot_id=facts.boot_id(),
-        run_id=secrets.token_hex(8),
-        hostname=settings.hostname or facts.hostname(),
-        addresses=addresses,
-    )
-
-
-async def _outbound(settings: AgentConfig) -> frozenset[bytes]:
-    """Without a helper none is known, and a pipe counts as a delivery on this machine."""
-    client = PostfixClient(settings.helper, timeout=FIRST_LOOK)
-    try:
-        return frozenset(name.encode() for name in (await client.observe()).outbound)
-    except PostfixError:
-        return frozenset()
-    finally:
-        client.close()
-
-
-def _sweep(settings: AgentConfig, key: ZoneKey | None) -> Sweep | None:
-    watched = config.zones_of(settings)
-    if not watched:
-        return None
-    return Sweep(sockets.askers(config.nameservers_of(settings)), watched, key=key)
-
-
-def own_addresses(settings: AgentConfig) -> tuple[str, ...]:
-    """The configured ones, else the machine's only global IPv4 address."""
-    if settings.addresses:
-        return settings.addresses
-    found = facts.global_addresses()
-    if len(found) != 1:
-        seen = f"the machine has {len(found)} global IPv4 addresses ({', '.join(found) or 'none'})"
-        raise ConfigError([f"{config.place()}: node.addresses: missing, and {seen}"])
-    return found
-
-
 async def run(settings: AgentConfig, addresses: tuple[str, ...], *, key: ZoneKey | None) -> None:
     state = State.open(settings.state_file, now=clock.now())
     try:
-        outbound = await _outbound(settings)
+        outbound = await outset.outbound(settings)
         await Agent(settings, state, addresses=addresses, key=key, outbound=outbound).run()
     finally:
         state.close()
@@ -289,7 +245,7 @@ def main() -> None:
     logs.configure()
     try:
         settings = config.load(config.place())
-        addresses, key = own_addresses(settings), config.zone_key()
+        addresses, key = outset.addresses(settings), config.zone_key()
     except ConfigError as error:
         for problem in error.problems:
             log.critical("configuration", problem=problem)

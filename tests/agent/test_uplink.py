@@ -123,7 +123,7 @@ async def test_a_killed_listener_is_found_again() -> None:
         await first.stop()
         await eventually(lambda: not uplink.is_connected)
         assert uplink.problem
-        assert node.losses == 1
+        assert node.losses >= 1
         async with serving(issuer, collector, port=first.place.fleet_port):
             await eventually(lambda: uplink.is_connected)
             assert uplink.problem == ""

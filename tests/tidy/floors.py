@@ -88,6 +88,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.pulse", 2),
     ("agent.session", 2),
     ("agent.status", 2),
+    ("agent.outset", 2),
     ("agent.standing", 2),
     # 3: the faces: translate, call floor 2.
     ("collector.wire", 3),
@@ -142,6 +143,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "agent.pulse",
         "agent.session",
         "agent.standing",
+        "agent.outset",
     ),
 }
 

@@ -1,0 +1,56 @@
+"""What is asked once, before the loops begin: who we are, our addresses, zones and transports."""
+
+import secrets
+from datetime import timedelta
+
+from agent import config
+from agent.config import AgentConfig, ConfigError
+from agent.dnsbl import sockets
+from agent.dnsbl.sweep import Sweep
+from agent.host import facts
+from agent.postfix.client import PostfixClient, PostfixError
+from agent.session import Self
+from agent.version import VERSION
+from deliverability.zones import ZoneKey
+
+FIRST_LOOK = timedelta(seconds=5)
+
+
+def who(settings: AgentConfig, own: tuple[str, ...]) -> Self:
+    return Self(
+        version=VERSION,
+        machine_id=facts.machine_id(settings.machine_id, fallback=settings.state / "machine-id"),
+        boot_id=facts.boot_id(),
+        run_id=secrets.token_hex(8),
+        hostname=settings.hostname or facts.hostname(),
+        addresses=own,
+    )
+
+
+async def outbound(settings: AgentConfig) -> frozenset[bytes]:
+    """Without a helper none is known, and a pipe counts as a delivery on this machine."""
+    client = PostfixClient(settings.helper, timeout=FIRST_LOOK)
+    try:
+        return frozenset(name.encode() for name in (await client.observe()).outbound)
+    except PostfixError:
+        return frozenset()
+    finally:
+        client.close()
+
+
+def zone_sweep(settings: AgentConfig, key: ZoneKey | None) -> Sweep | None:
+    watched = config.zones_of(settings)
+    if not watched:
+        return None
+    return Sweep(sockets.askers(config.nameservers_of(settings)), watched, key=key)
+
+
+def addresses(settings: AgentConfig) -> tuple[str, ...]:
+    """The configured ones, else the machine's only global IPv4 address."""
+    if settings.addresses:
+        return settings.addresses
+    found = facts.global_addresses()
+    if len(found) != 1:
+        seen = f"the machine has {len(found)} global IPv4 addresses ({', '.join(found) or 'none'})"
+        raise ConfigError([f"{config.place()}: node.addresses: missing, and {seen}"])
+    return found
