@@ -112,7 +112,7 @@ def test_an_unchanged_directory_is_not_read_again(
         settle(spool / name)
     reader.replace(opened(spool))
     first = reader.read(now())
-    monkeypatch.setattr(queue, "count_entries", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(queue, "count_entries", lambda *_, **__: pytest.fail("read again"))
     assert reader.read(now()) == first
     monkeypatch.undo()
     (spool / "hold" / "1A2B3D").touch()
@@ -152,6 +152,33 @@ def test_a_long_queue_id_says_when() -> None:
     assert queue.queued_at(LONG_ID) == LONG_ID_AT
     with pytest.raises(ValueError, match="substring"):
         queue.queued_at("4dGY~g0Pyjz3yBF")
+
+
+@pytest.mark.parametrize("size", [0, queue.LISTED_BYTES_MAX + 1])
+@pytest.mark.parametrize(
+    "names, counted",
+    [
+        ([], (0, queue.NO_ID, False, set())),
+        (["A", "F"], (0, queue.NO_ID, False, {"A", "F"})),
+        ([LONG_ID, "4dGYMh0Pyjz3yBF"], (2, LONG_ID, False, set())),
+        ([LONG_ID, "7"], (1, LONG_ID, False, {"7"})),
+        (["1A2B3C", "1A2B3D4E5F"], (2, queue.NO_ID, True, set())),
+        (["1A2B3C", "0"], (1, queue.NO_ID, True, {"0"})),
+        (["1A2B3C", LONG_ID], (2, queue.NO_ID, True, set())),
+        ([f"{number:06X}" for number in range(10_000)], (10_000, queue.NO_ID, True, set())),
+    ],
+)
+def test_small_and_large_directories_are_counted_alike(
+    tmp_path: Path, names: list[str], counted: tuple[object, ...], size: int
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    found = queue.count_entries(descriptor, size=size)
+    again = queue.count_entries(descriptor, size=size)
+    os.close(descriptor)
+    assert found == again
+    assert (found.messages, found.oldest, found.has_short_ids, found.hashes) == counted
 
 
 @pytest.mark.parametrize(
