@@ -10,8 +10,14 @@ REMEDIES = {
     "REVOKED": f"this node's certificate was revoked; to return it to the fleet: {ENROL_ANEW}",
     "DUPLICATE_IDENTITY": "another machine uses this node's identity (a cloned disk?);"
     f" only a new identity helps: {ENROL_ANEW}",
-    "UNKNOWN_NODE": f"the collector does not know this node; {ENROL_ANEW}",
     "DECOMMISSIONED": f"this node was decommissioned; to use it again: {ENROL_ANEW}",
+    "NODE_UNKNOWN": f"the collector does not know this node; {ENROL_ANEW}",
+    "CERTIFICATE_UNKNOWN": f"the collector's CA did not issue this certificate; {ENROL_ANEW}",
+    "CERTIFICATE_WRONG": f"the certificate is another node's; {ENROL_ANEW}",
+    "CERTIFICATE_TOO_OLD": f"the certificate ended too long ago to be renewed; {ENROL_ANEW}",
+    "OTHER_FLEET": f"the certificate is of another fleet; check collector.host, else {ENROL_ANEW}",
+    "CLOCK": "the clocks of this node and the collector are more than a day apart;"
+    " set the wrong one (timedatectl set-ntp true)",
 }
 RENEWABLE_AFTER_END = timedelta(days=180)
 REFUSING = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
@@ -39,7 +45,8 @@ def explain(status: str, *, details: str, validity: Validity, now: datetime) -> 
     details = details[:500]
     code = details.partition(":")[0].strip()
     if code in REMEDIES:
-        return Trouble(problem=f"refused, {code}: {REMEDIES[code]}", is_refusal=True)
+        said = f" ({details})" if code == "CLOCK" else ""
+        return Trouble(problem=f"refused, {code}: {REMEDIES[code]}{said}", is_refusal=True)
     if status in REFUSING | UNCHANGED_BY_RETRY:
         return Trouble(problem=f"refused, {status}: {details}", is_refusal=True)
     tls = _tls_problem(details, validity=validity, now=now)

@@ -219,7 +219,11 @@ def _milliseconds(moment: datetime | None) -> int:
 
 
 def _cut(text: str, length: int) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")[:length]
+    """What may be written: no control characters, no halves of characters, not too long."""
+    text = text[:length]
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 # --- from the collector -------------------------------------------------------------------------

@@ -1,0 +1,90 @@
+"""What an agent writes its collector reads, and the other way round, without loss."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import wire as agent_wire
+from agent.model import EventKind, NewEpoch, ReconnectAfter
+from agent.wire import OUTCOMES
+from collector.core import heartbeat as collected
+from collector.core.model import Order
+from collector.rpc import wire as collector_wire
+from collector.rpc.wire import Arrival
+from tests.agent.samples import HEARTBEAT, HELLO, NOW, ZONE
+
+ARRIVAL = Arrival(node_id="node-1", at=NOW)
+
+
+def heard(**changes: object) -> collected.Heartbeat:
+    sent = agent_wire.encode_heartbeat(replace(HEARTBEAT, **changes))  # type: ignore[arg-type]
+    message = collector_wire.decode(sent, ARRIVAL)
+    assert isinstance(message, collected.Heartbeat)
+    return message
+
+
+def test_a_heartbeat_arrives_whole() -> None:
+    beat = heard()
+    assert (beat.epoch, beat.sequence, beat.sent_at) == ("epoch-1", 42, NOW)
+    assert beat.host is not None
+    assert HEARTBEAT.host is not None
+    for name in type(HEARTBEAT.host).__slots__:
+        assert getattr(beat.host, name) == getattr(HEARTBEAT.host, name), name
+    assert (beat.queue.deferred, beat.queue.maildrop) == (7, None)
+    assert beat.cells[0].attempts == HEARTBEAT.cells[0].attempts
+    (zone,) = beat.zones
+    assert (zone.verdict, zone.answers, zone.round) == (ZONE.verdict, ZONE.answers, ZONE.round)
+    assert beat.postfix.order == (3, 8)
+    assert (beat.postfix.convergence, beat.postfix.is_silent) == ("verified", True)
+    assert [event.kind for event in beat.events] == ["zone_changed", "log_gap"]
+    assert beat.events[1].window == HEARTBEAT.events[1].window
+    assert beat.log_position == HEARTBEAT.log_position
+    assert beat.counted_to == HEARTBEAT.counted_to
+
+
+def test_a_hello_arrives_whole() -> None:
+    hello = collector_wire.decode(agent_wire.encode_hello(HELLO), ARRIVAL)
+    assert isinstance(hello, collected.Hello)
+    assert (hello.run_id, hello.epoch, hello.sequence) == (HELLO.run_id, HELLO.epoch, 41)
+    assert hello.applied is not None
+    assert HELLO.applied is not None
+    assert hello.applied.order == HELLO.applied.order
+    assert hello.applied.node_pauses == ("OPERATOR",)
+    assert hello.addresses == HELLO.addresses
+
+
+@given(st.text(max_size=600))
+def test_no_word_of_the_outside_world_ends_the_stream(text: str) -> None:
+    beat = heard(
+        zones=(replace(ZONE, why=text),),
+        postfix=replace(HEARTBEAT.postfix, problem=text),
+        agent=replace(HEARTBEAT.agent, problems=(text,) * 20),
+        events=(replace(HEARTBEAT.events[0], text=text),),
+    )
+    assert len(beat.zones[0].why) == min(len(text), 300)
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_kind_of_event_is_known(kind: EventKind) -> None:
+    event = replace(HEARTBEAT.events[0], kind=kind)
+    assert heard(events=(event,)).events[0].kind == kind.value
+
+
+def test_every_outcome_is_known() -> None:
+    cell = replace(HEARTBEAT.cells[0], attempts=dict.fromkeys(OUTCOMES, 5))
+    assert heard(cells=(cell,)).cells[0].attempts == cell.attempts
+
+
+def test_what_the_collector_writes_an_agent_reads() -> None:
+    order = Order(term=7, revision=12, addresses=(("198.51.100.7", ("LISTED",)),))
+    directive = agent_wire.decode(collector_wire.encode_order(order))
+    assert directive.order == (7, 12)  # type: ignore[union-attr]
+    assert directive.addresses[0].pauses == ("LISTED",)  # type: ignore[union-attr]
+    told = collected.NewEpoch(log_position=b"there", counted_to=NOW)
+    new_epoch = agent_wire.decode(collector_wire.encode_new_epoch(told))
+    assert new_epoch == NewEpoch(log_position=b"there", counted_to=NOW)
+    later = agent_wire.decode(collector_wire.encode_reconnect_after(timedelta(seconds=3)))
+    assert later == ReconnectAfter(delay=timedelta(seconds=3))
