@@ -95,14 +95,13 @@ class Intake:
         await self._store.record_hello(hello)
         if was_restored or account.order is None or hello.applied != account.order:
             self._around.doorbell.ring(hello.node_id)
-        behind = hello.sequence - account.sequence if hello.epoch == account.epoch else 0
-        if hello.epoch != account.epoch:
-            behind = hello.sequence
+        committed = account.sequence if hello.epoch == account.epoch else 0
+        behind = hello.sequence - committed
         return Opening(
             welcome=self._welcome(hello, term=term, behind=behind, was_restored=was_restored),
             new_epoch=new_epoch,
             # Also one the node holds already: it resumes only on our word in its present run.
-            order=None if was_restored else account.order,
+            order=hello.applied if was_restored else account.order,
         )
 
     async def heartbeat(self, beat: Heartbeat) -> None:
@@ -112,18 +111,18 @@ class Intake:
             beat.node_id, now=self._around.clock.monotonic(), interval=policy.heartbeat_interval
         )
         await self._store.record(beat)
-        said, is_news = news.compare(self._said.get(beat.node_id), beat, policy)
+        said, is_news = news.compare(self._said.get(beat.node_id), beat, policy=policy)
         self._said[beat.node_id] = said
         if is_news or in_row <= policy.back_after_heartbeats:
             self._around.doorbell.ring(beat.node_id)
         if beat.node_id in self._duplicates:
             await self._perhaps_alone(beat.node_id)
 
-    async def new_epoch(self, node_id: str, epoch: str) -> None:
+    async def new_epoch(self, node_id: str, *, epoch: str) -> None:
         """The node counts anew on the stream it has. Refused EPOCH_USED."""
         await self._store.begin_epoch(node_id, epoch)
 
-    async def duplicate(self, node_id: str, text: str) -> None:
+    async def duplicate(self, node_id: str, *, text: str) -> None:
         """Two processes speak as this node: a High alert, once while it lasts."""
         is_new = node_id not in self._duplicates
         self._duplicates[node_id] = self._around.clock.monotonic()
@@ -147,7 +146,7 @@ class Intake:
 
     async def _import_restored(self, account: Account, hello: Hello) -> bool:
         """The node holds an order we do not know: it was given by a later self of ours."""
-        if hello.applied is None or not restored.is_ahead(hello.applied, account.order):
+        if hello.applied is None or not restored.is_ahead(hello.applied, known=account.order):
             return False
         (node,) = (await self._store.load((hello.node_id,))).nodes
         judgement = restored.judge(

@@ -47,19 +47,19 @@ def token_secret(text: str) -> bytes | None:
 def nonce(key: bytes, *, salt: bytes, given_for: bytes, now: datetime) -> bytes:
     """A nonce for this request alone, good for a minute."""
     head = salt + int(now.timestamp()).to_bytes(STAMP_BYTES, "big")
-    return head + _mac(key, head, given_for)
+    return head + _mac(key, head=head, given_for=given_for)
 
 
-def is_nonce(key: bytes, value: bytes, *, given_for: bytes, now: datetime) -> bool:
+def is_nonce(value: bytes, *, key: bytes, given_for: bytes, now: datetime) -> bool:
     """Whether we gave this nonce for this request within the last minute."""
     if len(value) != NONCE_SALT_BYTES + STAMP_BYTES + MAC_BYTES:
         return False
     head, mac = value[:-MAC_BYTES], value[-MAC_BYTES:]
-    if not hmac.compare_digest(mac, _mac(key, head, given_for)):
+    if not hmac.compare_digest(mac, _mac(key, head=head, given_for=given_for)):
         return False
     given_at = datetime.fromtimestamp(int.from_bytes(head[NONCE_SALT_BYTES:], "big"), timezone.utc)
     return timedelta(0) <= now - given_at <= NONCE_LIFE + timedelta(seconds=1)
 
 
-def _mac(key: bytes, head: bytes, given_for: bytes) -> bytes:
+def _mac(key: bytes, *, head: bytes, given_for: bytes) -> bytes:
     return hmac.digest(key, head + given_for, "sha256")

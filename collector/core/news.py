@@ -34,7 +34,7 @@ class Said:
     state: tuple[object, ...]
 
 
-def compare(said: Said | None, beat: Heartbeat, policy: Policy) -> tuple[Said, bool]:
+def compare(said: Said | None, beat: Heartbeat, *, policy: Policy) -> tuple[Said, bool]:
     """What to remember, and whether the node must be judged."""
     state = _state(beat, policy)
     zones = said.zones if said is not None else NOTHING

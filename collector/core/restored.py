@@ -22,7 +22,7 @@ from collector.core.model import (
 RULE = "an order ahead of the journal"
 
 
-def is_ahead(applied: Order | None, known: Order | None) -> bool:
+def is_ahead(applied: Order | None, *, known: Order | None) -> bool:
     """Whether the node was told something that our journal does not know."""
     if applied is None:
         return False

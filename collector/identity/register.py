@@ -119,7 +119,7 @@ class Register:
 
     async def _enrol(self, applicant: Applicant) -> Issued:
         now = self._clock.now()
-        check_clock(applicant.sent_at, now)
+        check_clock(applicant.sent_at, now=now)
         hashed, token = await self._token(applicant.token, now)
         node_id = token.node_id or str(uuid.uuid4())
         pem, certificate = self._authority.issue(applicant.csr_der, node_id=node_id, now=now)
@@ -172,7 +172,7 @@ class Register:
     async def _renew(self, renewal: Renewal) -> Issued:
         now = self._clock.now()
         if not credentials.is_nonce(
-            self._nonce_key, renewal.nonce, given_for=_asked(renewal), now=now
+            renewal.nonce, key=self._nonce_key, given_for=_asked(renewal), now=now
         ):
             raise Refused("NONCE_WRONG", "the nonce is not one given for this in the last minute")
         fingerprint = self._authority.proves_old_key(
@@ -247,7 +247,7 @@ class Register:
         )
 
 
-def check_clock(sent_at: datetime, now: datetime) -> None:
+def check_clock(sent_at: datetime, *, now: datetime) -> None:
     """Refused CLOCK when the node's clock is more than a day off; less is skew, and shows."""
     off = sent_at - now
     if abs(off) > CLOCK_OFF_MAX:

@@ -107,18 +107,18 @@ class FleetFace:
         if stream.epochs.is_stale(epoch):
             return False
         stream.epochs.begin(epoch)
-        await self._behind.intake.new_epoch(stream.node_id, epoch)
+        await self._behind.intake.new_epoch(stream.node_id, epoch=epoch)
         return True
 
     async def _greet(self, stream: Stream, hello: Hello) -> None:
         """Admits the stream and answers."""
-        check_clock(hello.sent_at, hello.received_at)
+        check_clock(hello.sent_at, now=hello.received_at)
         claim = Claim(machine_id=hello.machine_id, run_id=hello.run_id)
         try:
             # Admitted before its account is read: an order made meanwhile waits in the stream.
             self._behind.streams.admit(stream, claim)
         except Refused as refused:
-            await self._behind.intake.duplicate(stream.node_id, str(refused))
+            await self._behind.intake.duplicate(stream.node_id, text=str(refused))
             raise
         stream.unlimit()
         await self._open(stream, hello)

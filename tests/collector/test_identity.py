@@ -11,16 +11,8 @@ from grpc import aio
 from collector.adapters import ca
 from collector.adapters.secrets import MasterKey
 from protos import fleet_pb2 as pb
-from tests.rpc_bed import (
-    Bed,
-    Identity,
-    bed,
-    entry,
-    key_pem,
-    milliseconds,
-    new_key,
-    request,
-)
+from tests.rpc_bed import Bed, bed, entry
+from tests.rpc_node import Identity, key_pem, milliseconds, new_key, request
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

@@ -12,17 +12,8 @@ from grpc import aio
 from collector.adapters import ca
 from collector.adapters.secrets import MasterKey
 from protos import fleet_pb2 as pb
-from tests.rpc_bed import (
-    Bed,
-    Call,
-    Identity,
-    bed,
-    heartbeat,
-    hello,
-    key_pem,
-    new_key,
-    request,
-)
+from tests.rpc_bed import Bed, bed
+from tests.rpc_node import Call, Identity, heartbeat, hello, key_pem, new_key, request
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import grpc
 from grpc import aio
 
-from tests.rpc_bed import Bed, bed, hello
+from tests.rpc_bed import Bed, bed
+from tests.rpc_node import hello
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,8 @@ from collector.rpc.enrolment import EnrolmentFace
 from collector.rpc.fleet import FleetFace
 from collector.rpc.options import NotUpb, Pace
 from collector.rpc.servers import ListenError, Place, Setup, serve_enrolment, serve_fleet
-from tests.rpc_bed import Bed, Call, Identity, bed, key_pem, new_key, request
+from tests.rpc_bed import Bed, bed
+from tests.rpc_node import Call, Identity, key_pem, new_key, request
 
 STORM = 300
 
@@ -196,20 +198,30 @@ async def test_a_call_may_wait_for_a_busy_collector(
     async with bed(tmp_path, pace=Pace(unrequested=timedelta(seconds=seconds))) as collector:
         assert collector.enrolment is not None
         port, trust = collector.enrolment.port, collector.authority.ca_pem()
-        # One call is always taken in advance; the second one waits.
-        asked = [asyncio.create_task(anyio.to_thread.run_sync(renew, port, trust)) for _ in "ab"]
-        await anyio.sleep(0.05)
+        go = threading.Event()
+        ready: list[int] = []
+        asked = [
+            asyncio.create_task(anyio.to_thread.run_sync(renew, port, trust, go, ready))
+            for _ in range(4)
+        ]
+        while len(ready) < len(asked):
+            await anyio.sleep(0.01)
+        go.set()
         time.sleep(3)  # the collector's one loop is busy
         codes = await asyncio.gather(*asked)
-        assert (codes == [grpc.StatusCode.OK] * 2) is waits, codes
+        # One call is always taken in advance; the others wait.
+        assert (codes == [grpc.StatusCode.OK] * 4) is waits, codes
 
 
-def renew(port: int, trust: bytes) -> grpc.StatusCode:
+def renew(port: int, trust: bytes, go: threading.Event, ready: list[int]) -> grpc.StatusCode:
     credentials = grpc.ssl_channel_credentials(trust)
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
     with grpc.secure_channel(f"127.0.0.1:{port}", credentials, options=options) as channel:
+        grpc.channel_ready_future(channel).result(timeout=20)
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes]
         call = channel.unary_unary("/mailfleet.v1.Enrolment/Renew")
+        ready.append(1)
+        go.wait(20)
         try:
             call(b"", timeout=20)
         except grpc.RpcError as error:

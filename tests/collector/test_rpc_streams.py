@@ -11,19 +11,8 @@ from grpc import aio
 
 from collector.core.model import Order
 from protos import fleet_pb2 as pb
-from tests.rpc_bed import (
-    Bed,
-    Call,
-    Identity,
-    bed,
-    entry,
-    heartbeat,
-    hello,
-    key_pem,
-    milliseconds,
-    new_key,
-    request,
-)
+from tests.rpc_bed import Bed, bed, entry
+from tests.rpc_node import Call, Identity, heartbeat, hello, key_pem, milliseconds, new_key, request
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 

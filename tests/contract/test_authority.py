@@ -15,7 +15,7 @@ from collector.adapters import ca
 from collector.adapters.ca import FileAuthority
 from collector.adapters.secrets import MasterKey
 from collector.ports import AuthorityError, Certificate, Refused
-from tests.rpc_bed import new_key, request
+from tests.rpc_node import new_key, request
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)

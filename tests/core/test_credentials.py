@@ -47,16 +47,16 @@ def test_what_is_no_token(text: str) -> None:
 def test_a_nonce_is_good_for_a_minute(seconds: float, good: bool) -> None:
     nonce = credentials.nonce(KEY, salt=SALT, given_for=b"request", now=NOON)
     later = NOON + timedelta(seconds=seconds)
-    assert credentials.is_nonce(KEY, nonce, given_for=b"request", now=later) is good
+    assert credentials.is_nonce(nonce, key=KEY, given_for=b"request", now=later) is good
 
 
 def test_a_nonce_is_for_one_request_of_one_collector() -> None:
     nonce = credentials.nonce(KEY, salt=SALT, given_for=b"request", now=NOON)
-    assert not credentials.is_nonce(KEY, nonce, given_for=b"another", now=NOON)
-    assert not credentials.is_nonce(b"x" * 32, nonce, given_for=b"request", now=NOON)
+    assert not credentials.is_nonce(nonce, key=KEY, given_for=b"another", now=NOON)
+    assert not credentials.is_nonce(nonce, key=b"x" * 32, given_for=b"request", now=NOON)
     for place in range(len(nonce)):
         altered = bytearray(nonce)
         altered[place] ^= 1
-        assert not credentials.is_nonce(KEY, bytes(altered), given_for=b"request", now=NOON)
+        assert not credentials.is_nonce(bytes(altered), key=KEY, given_for=b"request", now=NOON)
     for value in (b"", nonce[:-1], nonce + b"x"):
-        assert not credentials.is_nonce(KEY, value, given_for=b"request", now=NOON)
+        assert not credentials.is_nonce(value, key=KEY, given_for=b"request", now=NOON)

@@ -100,15 +100,15 @@ def tell(*beats: Heartbeat) -> list[bool]:
     said: Said | None = None
     answers = []
     for beat in beats:
-        said, is_news = news.compare(said, beat, POLICY)
+        said, is_news = news.compare(said, beat, policy=POLICY)
         answers.append(is_news)
     assert answers[0], "the first word of a node is always news"
     return answers[1:]
 
 
 def test_a_steady_heartbeat_is_no_news_and_costs_no_memory() -> None:
-    said, _ = news.compare(None, STEADY, POLICY)
-    again, is_news = news.compare(said, replace(STEADY, sequence=2), POLICY)
+    said, _ = news.compare(None, STEADY, policy=POLICY)
+    again, is_news = news.compare(said, replace(STEADY, sequence=2), policy=POLICY)
     assert not is_news
     assert again is said
 

@@ -33,7 +33,7 @@ def test_an_order_is_ahead_by_term_then_revision(
 ) -> None:
     told = order(at=applied) if applied else None
     ours = order(at=known) if known else None
-    assert restored.is_ahead(told, ours) is ahead
+    assert restored.is_ahead(told, known=ours) is ahead
 
 
 @pytest.mark.parametrize(

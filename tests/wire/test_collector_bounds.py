@@ -10,7 +10,7 @@ from collector.rpc import wire
 from collector.rpc.bounds import WireError
 from collector.rpc.wire import Arrival
 from protos import fleet_pb2 as pb
-from tests.rpc_bed import heartbeat, hello
+from tests.rpc_node import heartbeat, hello
 
 NOW = 1_795_000_000_000
 ARRIVAL = Arrival(node_id="n1", at=datetime(2026, 11, 22, tzinfo=timezone.utc))

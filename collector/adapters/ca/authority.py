@@ -62,7 +62,7 @@ class FileAuthority:
         issued = certificates.client_certificate(
             self._roots[0],
             key,
-            uri=certificates.node_uri(self._fleet, node_id),
+            uri=certificates.node_uri(self._fleet, node_id=node_id),
             now=now,
         )
         return issued.public_bytes(PEM), Certificate(

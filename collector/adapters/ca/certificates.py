@@ -62,7 +62,7 @@ def is_issued(certificate: x509.Certificate, root: Root) -> bool:
     return True
 
 
-def node_uri(fleet: str, node_id: str) -> str:
+def node_uri(fleet: str, *, node_id: str) -> str:
     return f"spiffe://{fleet}/node/{node_id}"
 
 
