@@ -1,12 +1,13 @@
 #!/bin/bash
-# Packs what a machine needs to become a node or the collector, from this checkout:
-# dist/mailfleet-VERSION.tar.gz with the wheel, the installers, their hashed requirements and the
-# units. The same checkout gives the same bytes.
+# bundle.sh [FOLDER]: packs what a machine needs to become a node or the collector, from this
+# checkout, into FOLDER (dist/) as mailfleet-VERSION.tar.gz: the wheel, the installers, their
+# hashed requirements and the units. The same checkout gives the same bytes.
 set -euo pipefail
 
 main() {
+    local python=.venv/bin/python folder=${1:+$(realpath "$1")} version name
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
-    local python=.venv/bin/python version name
+    folder=${folder:-dist}
     [ -x $python ] || { echo "bundle.sh: there is no .venv: make setup" >&2; exit 1; }
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
@@ -18,10 +19,10 @@ main() {
     mv "$work"/mailfleet-*.whl "$work/$name/"
     cp -r --parents installer/install-agent.sh installer/install-collector.sh installer/steps.sh \
         installer/requirements-agent.txt installer/requirements-collector.txt systemd "$work/$name/"
-    mkdir -p dist
+    mkdir -p "$folder"
     tar -C "$work" --owner=0 --group=0 --numeric-owner --sort=name --mtime=@0 \
-        --mode=go-w -cf - "$name" | gzip -n >"dist/$name.tar.gz"
-    echo "dist/$name.tar.gz"
+        --mode=go-w -cf - "$name" | gzip -n >"$folder/$name.tar.gz"
+    echo "$folder/$name.tar.gz"
 }
 
 main "$@"

@@ -175,11 +175,13 @@ build_release() {
     rm -rf "$release"
     mkdir -p "${release%/*}"
     "$PYTHON" -m venv "$release"
-    "${pip[@]}" install --no-cache-dir --only-binary :all: --require-hashes "${from[@]}" \
-        -r "$requirements"
-    "${pip[@]}" install --no-cache-dir --no-index --no-deps "$wheel"
-    # The daemons cannot write here, and uncached imports cost them time and memory.
-    "$release/bin/python" -m compileall -q "$release/lib" >/dev/null || true
+    "${pip[@]}" install --no-cache-dir --no-compile --only-binary :all: --require-hashes \
+        "${from[@]}" -r "$requirements"
+    "${pip[@]}" install --no-cache-dir --no-compile --no-index --no-deps "$wheel"
+    # Compiled here and now, on all processors: the daemons cannot write here, and what they would
+    # compile at each start costs them time and memory. A package's own test data may not compile.
+    "$release/bin/python" -m compileall -q -j 0 -x '/(pip|setuptools)/' "$release/lib" \
+        >/dev/null || true
     chmod -R go-w "$release"
     touch "$release/.complete"
 }

@@ -18,7 +18,7 @@ from collector.ports import Actor, Refused
 from collector.web.routes import Role
 
 SO_PEERGROUPS = 59  # socket(7), since Linux 4.13; Python has no name for it
-GROUPS_BYTES_MAX = 65_536
+GROUPS_BYTES_MAX = 1024  # the most Python reads of an option: 256 groups
 TOKEN_LENGTH_MAX = 256
 
 
