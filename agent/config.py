@@ -38,7 +38,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConfig:
-    """Where everything is. Ports and paths as DESIGN's table of names has them."""
+    """Where everything is. What is empty the machine itself is asked for."""
 
     collector_host: str
     collector_name: str = ""
@@ -49,6 +49,7 @@ class AgentConfig:
     hostname: str = ""
     state: Path = Path("/var/lib/mailfleet/agent")
     machine_id: Path = Path("/etc/machine-id")
+    hostname: str = ""
     addresses: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     log: Path = Path("/var/log/mail.log")
@@ -235,6 +236,7 @@ KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "node.hostname": ("hostname", _host),
     "node.state": ("state", _path),
     "node.machine_id": ("machine_id", _path),
+    "node.hostname": ("hostname", _host),
     "node.addresses": ("addresses", _each(_address, least=1)),
     "node.services": ("services", _each(_unit)),
     "postfix.log": ("log", _path),

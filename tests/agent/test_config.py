@@ -19,6 +19,7 @@ https_port = 17440
 [node]
 state = "/srv/agent"
 machine_id = "/srv/machine-id"
+hostname = "mx1.example"
 addresses = ["198.51.100.7", "2001:db8::7"]
 services = ["postfix@-", "redis-server.service"]
 
@@ -56,6 +57,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         https_port=17440,
         state=Path("/srv/agent"),
         machine_id=Path("/srv/machine-id"),
+        hostname="mx1.example",
         addresses=("198.51.100.7", "2001:db8::7"),
         services=("postfix@-", "redis-server.service"),
         log=Path("/srv/mail.log"),
