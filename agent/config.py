@@ -49,7 +49,6 @@ class AgentConfig:
     hostname: str = ""
     state: Path = Path("/var/lib/mailfleet/agent")
     machine_id: Path = Path("/etc/machine-id")
-    hostname: str = ""
     addresses: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     log: Path = Path("/var/log/mail.log")
@@ -236,7 +235,6 @@ KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "node.hostname": ("hostname", _host),
     "node.state": ("state", _path),
     "node.machine_id": ("machine_id", _path),
-    "node.hostname": ("hostname", _host),
     "node.addresses": ("addresses", _each(_address, least=1)),
     "node.services": ("services", _each(_unit)),
     "postfix.log": ("log", _path),
