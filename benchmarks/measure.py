@@ -47,8 +47,8 @@ def seconds(
 
 def pairs(
     ours: Callable[[], object],
-    peer: Callable[[], object],
     *,
+    peer: Callable[[], object],
     count: int = PAIRS_MIN,
     before: Callable[[], object] = lambda: None,
     clock: Clock = time.perf_counter,

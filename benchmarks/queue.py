@@ -49,7 +49,7 @@ def main() -> None:
     with postfix_bed.running(**MAIN_CF) as bed:
         seeds = seed(bed)
         for size in sizes:
-            fill(bed, seeds, size)
+            fill(bed, size=size, seeds=seeds)
             changed, unchanged, opening = compare(bed, size=size, count=options.pairs)
             rows += [
                 (size, "all changed", *_milliseconds(changed)),
@@ -82,8 +82,8 @@ def compare(bed: PostfixBed, *, size: int, count: int) -> tuple[Pairs, Pairs, fl
     def ours() -> None:
         assert reader.read(datetime.now(timezone.utc)).deferred == size
 
-    changed = measure.pairs(ours, lambda: listed(bed), count=count, before=anew)
-    unchanged = measure.pairs(ours, lambda: listed(bed), count=count)
+    changed = measure.pairs(ours, peer=lambda: listed(bed), count=count, before=anew)
+    unchanged = measure.pairs(ours, peer=lambda: listed(bed), count=count)
     reader.close()
     for one in opened:
         os.close(one.descriptor)
@@ -109,7 +109,7 @@ def seed(bed: PostfixBed) -> list[Path]:
     return [path for path in (bed.queue / "deferred").rglob("*") if path.is_file()]
 
 
-def fill(bed: PostfixBed, seeds: list[Path], size: int) -> None:
+def fill(bed: PostfixBed, *, size: int, seeds: list[Path]) -> None:
     """Copies of them under other queue ids, until there are `size`."""
     later = time.time() + LATER_SECONDS
     for position, name in enumerate(names(size - bed.messages("deferred"), seed=size)):

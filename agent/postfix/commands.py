@@ -43,7 +43,7 @@ def run(program: str, *arguments: str) -> str:
             pid = _spawn((program, *arguments), output=output.theirs, complaint=complaint.theirs)
         except OSError as error:
             raise PostfixProblem(f"{program}: {error.strerror}", retryable=True) from error
-        status = _wait(pid, output, complaint)
+        status = _wait(pid, output=output, complaint=complaint)
     said = bytes(complaint.content).decode("ascii", "replace")
     if status is None:
         raise PostfixProblem(f"{program} {doing}: no end within bounds; {said}", retryable=True)
@@ -111,7 +111,7 @@ def _spawn(words: tuple[str, ...], *, output: int, complaint: int) -> int:
     )
 
 
-def _wait(pid: int, output: _Stream, complaint: _Stream) -> int | None:
+def _wait(pid: int, *, output: _Stream, complaint: _Stream) -> int | None:
     """The exit status, -signal, or None when the command had to be killed."""
     deadline = time.monotonic() + SECONDS_MAX
     poll = select.poll()
@@ -126,20 +126,20 @@ def _wait(pid: int, output: _Stream, complaint: _Stream) -> int | None:
                 if ready.get(stream.ours) and not stream.read():
                     poll.unregister(stream.ours)
             if ended in ready:
-                return _reap(pid, output, complaint)
+                return _reap(pid, (output, complaint))
             if left <= 0:
                 break
         os.killpg(pid, SIGKILL)
-        _reap(pid, output, complaint)
+        _reap(pid, (output, complaint))
         return None
     finally:
         os.close(ended)
 
 
-def _reap(pid: int, output: _Stream, complaint: _Stream) -> int:
+def _reap(pid: int, streams: tuple[_Stream, ...]) -> int:
     """Something it left running may hold the streams open: take what is there, do not wait."""
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    for stream in (output, complaint):
+    for stream in streams:
         while not stream.is_overfull and stream.read():
             pass
     return status

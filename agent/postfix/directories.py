@@ -25,7 +25,7 @@ def open_queues(queue_directory: str, *, label: str, room: int) -> list[tuple[st
     for queue in QUEUES:
         tree: list[tuple[str, int]] = []
         try:
-            _open_tree(f"{queue_directory}/{queue}", f"{label}:{queue}", into=tree)
+            _open_tree(f"{queue_directory}/{queue}", name=f"{label}:{queue}", into=tree)
         except OSError:
             close(tree)
             continue
@@ -41,7 +41,7 @@ def close(opened: list[tuple[str, int]]) -> None:
         os.close(opened.pop()[1])
 
 
-def _open_tree(path: str, name: str, *, into: list[tuple[str, int]]) -> None:
+def _open_tree(path: str, *, name: str, into: list[tuple[str, int]]) -> None:
     level = [(name, os.open(path, FLAGS))]
     into += level
     for _ in range(DEPTH_MAX):

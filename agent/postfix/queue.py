@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from functools import reduce
 from itertools import islice
 from operator import attrgetter, itemgetter
 
@@ -105,7 +104,7 @@ class QueueReader:
         whole = [count for count in counts if count is not None]
         if not whole or len(whole) < len(counts) or tops < len(labels):
             return None
-        return reduce(_add, whole)
+        return _sum(whole)
 
     def _count(self, directory: _Directory, now: datetime) -> Count | None:
         """The cached count while the directory is unchanged. None, and stale: not to be trusted."""
@@ -151,7 +150,7 @@ def count_entries(descriptor: int, *, size: int) -> Count:
         return _count(os.listdir(descriptor))
     with os.scandir(descriptor) as entries:
         names = map(NAME, entries)
-        return reduce(_add, map(_count, iter(lambda: list(islice(names, PIECE)), [])), _count([]))
+        return _sum(map(_count, iter(lambda: list(islice(names, PIECE)), [])))
 
 
 def _count(names: list[str]) -> Count:
@@ -170,13 +169,14 @@ def _count(names: list[str]) -> Count:
     )
 
 
-def _add(one: Count, other: Count) -> Count:
-    return Count(
-        messages=one.messages + other.messages,
-        oldest=min(one.oldest, other.oldest),
-        has_short_ids=one.has_short_ids or other.has_short_ids,
-        hashes=one.hashes | other.hashes,
-    )
+def _sum(counts: Iterable[Count]) -> Count:
+    messages, oldest, has_short_ids, hashes = 0, NO_ID, False, frozenset[str]()
+    for count in counts:
+        messages += count.messages
+        oldest = min(oldest, count.oldest)
+        has_short_ids |= count.has_short_ids
+        hashes |= count.hashes
+    return Count(messages=messages, oldest=oldest, has_short_ids=has_short_ids, hashes=hashes)
 
 
 def queued_at(long_id: str) -> datetime:

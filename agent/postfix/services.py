@@ -63,7 +63,7 @@ def outbound(services: list[Service], handovers: dict[str, str]) -> tuple[str, .
     mail to relay, whatever the queue manager defers; then local counts as outbound.
     """
     found = {service.name for service in services if _is_outbound(service)}
-    if any(_leaves(name, value, found) for name, value in handovers.items()):
+    if any(_leaves(value, parameter=name, found=found) for name, value in handovers.items()):
         found |= {service.name for service in services if service.command == "local"}
     return tuple(sorted(found))
 
@@ -95,7 +95,7 @@ def _deliverer(service: Service) -> str:
     return ""
 
 
-def _leaves(parameter: str, value: str, found: set[str]) -> bool:
+def _leaves(value: str, *, parameter: str, found: set[str]) -> bool:
     if parameter.endswith("_maps"):
         return bool(value)
     transport, _, nexthop = value.partition(":")

@@ -164,7 +164,7 @@ def _decode(datagram: bytes, *, table: "dict[str, Fields]", limit: int) -> Messa
         name, equals, text = line.partition("=")
         if name != field or not equals:
             raise Refused(f"{kind}: expected {field}")
-        values[field] = _read(text, form)
+        values[field] = _read(text, form=form)
     message = Message(kind, values)
     if _encode(message, table=table, limit=limit) != datagram:
         raise Refused(f"{kind}: not the one way to write it")
@@ -195,7 +195,7 @@ def _is_text(text: str) -> bool:
     return len(text) <= TEXT_BYTES_MAX and all(" " <= character <= "~" for character in text)
 
 
-def _read(text: str, form: str) -> "Value":
+def _read(text: str, *, form: str) -> "Value":
     """A first reading; that it is the only way to write the value is checked by writing it."""
     if form == FLAG:
         return text == "yes"
