@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from collector.core import news, restored
+from collector.core import liveness, news, restored
 from collector.core.heartbeat import Account, Heartbeat, Hello, NewEpoch, Welcome
 from collector.core.judgement import Judgement
 from collector.core.model import AlertFact, Order, Severity
@@ -18,7 +18,6 @@ from collector.core.policy import Policy
 from collector.ports import Clock, Doorbell, IntakeStore, JudgementStore, Refused
 from collector.presence import Presence
 
-SPREAD_MIN = timedelta(seconds=10)
 # An alert of a duplicate identity is resolved when the node was alone for so long.
 ALONE_SECONDS = 600.0
 DUPLICATE = "duplicate"
@@ -204,5 +203,4 @@ class Intake:
 
     def reconnect_spread(self) -> timedelta:
         """Over which time the fleet may come back: as fast as one core greets it."""
-        rate = self._around.policy().reconnects_per_second
-        return max(SPREAD_MIN, timedelta(seconds=self._around.fleet_size() / rate))
+        return liveness.reconnect_spread(self._around.fleet_size(), self._around.policy())

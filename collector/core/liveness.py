@@ -36,8 +36,12 @@ def startup_grace(nodes: int, policy: Policy) -> timedelta:
 
 
 def reconnect_spread(nodes: int, policy: Policy) -> timedelta:
-    """max(10 s, n/200 s): mTLS accepts cost 1.4 ms of a core each."""
-    return max(timedelta(seconds=10), timedelta(seconds=nodes / policy.reconnects_per_second))
+    """max(a third of the interval, n/200 s): mTLS accepts cost 1.4 ms of a core each.
+
+    In proportion to the interval, as the grace is: else a quick pace would lose whom it sent away.
+    """
+    storm = timedelta(seconds=nodes / policy.reconnects_per_second)
+    return max(policy.heartbeat_interval / 3, storm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

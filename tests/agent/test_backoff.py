@@ -19,11 +19,12 @@ SECOND = timedelta(seconds=1)
         (3, None, 40, 80),
         (4, None, 45, 90),
         (60, None, 45, 90),
-        (60, 1, 45, 90),
+        (2, 1, 2, 4),
+        (60, 1, 4.5, 9),
         (2, 120, 60, 120),
     ],
 )
-def test_reconnecting(failures: int, spread: int | None, least: int, most: int) -> None:
+def test_reconnecting(failures: int, spread: int | None, least: float, most: float) -> None:
     given = None if spread is None else spread * SECOND
     assert backoff.reconnect(failures, spread=given, fraction=0.0) == least * SECOND
     assert backoff.reconnect(failures, spread=given, fraction=1.0) == most * SECOND

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from agent import backoff
 from collector.core import liveness
 from collector.core.judge import judge
 from collector.core.liveness import Health
@@ -70,6 +71,14 @@ def test_the_grace_grows_with_the_fleet(nodes: int, seconds: int) -> None:
 def test_the_reconnect_spread_has_a_floor_and_grows() -> None:
     assert liveness.reconnect_spread(10, POLICY) == timedelta(seconds=10)
     assert liveness.reconnect_spread(10_000, POLICY) == timedelta(seconds=50)
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 30, 300])
+def test_a_node_that_waits_longest_is_back_within_the_grace(seconds: int) -> None:
+    quick = replace(POLICY, heartbeat_interval=timedelta(seconds=seconds))
+    spread = liveness.reconnect_spread(10, quick)
+    longest = max(backoff.reconnect(n, spread=spread, fraction=1.0) for n in range(30))
+    assert longest < liveness.startup_grace(10, quick) * 0.76
 
 
 def test_a_lost_node_leaves_the_rotation() -> None:
