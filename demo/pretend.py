@@ -85,6 +85,9 @@ class PretendPostfix:
 
     def _bring(self, now: datetime, per_second: float) -> None:
         """New mail from the platform, which knows nothing of a pause."""
+        if per_second <= 0:
+            self._next = None
+            return
         self._next = self._next or now
         while self._next <= now:
             self._next += timedelta(seconds=self._odds.wait(per_second))

@@ -24,6 +24,8 @@ class World:
         self._sockets = sockets
         self._postfixes: dict[str, PretendPostfix] = {}
         self.dns = dns
+        # New messages a node; 0: the platform brings none, and what is queued runs out.
+        self.per_second = MESSAGES_PER_SECOND
 
     def node(self, number: int) -> Node:
         """The place of node-NN, with its Postfix running."""
@@ -48,7 +50,7 @@ class World:
         """Ticks every Postfix for ever."""
         while True:
             for postfix in self._postfixes.values():
-                postfix.tick(_now(), per_second=MESSAGES_PER_SECOND)
+                postfix.tick(_now(), per_second=self.per_second)
             await anyio.sleep(TICK_SECONDS)
 
     @contextmanager
