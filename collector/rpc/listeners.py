@@ -14,7 +14,9 @@ import structlog
 
 from collector.ports import Authority, AuthorityError, Clock, ListenerCertificate
 
-REFRESH_SECONDS = 60.0
+# A node enrolled after a rotation comes to the fleet's listener within seconds.
+ROOTS_SECONDS = 1.0
+CERTIFICATE_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +66,13 @@ class Listeners:
 
     async def keep(self) -> None:
         """For ever."""
+        looked_at = self._clock.monotonic()
         while True:
-            await anyio.sleep(REFRESH_SECONDS)
+            await anyio.sleep(ROOTS_SECONDS)
+            now = self._clock.monotonic()
+            if now - looked_at < CERTIFICATE_SECONDS and self._authority.ca_pem() == self._roots:
+                continue
+            looked_at = now
             try:
                 self.refresh()
             except AuthorityError as error:
