@@ -116,7 +116,7 @@ class Node:
         if is_enrolled:
             identity.swap(folder, issuer.identity("node-1"))
 
-    def start(self, collector: StandIn | int, **environ: str) -> None:
+    def start(self, collector: StandIn | int, *, enrolment_port: int = 1, **environ: str) -> None:
         """Against this stand-in, or a port where nobody listens."""
         port = collector if isinstance(collector, int) else collector.place.fleet_port
         config = self.folder / "agent.toml"
@@ -125,6 +125,7 @@ class Node:
             [collector]
             host = "127.0.0.1"
             fleet_port = {port}
+            enrolment_port = {enrolment_port}
             [node]
             state = "{self.folder}"
             addresses = ["198.51.100.7"]

@@ -6,12 +6,15 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
 import pytest
 
+from agent import identity
 from protos import fleet_pb2 as pb
+from tests.agent.enrolment import Desk, enrolling
 from tests.agent.node import Node
 from tests.agent.stand_in import Issuer, Peer, StandIn, eventually, serving
 
@@ -263,6 +266,29 @@ async def test_the_watchdog_is_fed_and_the_end_announced(node: Node, free_port: 
         pass
     assert node.process.wait(5) == 0
     node.process = None
+
+
+async def test_the_certificate_is_renewed_and_the_stream_handed_over(
+    node: Node, issuer: Issuer, tmp_path: Path
+) -> None:
+    (tmp_path / "web").mkdir()
+    issuer.made_at -= timedelta(days=25)
+    identity.swap(node.folder, issuer.identity("node-1"))
+    issuer.made_at += timedelta(days=25)
+    collector = Collector()
+    with enrolling(Desk(issuer=issuer), tmp_path / "web") as desk:
+        async with serving(issuer, collector.stream) as stand_in:
+            node.start(stand_in, enrolment_port=desk.place.enrolment_port)
+            await eventually(lambda: desk.proofs == 1, seconds=SECONDS)
+            await eventually(lambda: len(collector.hellos) == 2, seconds=SECONDS)
+            count = len(collector.beats)
+            await eventually(lambda: len(collector.beats) > count + 1)
+            assert node.stop() == 0
+    held = identity.load(node.folder)
+    assert held is not None
+    assert held.not_after > issuer.made_at + timedelta(days=29)
+    assert len({hello.run_id for hello in collector.hellos}) == 1
+    assert not [said for said in node.said() if said["level"] == "error"]
 
 
 @pytest.mark.parametrize("text", ["[collector]\nhots = 1\n[dns]\nzones = 3\n", ""])
