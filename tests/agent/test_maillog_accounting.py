@@ -65,6 +65,7 @@ def test_what_was_not_committed_is_read_again(bed: Bed, tmp_path: Path, is_after
 
 
 def test_a_large_rest_is_committed_when_there_is_no_more(bed: Bed) -> None:
+    bed.log.tick = timedelta(milliseconds=1)
     while bed.log.path.stat().st_size % CHUNK_BYTES < CHUNK_BYTES * 3 // 4:
         bed.log.write(20)
     bed.read()

@@ -1,6 +1,7 @@
 """Every line once, whatever becomes of the file: growth, renames, restarts, several at once."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from agent.maillog import parse
 from agent.maillog.follow import CHUNK_BYTES, Follower
 from agent.maillog.position import LogPosition
 from demo.grammar import Form
-from tests.maillog_bed import START, Bed
+from tests.maillog_bed import START, Bed, begin
 
 
 @pytest.fixture(params=list(Form), ids=lambda form: form.name)
@@ -19,13 +20,6 @@ def bed(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bed]:
     bed = Bed(tmp_path, form=request.param)
     yield bed
     bed.close()
-
-
-def begin(bed: Bed, count: int = 3) -> None:
-    """A log that was there before us, none of it counted."""
-    bed.log.write(count)
-    bed.read()
-    bed.log.truth.clear()
 
 
 def test_the_first_start_is_at_the_end(bed: Bed) -> None:
@@ -158,14 +152,20 @@ def test_several_rotations_unseen(bed: Bed, rotations: int, is_down: bool) -> No
     assert not bed.gaps()
 
 
-def test_rotations_of_one_moment_keep_their_order(bed: Bed) -> None:
-    """All within the log's second and the file system's tick."""
+@pytest.mark.parametrize("is_down", [False, True])
+@pytest.mark.parametrize("dated", [False, True])
+def test_rotations_of_one_moment_keep_their_order(bed: Bed, is_down: bool, dated: bool) -> None:
+    """All within the log's second and the file system's tick: the names tell."""
     bed.log.tick = timedelta(0)
     begin(bed)
-    for _ in range(4):
+    if is_down:
+        bed.account.close()
+    for turn in range(4):
         bed.log.write(3)
-        bed.log.rename()
+        bed.log.rename(f"mail.log.20261122-09000{turn}" if dated else "")
     bed.log.write(1)
+    for found in bed.log.path.parent.glob("mail.log*"):
+        os.utime(found, ns=(10**18, 10**18))
     bed.read()
     assert bed.totals == bed.log.truth
     assert not bed.gaps()
@@ -216,6 +216,20 @@ def test_compressed_siblings_unread_are_a_gap(bed: Bed) -> None:
     assert "compressed" in gap.text
     assert gap.window is not None
     assert gap.window[1] - gap.window[0] > timedelta(seconds=55)
+
+
+def test_ours_compressed_while_we_have_it_open_is_no_gap(bed: Bed) -> None:
+    """`postfix logrotate` compresses at once; the writer went on for a while."""
+    begin(bed)
+    rotated = bed.log.path.with_name("mail.log.20261122-090000")
+    with bed.log.path.open("ab") as old:
+        bed.log.rename(rotated.name)
+        old.write(b"".join(bed.log.lines(3)))
+    subprocess.run(["gzip", str(rotated)], check=True)
+    bed.log.write(3)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert not bed.gaps()
 
 
 def test_a_half_last_line_of_a_rotated_file_is_its_last_line(bed: Bed) -> None:
