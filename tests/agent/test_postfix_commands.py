@@ -70,7 +70,11 @@ def test_a_command_that_does_not_end_is_killed_with_its_children(
         commands.run("postx")
     assert time.monotonic() - started < 5
     child = int((tmp_path / "child").read_text())
-    assert _is_dead(child)
+    for _ in range(100):  # killed already; the kernel may take its time
+        if _is_dead(child):
+            return
+        time.sleep(0.02)
+    pytest.fail("the child lives")
 
 
 def test_a_command_that_says_too_much_is_killed(program: Path) -> None:
