@@ -1,0 +1,69 @@
+"""A real Postfix writes, reloads and rotates its log; the account agrees with what it says."""
+
+import subprocess
+from collections import Counter
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from agent.maillog.accounting import Accounting
+from agent.state import State
+from deliverability.replies import Outcome
+from tests import postfix_bed
+from tests.maillog_bed import ADDRESS, read_all
+from tests.postfix_bed import PostfixBed
+
+pytestmark = pytest.mark.needs("root", "postfix")
+
+
+def now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def by_outcome(state: State) -> Counter[Outcome]:
+    counts: Counter[Outcome] = Counter()
+    for cell in state.cells():
+        counts.update(cell.attempts)
+    return counts
+
+
+def rotate(bed: PostfixBed) -> None:
+    """Renames with a date, signals, compresses (postfix(1))."""
+    subprocess.run(["postfix", "-c", str(bed.config), "logrotate"], check=True, timeout=20)
+
+
+def test_the_account_of_a_real_log(tmp_path: Path) -> None:
+    with postfix_bed.running() as bed:
+        state = State.open(tmp_path / "state.db", now=now())
+        account = Accounting(bed.log, state, address=ADDRESS)
+        read_all(account, now())
+
+        bed.send(6, to="u@sink.test")
+        bed.send(3, to="u@google.test")
+        bed.send(2, to="u@blocked.test")
+        bed.wait_for(lambda: len(bed.delivered("sink.test")) == 6)
+        bed.wait_for(lambda: sum("status=bounced" in line for line in bed.lines()) == 2)
+        bed.wait_for(lambda: len(bed.delivered("google.test")) == 3)
+        # Two bounces go to their sender, and are discarded here.
+        bed.wait_for(lambda: len(bed.delivered("vps.test")) == 2)
+        read_all(account, now())
+        assert by_outcome(state) == {Outcome.SENT: 11, Outcome.BOUNCED: 2}
+        assert not account.silence.begun
+
+        bed.reload()
+        bed.wait_for(lambda: any("reload -- version" in line for line in bed.lines()))
+        read_all(account, now())
+        assert account.silence.reload_at is not None
+        assert abs(account.silence.reload_at - now()).total_seconds() < 10
+
+        rotate(bed)
+        assert list(bed.log.parent.glob("mail.log.*.gz"))
+        bed.send(4, to="u@relay.test")
+        bed.wait_for(lambda: len(bed.delivered("relay.test")) == 4)
+        read_all(account, now())
+        assert by_outcome(state) == {Outcome.SENT: 15, Outcome.BOUNCED: 2}
+        assert account.lines_unparsed == 0
+        assert [event.window for event in state.events_unacknowledged(9)] == [None]
+        account.close()
+        state.close()
