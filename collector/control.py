@@ -113,7 +113,7 @@ class Control:
         due: set[str] = set()
         while self._due and self._due[0][0] <= wall:
             due.add(heapq.heappop(self._due)[1])
-        lost = self._census.lost(policy, now=now)
+        lost = self._census.count(policy, now=now).lost
         in_grace = self._census.in_grace(policy, now=now)
         due |= lost if self._was_in_grace != in_grace else lost - self._lost
         self._was_in_grace, self._lost = in_grace, lost

@@ -45,11 +45,16 @@ class Presence:
     def was_heard(self, node_id: str) -> bool:
         return node_id in self._heard
 
-    def silence(self, node_id: str, *, now: float) -> timedelta:
-        """Since the latest of its last word, our own start, and our learning of it."""
+    def since(self, node_id: str, *, now: float) -> tuple[float, bool]:
+        """When its silence began, the latest of its last word, our own start, and our learning of
+        it; and whether it was heard."""
         known = self._heard.get(node_id)
-        since = known.at if known else max(self._started_at, self._met.get(node_id, now))
-        return timedelta(seconds=now - since)
+        if known is not None:
+            return known.at, True
+        return max(self._started_at, self._met.get(node_id, now)), False
+
+    def silence(self, node_id: str, *, now: float) -> timedelta:
+        return timedelta(seconds=now - self.since(node_id, now=now)[0])
 
     def in_row(self, node_id: str) -> int:
         known = self._heard.get(node_id)

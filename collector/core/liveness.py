@@ -61,12 +61,14 @@ def distrust(
     policy: Policy,
     now: datetime,
 ) -> Detector:
-    """Freezes removals at the first doubt, thaws after ten healthy minutes."""
+    """Freezes removals at the first doubt; thaws after ten healthy minutes, and only while most of
+    some pool is heard: a collector that hears nobody has no reason to believe its ears."""
     doubt = _doubt(health, pools.values(), policy=policy)
     if doubt:
         return Detector(frozen=True, healthy_since=None, why=doubt)
     since = before.healthy_since or now
-    if before.frozen and now - since < policy.freeze_ends_after:
+    hears = any(pool.heard * 2 > pool.nodes for pool in pools.values())
+    if before.frozen and (now - since < policy.freeze_ends_after or not hears):
         return Detector(frozen=True, healthy_since=since, why=before.why)
     return Detector(frozen=False, healthy_since=since)
 

@@ -198,9 +198,11 @@ class PoolFacts:
     in_rotation: int
     # The median number in the rotation over 24 h, never below its present number.
     baseline: int
-    # Nodes known, and of those the ones that fell silent within the last two intervals.
+    # Nodes known; of those the ones that fell silent within the last two intervals, and the ones
+    # heard now.
     nodes: int
     newly_silent: int
+    heard: int = 0
 
 
 class Kind(Enum):

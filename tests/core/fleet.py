@@ -135,6 +135,7 @@ def pool(*, automation: Automation = Automation.ACT, **numbers: int) -> PoolFact
         baseline=numbers.get("baseline", size),
         nodes=numbers.get("nodes", size),
         newly_silent=numbers.get("newly_silent", 0),
+        heard=numbers.get("heard", size),
     )
 
 

@@ -186,12 +186,23 @@ def test_three_of_a_hundred_are_not_a_fifth() -> None:
 
 
 def test_the_freeze_ends_after_ten_healthy_minutes() -> None:
-    begun = liveness.distrust(FROZEN, CALM, pools={}, policy=POLICY, now=NOON)
+    pools = {"p1": fleet.pool()}
+    begun = liveness.distrust(FROZEN, CALM, pools=pools, policy=POLICY, now=NOON)
     assert begun.frozen
     later = NOON + timedelta(minutes=9)
-    assert liveness.distrust(begun, CALM, pools={}, policy=POLICY, now=later).frozen
+    assert liveness.distrust(begun, CALM, pools=pools, policy=POLICY, now=later).frozen
     at_last = NOON + timedelta(minutes=10)
-    assert not liveness.distrust(begun, CALM, pools={}, policy=POLICY, now=at_last).frozen
+    assert not liveness.distrust(begun, CALM, pools=pools, policy=POLICY, now=at_last).frozen
+
+
+def test_whoever_hears_nobody_stays_frozen() -> None:
+    deaf = {"p1": fleet.pool(heard=5)}
+    begun = liveness.distrust(FROZEN, CALM, pools=deaf, policy=POLICY, now=NOON)
+    hours = NOON + timedelta(hours=3)
+    still = liveness.distrust(begun, CALM, pools=deaf, policy=POLICY, now=hours)
+    assert still.frozen
+    other = {**deaf, "p2": fleet.pool(heard=6)}
+    assert not liveness.distrust(still, CALM, pools=other, policy=POLICY, now=hours).frozen
 
 
 def test_the_policy_is_bounded() -> None:
