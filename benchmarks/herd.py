@@ -1,0 +1,292 @@
+"""Many nodes in one client process, driven by lines of JSON on stdin. For the benchmarks.
+
+    {"do": "connect", "at_once": 200}    -> {"seconds": …, "lost": …}
+    {"do": "beat", "rounds": 2, "interval": 16.0}  -> {"beats": …, "lost": …, "latencies": […]}
+    {"do": "leave"}                      -> {}
+
+The first line says what herd it is: kind grpc or raw, port, fleet, and the numbers of its nodes.
+"""
+
+import asyncio
+import json
+import ssl
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc
+import uvloop
+from grpc import aio
+
+from benchmarks import enrolled
+from protos import fleet_pb2 as pb
+
+CONNECT = "/mailfleet.v1.Fleet/Connect"
+LENGTH = struct.Struct("!I")
+RECEIVERS = (
+    *("google", "microsoft", "yahoo", "apple", "comcast", "gmx", "t-online", "orange"),
+    *("zoho", "mailru", "qq", "other"),
+)
+LOST = (aio.AioRpcError, OSError, asyncio.IncompleteReadError, TimeoutError, EOFError)
+CONNECT_SECONDS_MAX = 120
+
+
+class Node(Protocol):
+    async def connect(self) -> None: ...
+
+    async def beat(self) -> None:
+        """One heartbeat and its ack."""
+
+    async def leave(self) -> None: ...
+
+
+def heartbeat(number: int, *, sequence: int) -> bytes:
+    """As a node with a dozen busy receivers sends it every 30 s: about 1.2 KB."""
+    now = int(time.time() * 1000)
+    address = enrolled.address(number)
+    message = pb.Heartbeat(
+        epoch=f"epoch-{number}",
+        sequence=sequence,
+        sent_at_ms=now,
+        host=pb.HostReading(
+            cpu_ratio=0.25,
+            cpu_count=2,
+            memory_bytes_total=2_000_000_000,
+            memory_bytes_used=900_000_000 + sequence,
+            load_1m=0.5,
+            disk_bytes_total=40_000_000_000,
+            disk_bytes_used=9_000_000_000,
+            inodes_total=2_000_000,
+            inodes_used=150_000,
+            network_bytes_received=10**9 + sequence * 10**6,
+            network_bytes_sent=10**9 + sequence * 10**6,
+            network_packets_received=10**6 + sequence * 1000,
+            network_packets_sent=10**6 + sequence * 1000,
+            uptime_seconds=86_400 + sequence * 30,
+        ),
+        queue=pb.QueueReading(active=3, incoming=0, deferred=40 + sequence % 9, hold=0, maildrop=0),
+        services=[
+            pb.ServiceReading(name=name, state=pb.SERVICE_STATE_RUNNING)
+            for name in ("postfix.service", "opendkim.service", "unbound.service")
+        ],
+        cells=[
+            pb.Cell(
+                address=address,
+                receiver=receiver,
+                outcomes=[
+                    pb.OutcomeCount(outcome=pb.OUTCOME_SENT, attempts=sequence * 100),
+                    pb.OutcomeCount(outcome=pb.OUTCOME_DEFERRED, attempts=sequence * 3),
+                ],
+            )
+            for receiver in RECEIVERS
+        ],
+        zones=_zones(address, now) if sequence % 10 == 1 else (),
+        postfix=pb.PostfixReading(
+            running=True,
+            version="3.7.11",
+            outbound=["relay", "smtp"],
+            reload_at_ms=now - 10**7,
+            convergence=pb.CONVERGENCE_VERIFIED,
+        ),
+        agent=pb.AgentReading(
+            started_at_ms=now - 10**8, lines_read=sequence * 900, memory_bytes=42_000_000
+        ),
+        log_position=b'{"device":66306,"inode":131234,"offset":%012d,"head":"%064d"}' % (now, 0),
+        counted_to_ms=now,
+    )
+    return pb.AgentMessage(heartbeat=message).SerializeToString()
+
+
+def _zones(address: str, now: int) -> list[pb.ZoneReading]:
+    reading = pb.ZoneReading(
+        address=address,
+        zone="zen.spamhaus.org",
+        verdict=pb.VERDICT_CLEAR,
+        sentinels=pb.SENTINELS_RIGHT,
+        round=1,
+        checked_at_ms=now,
+    )
+    return [reading]
+
+
+class GrpcNode:
+    """Its own channel and identity, as an agent has."""
+
+    def __init__(self, number: int, credentials: grpc.ChannelCredentials, *, port: int) -> None:
+        self._number = number
+        self._credentials = credentials
+        self._port = port
+        self._sequence = 0
+        self._runs = 0
+
+    async def connect(self) -> None:
+        self._channel = aio.secure_channel(
+            f"127.0.0.1:{self._port}",
+            self._credentials,
+            options=[
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.enable_retries", 0),
+                ("grpc.keepalive_time_ms", 30_000),
+                ("grpc.http2.ping_timeout_ms", 10_000),
+                ("grpc.http2.max_pings_without_data", 0),
+            ],
+        )
+        self._runs += 1
+        call: aio.StreamStreamCall[bytes, bytes] = self._channel.stream_stream(CONNECT)()
+        self._call = call
+        await self._call.write(self._hello())
+        await self._hear("welcome")
+
+    async def beat(self) -> None:
+        self._sequence += 1
+        await self._call.write(heartbeat(self._number, sequence=self._sequence))
+        await self._hear("ack")
+
+    async def leave(self) -> None:
+        await self._channel.close()
+
+    async def _hear(self, kind: str) -> None:
+        while True:
+            data: object = await self._call.read()
+            if not isinstance(data, bytes):
+                raise EOFError("the collector ended the stream")  # noqa: TRY004
+            if pb.CollectorMessage.FromString(data).WhichOneof("body") == kind:
+                return
+
+    def _hello(self) -> bytes:
+        now = int(time.time() * 1000)
+        hello = pb.Hello(
+            agent_version="0.1.0",
+            wire_version=1,
+            machine_id=f"machine-{self._number}",
+            boot_id="boot",
+            run_id=f"run-{self._runs}",
+            epoch=f"epoch-{self._number}",
+            sequence=self._sequence,
+            counted_from_ms=now,
+            sent_at_ms=now,
+            hostname=f"node{self._number}.bench.test",
+            addresses=[enrolled.address(self._number)],
+        )
+        return pb.AgentMessage(hello=hello).SerializeToString()
+
+
+class RawNode:
+    """The same bytes over bare TLS."""
+
+    def __init__(self, number: int, trust: ssl.SSLContext, *, port: int) -> None:
+        self._number = number
+        self._trust = trust
+        self._port = port
+        self._sequence = 0
+
+    async def connect(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection(
+            "127.0.0.1", self._port, ssl=self._trust, server_hostname="localhost", limit=4096
+        )
+        await self.beat()
+
+    async def beat(self) -> None:
+        self._sequence += 1
+        data = heartbeat(self._number, sequence=self._sequence)
+        self._writer.write(LENGTH.pack(len(data)) + data)
+        (size,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
+        await self._reader.readexactly(size)
+
+    async def leave(self) -> None:
+        self._writer.close()
+
+
+def nodes(spec: dict[str, Any]) -> list[Node]:
+    port, key, roots = spec["port"], spec["key_pem"].encode(), spec["ca_pem"].encode()
+    certificates: dict[int, bytes] = {
+        int(number): pem.encode() for number, pem in spec["certificates"].items()
+    }
+    if spec["kind"] == "raw":
+        trust = _trust(key, roots, certificate=next(iter(certificates.values())))
+        return [RawNode(number, trust, port=port) for number in certificates]
+    return [
+        GrpcNode(number, grpc.ssl_channel_credentials(roots, key, pem), port=port)
+        for number, pem in certificates.items()
+    ]
+
+
+def _trust(key: bytes, roots: bytes, *, certificate: bytes) -> ssl.SSLContext:
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trust.load_verify_locations(cadata=roots.decode())
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(key + certificate)
+        trust.load_cert_chain(file.name)
+    return trust
+
+
+class Herd:
+    """The nodes of this process."""
+
+    def __init__(self, members: list[Node]) -> None:
+        self._members = members
+        self._lost = 0
+
+    async def connect(self, *, at_once: int) -> dict[str, Any]:
+        gate = asyncio.Semaphore(at_once)
+        began, lost = time.perf_counter(), self._lost
+
+        async def one(node: Node) -> None:
+            async with gate:
+                await self._counted(asyncio.wait_for(node.connect(), CONNECT_SECONDS_MAX))
+
+        await asyncio.gather(*map(one, self._members))
+        return {"seconds": time.perf_counter() - began, "lost": self._lost - lost}
+
+    async def beat(self, *, rounds: int, interval: float) -> dict[str, Any]:
+        """Evenly over the interval, each node at its own moment."""
+        latencies: list[float] = []
+        lost, beats = self._lost, 0
+
+        async def one(node: Node) -> None:
+            began = time.perf_counter()
+            if await self._counted(node.beat()):
+                latencies.append(time.perf_counter() - began)
+
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as tasks:
+            for turn in range(rounds):
+                for place, node in enumerate(self._members):
+                    due = began + interval * (turn + place / len(self._members))
+                    if (wait := due - time.perf_counter()) > 0:
+                        await asyncio.sleep(wait)
+                    beats += 1
+                    tasks.create_task(one(node))
+            await asyncio.sleep(max(0.0, began + interval * rounds - time.perf_counter()))
+        return {"beats": beats, "lost": self._lost - lost, "latencies": latencies}
+
+    async def leave(self) -> dict[str, Any]:
+        await asyncio.gather(*(self._counted(node.leave()) for node in self._members))
+        return {}
+
+    async def _counted(self, act: Any) -> bool:
+        try:
+            await act
+        except LOST as error:
+            self._lost += 1
+            print(f"lost: {error!r}"[:300], file=sys.stderr)
+            return False
+        return True
+
+
+async def main() -> None:
+    read: Callable[[], str] = sys.stdin.readline
+    herd = Herd(nodes(json.loads(read())))
+    print("{}", flush=True)
+    while line := await asyncio.to_thread(read):
+        order = json.loads(line)
+        print(json.dumps(await getattr(herd, order.pop("do"))(**order)), flush=True)
+
+
+if __name__ == "__main__":
+    enrolled.raise_open_files()
+    uvloop.run(main())
