@@ -22,6 +22,7 @@ from collector.rpc.streams import LiveStreams
 from collector.rpc.wire import Arrival
 
 HELLO_SECONDS_MAX = 10.0
+ABORT_SECONDS_MAX = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +143,12 @@ class FleetFace:
             await self._behind.rejections.note(
                 refused, subject=subject, origin=peers.origin(context.peer())
             )
-        await context.abort(refusals.status(refused), refusals.details(refused))
+        try:
+            async with asyncio.timeout(ABORT_SECONDS_MAX):
+                await context.abort(refusals.status(refused), refusals.details(refused))
+        except TimeoutError:
+            # It does not read: its connection ends when its keepalive or its patience does.
+            log.info("refusal not read", node=subject, code=refused.code)
 
 
 def _messages(opening: Opening) -> tuple[bytes, ...]:

@@ -10,6 +10,7 @@ import pytest
 from grpc import aio
 
 from collector.core.model import Order
+from collector.rpc import fleet, stream
 from protos import fleet_pb2 as pb
 from tests.rpc_bed import Bed, bed, entry
 from tests.rpc_node import Call, Identity, heartbeat, hello, key_pem, milliseconds, new_key, request
@@ -209,3 +210,31 @@ async def test_a_revoked_node_does_not_hold_up_the_others(tmp_path: Path) -> Non
         await call.refusal()
         for _, other in calls[1:]:
             await other.beat(1)
+
+
+async def test_a_node_that_reads_nothing_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "WRITE_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(fleet, "ABORT_SECONDS_MAX", 0.5)
+    addresses = tuple((f"10.0.0.{n}", ("R" * 30,) * 32) for n in range(64))
+    async with bed(tmp_path) as collector:
+        identity = await collector.enrol()
+        other = collector.connect(await collector.enrol(machine_id="healthy"))
+        await other.greet(machine_id="healthy")
+        call = collector.connect(identity)
+        await call.greet()
+        with anyio.fail_after(20):
+            revision = 0
+            while identity.node_id in collector.streams.connected():
+                revision += 1
+                order = Order(term=1, revision=revision, addresses=addresses)
+                collector.streams.send(identity.node_id, order)
+                await anyio.sleep(0.01)
+        await other.beat(1)
+        await anyio.sleep(1)
+        # Once it reads, it learns why.
+        error = await call.refusal()
+        assert error.code() is grpc.StatusCode.ABORTED
+        assert str(error.details()).startswith("TOO_SLOW: ")
+        assert any("TOO_SLOW" in str(row) for row in await collector.audit())
