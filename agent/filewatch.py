@@ -29,15 +29,17 @@ class FileWatch:
         self._descriptor = int(self._libc.inotify_init1(IN_NONBLOCK | IN_CLOEXEC))
         self._watch = -1
 
-    async def wait(self, at_most: timedelta) -> None:
-        """Until something happened to the file since the last wait ended, or the time is over."""
+    async def wait(self, at_most: timedelta) -> bool:
+        """Until something happened to the file since the last wait ended (True), or the time is
+        over."""
         if self._descriptor < 0 or not self._arm():
             await anyio.sleep(min(at_most, POLL).total_seconds())
-            return
+            return False
         with anyio.move_on_after(at_most.total_seconds()):
             await anyio.wait_readable(self._descriptor)
         with suppress(BlockingIOError):
-            os.read(self._descriptor, DRAIN_BYTES)
+            return bool(os.read(self._descriptor, DRAIN_BYTES))
+        return False
 
     def close(self) -> None:
         if self._descriptor >= 0:

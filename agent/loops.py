@@ -27,9 +27,12 @@ from agent.state import State
 from agent.uplink import Uplink
 from deliverability.zones import Verdict
 
-# The file's own doorbell wakes us; the poll is the safety net. A line is counted within 200 ms.
+# The file's own doorbell wakes us; the poll is the safety net. A line after a quiet moment is
+# counted within 200 ms. Each pass that counts is a synced commit: under a steady stream of lines
+# passes move apart to a second, unless a directive waits for its reload line.
 FOLLOW_EVERY = timedelta(seconds=1)
-FOLLOW_APART = timedelta(milliseconds=150)
+FOLLOW_APART_MIN = timedelta(milliseconds=150)
+FOLLOW_APART_GROWTH = 1.5
 BEAT_APART = timedelta(seconds=1)  # early heartbeats, at most this often
 UPLINK_READY_SECONDS = 2
 FIRST_SWEEP_WITHIN = timedelta(seconds=3)
@@ -79,6 +82,7 @@ class Loops:
     """Called after each heartbeat pass: the daemon says how it is."""
 
     async def follow(self) -> None:
+        apart = FOLLOW_APART_MIN
         while True:
             began = time.monotonic()
             more = self.follow_once()
@@ -86,10 +90,17 @@ class Loops:
             if more:
                 await anyio.lowlevel.checkpoint()
                 continue
-            await self.log_watch.wait(FOLLOW_EVERY)
-            early = FOLLOW_APART.total_seconds() - (time.monotonic() - began)
+            is_busy = await self.log_watch.wait(FOLLOW_EVERY)
+            apart = self._apart(apart, is_busy=is_busy)
+            early = apart.total_seconds() - (time.monotonic() - began)
             if early > 0:
                 await anyio.sleep(early)
+
+    def _apart(self, apart: timedelta, *, is_busy: bool) -> timedelta:
+        """How far two passes shall be from each other now."""
+        if not is_busy or self.enforcement.is_waiting:
+            return FOLLOW_APART_MIN
+        return min(apart * FOLLOW_APART_GROWTH, FOLLOW_EVERY)
 
     def follow_once(self) -> bool:
         """What the log has; a reload line wakes the loop that waits for it."""
