@@ -1,13 +1,14 @@
 """A real collector and real agents on loopback for tests, at the demo's pace.
 
 async with fleet_bed.running(tmp_path, nodes=3) as bed:
-    await bed.until(lambda: bed.status("node-01"), "active")
+    await until(lambda: bed.status("node-01"), "active")
 """
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,14 @@ from demo import pace
 from demo.dns import DnsServer
 from demo.fleet import Fleet, Node
 from demo.world import World
+from tests import fleet_truth
+from tests.fleet_truth import Totals
 
 STEP_SECONDS = 0.1
+MESSAGES_PER_SECOND = 2.0
+# The demo's pace, with more patience after a start: the machine may be slow, the agents are not.
+PATIENT = replace(pace.DEMO, grace_intervals_min=6.0)
+GRACE_SECONDS = PATIENT.heartbeat_interval.total_seconds() * PATIENT.grace_intervals_min
 Row = Mapping[str, Any]
 
 
@@ -72,26 +79,72 @@ class FleetBed:
         rows: Any = (await self.fleet.get("/nodes"))["items"]
         return sum(all(a["in_rotation"] for a in row["addresses"]) for row in rows)
 
+    async def connected(self, name: str) -> bool:
+        return bool((await self.node(name))["connected"])
+
+    async def of_all(
+        self, question: Callable[[str], Awaitable[bool]], names: Iterable[str]
+    ) -> bool:
+        """Whether it is so of every one of these nodes."""
+        return all([await question(name) for name in names])
+
+    async def alerts(self) -> list[str]:
+        """Keys of the open alerts."""
+        rows: Any = (await self.fleet.get("/status"))["alerts"]
+        return sorted(row["key"] for row in rows)
+
+    async def pause(self, name: str) -> None:
+        """By a person."""
+        body = {"reason": "a test", "max_affected": 1}
+        await self.fleet.post(f"/nodes/{name}/pause", body)
+
+    async def resume(self, name: str) -> None:
+        await self.fleet.post(f"/nodes/{name}/resume", {"reason": "a test"})
+
+    def sent(self, name: str) -> int:
+        """Messages that left, by the node's log."""
+        return fleet_truth.recount(self.nodes[name].log).get("sent", 0)
+
+    async def until_sends(self, name: str) -> None:
+        before = self.sent(name)
+
+        async def sends() -> bool:
+            return self.sent(name) > before
+
+        await until(sends, seconds=30)
+
     async def act(self) -> None:
         await self.fleet.automate("default", value="act")
 
     async def restart_collector(self) -> None:
         """Killed as by a power cut, and started again."""
-        self.fleet.collector.kill()
-        await self.fleet.collector.gone()
+        await self.kill_collector()
         await self.fleet.start_collector()
 
+    async def kill_collector(self) -> None:
+        """As by a power cut."""
+        self.fleet.collector.kill()
+        await self.fleet.collector.gone()
+
+    async def kill_agent(self, name: str) -> None:
+        self.fleet.agents[name].kill()
+        await self.fleet.agents[name].gone()
+
     async def restart_agent(self, name: str) -> None:
-        child = self.fleet.agents[name]
-        child.kill()
-        await child.gone()
+        await self.kill_agent(name)
         await self.fleet.start_agent(self.nodes[name])
+
+    async def in_step(self) -> Mapping[str, tuple[Totals, Totals]]:
+        """Nodes whose totals are not (yet) what an independent count of their log says."""
+        counts = {
+            name: (fleet_truth.totals(self.fleet, name), fleet_truth.recount(node.log))
+            for name, node in self.nodes.items()
+        }
+        return {name: pair for name, pair in counts.items() if pair[0] != pair[1]}
 
 
 @asynccontextmanager
-async def running(
-    folder: Path, *, nodes: int, policy: Policy = pace.DEMO
-) -> AsyncIterator[FleetBed]:
+async def running(folder: Path, *, nodes: int, policy: Policy = PATIENT) -> AsyncIterator[FleetBed]:
     """Nodes node-01 … enrolled, acting, in the rotation; everything is stopped at the end."""
     async with DnsServer() as dns:
         fleet = Fleet(folder / "fleet", nameserver=dns.address, policy=policy)
@@ -99,15 +152,40 @@ async def running(
             with World(fleet.folder, sockets=fleet.sockets, dns=dns).closing() as world:
                 places = {one.name: one for one in map(world.node, range(1, nodes + 1))}
                 bed = FleetBed(fleet=fleet, world=world, nodes=places)
+                # Nothing is sent before the agents count: the whole log is theirs.
+                world.per_second = 0.0
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(world.run)
                     await fleet.found()
                     await fleet.start_collector()
                     await bed.act()
                     await fleet.bring_up(list(places.values()))
-                    await until(bed.all_in_rotation, nodes, seconds=30)
+                    await until(bed.all_in_rotation, nodes, seconds=60)
+                    world.per_second = MESSAGES_PER_SECOND
                     yield bed
                     tasks.cancel_scope.cancel()
         finally:
             await fleet.stop()
             shutil.rmtree(fleet.sockets, ignore_errors=True)
+
+
+@asynccontextmanager
+async def lent(folder: Path, *, nodes: int, policy: Policy = PATIENT) -> AsyncIterator[FleetBed]:
+    """As `running`, for a fixture, whose beginning and end are run by different tasks."""
+    begun: asyncio.Future[FleetBed] = asyncio.get_running_loop().create_future()
+    ended = asyncio.Event()
+
+    async def hold() -> None:
+        async with running(folder, nodes=nodes, policy=policy) as bed:
+            begun.set_result(bed)
+            await ended.wait()
+
+    holding = asyncio.create_task(hold())
+    await asyncio.wait((holding, begun), return_when=asyncio.FIRST_COMPLETED)
+    if not begun.done():
+        await holding
+    try:
+        yield begun.result()
+    finally:
+        ended.set()
+        await holding
