@@ -1,5 +1,7 @@
 """The configuration: defaults, bounds, and every problem at once."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,3 +153,23 @@ def test_the_zone_key_comes_from_a_credential_or_the_environment(tmp_path: Path)
     with pytest.raises(ConfigError) as caught:
         config.zone_key({"MAILFLEET_DQS_KEY": "not a key!"})
     assert "not a key!" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[collector]\nhots = 1\n[dns]\nzones = 3\n", ""])
+def test_a_bad_configuration_ends_with_2_and_all_problems(tmp_path: Path, text: str) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.daemon"],
+        env={"MAILFLEET_CONFIG": str(config), "PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 2
+    assert "collector.host" in done.stderr
+    if text:
+        assert "collector.hots" in done.stderr
+        assert "dns.zones" in done.stderr

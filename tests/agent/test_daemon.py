@@ -289,23 +289,3 @@ async def test_the_certificate_is_renewed_and_the_stream_handed_over(
     assert held.not_after > issuer.made_at + timedelta(days=29)
     assert len({hello.run_id for hello in collector.hellos}) == 1
     assert not [said for said in node.said() if said["level"] == "error"]
-
-
-@pytest.mark.parametrize("text", ["[collector]\nhots = 1\n[dns]\nzones = 3\n", ""])
-def test_a_bad_configuration_ends_with_2_and_all_problems(tmp_path: Path, text: str) -> None:
-    config = tmp_path / "agent.toml"
-    config.write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "agent.daemon"],
-        env={"MAILFLEET_CONFIG": str(config), "PATH": "/usr/bin"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 2
-    assert "collector.host" in done.stderr
-    if text:
-        assert "collector.hots" in done.stderr
-        assert "dns.zones" in done.stderr
