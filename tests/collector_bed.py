@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from collector import config as configuration
-from collector.cli.__main__ import _run as run_command
+from collector.cli.__main__ import run as run_command
 from collector.config import Config
 from collector.core.heartbeat import (
     AgentReading,
@@ -171,8 +171,8 @@ class Bed:
             enrolled_at=now,
         )
         entry = AuditEntry(actor=OPERATOR, action="node enrolled", subject=node.id, at=now)
-        await self.parts.store.enrol(_hash(text), new, certificate, entry)
-        await self.parts.store.begin_epoch(node.id, "epoch-1")
+        await self.parts.store.enrol(_hash(text), new, certificate=certificate, entry=entry)
+        await self.parts.store.begin_epoch(node.id, epoch="epoch-1")
         now_, interval = self.parts.clock.monotonic(), QUICK.heartbeat_interval
         earlier = now_ - interval.total_seconds()
         self.parts.desk.presence.heard(node.id, now=earlier, interval=interval)

@@ -17,10 +17,11 @@ def main() -> None:
 
         print("mailfleet", version("mailfleet"))
         return
-    sys.exit(_run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """One command; its exit code."""
     if not arguments or any(word in HELP for word in arguments):
         from rich_click.patch import patch
 

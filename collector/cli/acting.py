@@ -14,13 +14,11 @@ Command = Callable[..., Any]
 
 def acts(*, needs_reason: bool) -> Callable[[Command], Command]:
     """The options of an act: --reason, --dry-run, --max-affected, --yes."""
+    told = "Why: goes to the audit log and to whoever asks."
     options = (
-        click.option(
-            "--reason",
-            required=needs_reason,
-            default=None if needs_reason else "",
-            help="Why: goes to the audit log and to whoever asks.",
-        ),
+        click.option("--reason", required=True, help=told)
+        if needs_reason
+        else click.option("--reason", default="", help=told),
         click.option("--dry-run", is_flag=True, help="Say what would change; change nothing."),
         click.option(
             "--max-affected",
@@ -49,7 +47,7 @@ class Act:
             "max_affected": options.pop("max_affected"),
         }
 
-    def post(self, api: Api, path: str, body: dict[str, Any]) -> Json:
+    def post(self, api: Api, path: str, *, body: dict[str, Any]) -> Json:
         """One act; when the collector wants the count said, a person at a terminal is asked."""
         try:
             return api.post(path, {**self.body, **body})

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import click
+
 from collector.cli import context as contexts
 from collector.cli.context import Context
 from collector.cli.failure import Exit, Failure
@@ -39,21 +41,24 @@ class _SocketConnection(http.client.HTTPConnection):
 
 
 class Api:
-    """One connection, kept between calls. Every method raises Failure."""
+    """One connection, kept between calls and closed with the command. Methods raise Failure."""
 
     def __init__(self, context: Context | None = None, *, seconds: float = SECONDS_MAX) -> None:
         self._context = context or contexts.choose()
         self._connection = _connect(self._context, seconds)
+        command = click.get_current_context(silent=True)
+        if command is not None:
+            command.call_on_close(self._connection.close)
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Json:
         said = {name: value for name, value in (query or {}).items() if value is not None}
-        return self._call("GET", f"{path}?{urlencode(said)}" if said else path, None)
+        return self._call("GET", path=f"{path}?{urlencode(said)}" if said else path, body=None)
 
     def post(self, path: str, body: Mapping[str, object]) -> Json:
         said = {name: value for name, value in body.items() if value is not None}
-        return self._call("POST", path, json.dumps(said).encode())
+        return self._call("POST", path=path, body=json.dumps(said).encode())
 
-    def _call(self, method: str, path: str, body: bytes | None) -> Json:
+    def _call(self, method: str, *, path: str, body: bytes | None) -> Json:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._context.token:
             headers["Authorization"] = f"Bearer {self._context.token}"

@@ -16,7 +16,7 @@ def ca() -> None:
 
 @ca.command("show")
 @output.formats("table", "json", "pem")
-def show(output_: str) -> None:
+def show(*, output_: str) -> None:
     """The roots trusted now; -o pem prints them."""
     answer = Api().get("/ca")
     if output_ == "json":
@@ -37,9 +37,9 @@ def show(output_: str) -> None:
 @ca.command("rotate")
 @acts(needs_reason=True)
 @output.formats("table", "json")
-def rotate(output_: str, **options: Any) -> None:
+def rotate(*, output_: str, **options: Any) -> None:
     """A new root issues from now on; the one before stays trusted."""
-    answer = Act(options).post(Api(), "/ca/rotate", {})
+    answer = Act(options).post(Api(), "/ca/rotate", body={})
     if output_ == "json":
         return output.show_json(answer)
     click.echo(answer["text"])

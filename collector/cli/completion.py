@@ -7,7 +7,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
-def completion(shell: str) -> None:
+def completion(*, shell: str) -> None:
     """Prints the completion script; for bash: eval "$(mailfleet completion bash)"."""
     from click.shell_completion import get_completion_class
 

@@ -12,7 +12,7 @@ SECONDS_MAX = 120.0  # a resolver that does not answer takes its time
 
 @click.command()
 @output.formats("table", "json")
-def doctor(output_: str) -> int:
+def doctor(*, output_: str) -> int:
     """Checks what the collector stands on. Exit code 0, 10 with warnings, 11 with faults."""
     answer = Api(seconds=SECONDS_MAX).get("/doctor")
     if output_ == "json":

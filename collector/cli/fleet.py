@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from collector.cli import output, pages
+from collector.cli import moments, output, pages
 from collector.cli.api import Api, Json, segment
 from collector.cli.failure import Exit, Failure
-from collector.cli.moments import Since
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,7 +22,7 @@ PAGE = 1000
 @click.command()
 @click.option("-w", "--watch", is_flag=True, help="Keep showing it, each second.")
 @output.formats("table", "json")
-def status(watch: bool, output_: str) -> None:
+def status(*, watch: bool, output_: str) -> None:
     """Which addresses are hurting, and what was done about it?"""
     api = Api()
     if output_ == "json":
@@ -37,7 +36,7 @@ def status(watch: bool, output_: str) -> None:
 @click.command()
 @click.argument("subject", metavar="NODE|ADDRESS|DECISION")
 @output.formats("table", "json")
-def why(subject: str, output_: str) -> None:
+def why(*, subject: str, output_: str) -> None:
     """Why does it send, or why not: evidence, rule, decision, effect, and how to undo it."""
     answer = Api().get(f"/why/{segment(subject)}")
     if output_ == "json":
@@ -48,12 +47,12 @@ def why(subject: str, output_: str) -> None:
 
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on as things happen.")
-@click.option("--since", type=Since(), default="1h", show_default=True, help="24h, 90m, a date.")
+@click.option("--since", default="1h", show_default=True, help="24h, 90m, 7d or a date.")
 @click.option("--node", help="Only about this node.")
 @output.formats("table", "json")
-def events(follow: bool, since: datetime, node: str | None, output_: str) -> None:
+def events(*, follow: bool, since: str, node: str | None, output_: str) -> None:
     """What happened, oldest first; -f goes on, with -o json one object a line."""
-    pages_ = _pages(since, node)
+    pages_ = _pages(moments.since(since), node)
     if output_ == "json" and not follow:
         return output.show_json({"items": [event for page in _all(pages_) for event in page]})
     show = output.show_line if output_ == "json" else _line

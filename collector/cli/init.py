@@ -28,7 +28,7 @@ from deliverability.zones import ZoneKey
 @click.option("--dry-run", is_flag=True, help="Say what would be made; make nothing.")
 @click.option("-y", "--yes", "--no-input", "yes", is_flag=True, help="Never ask.")
 @output.formats("table", "json")
-def init(path: Path | None, dqs_key_file: Path | None, output_: str, **options: Any) -> None:
+def init(*, path: Path | None, dqs_key_file: Path | None, output_: str, **options: Any) -> None:
     """Makes CA, master key, journal, configuration, pool and one admin token, each shown once."""
     from collector import service
 
@@ -38,10 +38,10 @@ def init(path: Path | None, dqs_key_file: Path | None, output_: str, **options: 
     steps = service.plan(config, place, key=key)
     if options["dry_run"]:
         return _planned(steps, output_)
-    founded = _found(config, place, key)
+    founded = _found(config, place, key=key)
     if output_ == "json":
-        return output.show_json(_as_json(config, place, founded))
-    return _tell(config, place, founded)
+        return output.show_json(_as_json(config, place, founded=founded))
+    return _tell(config, place, founded=founded)
 
 
 def _config(place: Path, options: dict[str, Any]) -> Config:
@@ -74,7 +74,7 @@ def _key(path: Path | None, *, ask: bool) -> ZoneKey | None:
         raise Failure(f"the DQS key cannot be one: {error}", code=Exit.USAGE) from None
 
 
-def _found(config: Config, place: Path, key: ZoneKey | None) -> Any:
+def _found(config: Config, place: Path, *, key: ZoneKey | None) -> Any:
     import anyio
 
     from collector.adapters.clock import SystemClock
@@ -106,7 +106,7 @@ def _planned(steps: list[str], output_: str) -> None:
     return None
 
 
-def _as_json(config: Config, place: Path, founded: Any) -> dict[str, object]:
+def _as_json(config: Config, place: Path, *, founded: Any) -> dict[str, object]:
     return {
         "config": str(place),
         "state": str(config.state),
@@ -120,7 +120,7 @@ def _as_json(config: Config, place: Path, founded: Any) -> dict[str, object]:
     }
 
 
-def _tell(config: Config, place: Path, founded: Any) -> None:
+def _tell(config: Config, place: Path, *, founded: Any) -> None:
     """Tokens are data and go to stdout, the rest explains them."""
     for step in founded.steps:
         say(f"made {step}")

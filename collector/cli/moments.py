@@ -2,31 +2,23 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-class Since(click.ParamType[datetime]):
-    """`24h`, `90m`, `7d`, or a date and time (UTC when it names no zone)."""
-
-    name = "since"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        match = re.fullmatch(r"(\d{1,6})([smhd])", value)
-        if match:
-            return datetime.now(UTC) - timedelta(seconds=int(match[1]) * UNITS[match[2]])
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither like 24h, 90m, 7d nor a date and time", param, ctx)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
+def since(text: str) -> datetime:
+    """`24h`, `90m`, `7d`, or a date and time (UTC when it names no zone). click.BadParameter."""
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if match:
+        return datetime.now(UTC) - timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        said = f"{text!r} is neither like 24h, 90m, 7d nor a date and time"
+        raise click.BadParameter(said, param_hint="'--since'") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def ago(value: str | None) -> str:

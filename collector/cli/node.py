@@ -19,7 +19,7 @@ def node() -> None:
 @click.option("--pool", help="Only of this pool.")
 @click.option("--status", help="Only with this status, such as paused or unhealthy.")
 @output.formats("table", "json", "name")
-def list_nodes(pool: str | None, status: str | None, output_: str) -> None:
+def list_nodes(*, pool: str | None, status: str | None, output_: str) -> None:
     """All nodes: status, health, addresses, pauses."""
     answer = Api().get("/nodes", {"pool": pool, "status": status})
     if output_ == "json":
@@ -34,7 +34,7 @@ def list_nodes(pool: str | None, status: str | None, output_: str) -> None:
 @node.command("show")
 @click.argument("name", metavar="NODE")
 @output.formats("table", "json")
-def show(name: str, output_: str) -> None:
+def show(*, name: str, output_: str) -> None:
     """One node by id, name or address."""
     answer = Api().get(f"/nodes/{segment(name)}")
     if output_ == "json":
@@ -47,7 +47,7 @@ def show(name: str, output_: str) -> None:
 @click.option("--pool", default="default", show_default=True, help="The pool it joins.")
 @click.option("--node", "known", help="Let this known node enrol anew, with its history.")
 @output.formats("table", "json")
-def token(pool: str, known: str | None, output_: str) -> None:
+def token(*, pool: str, known: str | None, output_: str) -> None:
     """A join token: good for one node, within 30 minutes, shown once."""
     answer = Api().post("/tokens", {"pool": pool, "node": known})
     if output_ == "json":
@@ -62,9 +62,9 @@ def token(pool: str, known: str | None, output_: str) -> None:
 @click.option("--address", help="Only this address of the node.")
 @acts(needs_reason=True)
 @output.formats("table", "json")
-def pause(names: tuple[str, ...], address: str | None, output_: str, **options: Any) -> int:
+def pause(*, names: tuple[str, ...], address: str | None, output_: str, **options: Any) -> int:
     """Stops nodes from sending until a person resumes them."""
-    return _each("pause", names, {"address": address}, output_=output_, options=options)
+    return _each("pause", names, body={"address": address}, output_=output_, options=options)
 
 
 @node.command("resume")
@@ -74,6 +74,7 @@ def pause(names: tuple[str, ...], address: str | None, output_: str, **options: 
 @acts(needs_reason=False)
 @output.formats("table", "json")
 def resume(
+    *,
     names: tuple[str, ...],
     address: str | None,
     override_listing: bool,
@@ -82,47 +83,49 @@ def resume(
 ) -> int:
     """Lifts what people paused. A listed address resumes by itself once it is clean."""
     body = {"address": address, "override_listing": override_listing}
-    return _each("resume", names, body, output_=output_, options=options)
+    return _each("resume", names, body=body, output_=output_, options=options)
 
 
 @node.command("revoke")
 @click.argument("names", metavar="NODE...", nargs=-1, required=True)
 @acts(needs_reason=True)
 @output.formats("table", "json")
-def revoke(names: tuple[str, ...], output_: str, **options: Any) -> int:
+def revoke(*, names: tuple[str, ...], output_: str, **options: Any) -> int:
     """Ends a node's certificates; it returns only with a new token."""
-    return _each("revoke", names, {}, output_=output_, options=options)
+    return _each("revoke", names, body={}, output_=output_, options=options)
 
 
 @node.command("act")
 @click.argument("names", metavar="NODE...", nargs=-1, required=True)
 @acts(needs_reason=False)
 @output.formats("table", "json")
-def act(names: tuple[str, ...], output_: str, **options: Any) -> int:
+def act(*, names: tuple[str, ...], output_: str, **options: Any) -> int:
     """Lets decisions about a node be carried out, as far as its pool acts."""
-    return _each("automation", names, {"value": "as-pool"}, output_=output_, options=options)
+    return _each("automation", names, body={"value": "as-pool"}, output_=output_, options=options)
 
 
 @node.command("observe")
 @click.argument("names", metavar="NODE...", nargs=-1, required=True)
 @acts(needs_reason=False)
 @output.formats("table", "json")
-def observe(names: tuple[str, ...], output_: str, **options: Any) -> int:
+def observe(*, names: tuple[str, ...], output_: str, **options: Any) -> int:
     """Only records decisions about a node, whatever its pool does."""
-    return _each("automation", names, {"value": "observe"}, output_=output_, options=options)
+    return _each("automation", names, body={"value": "observe"}, output_=output_, options=options)
 
 
 def _each(
     path: str,
     names: tuple[str, ...],
-    body: dict[str, Any],
     *,
+    body: dict[str, Any],
     output_: str,
     options: dict[str, Any],
 ) -> int:
     wish, api = Act(options), Api()
     wish.confirm(names)
-    done, code = each(names, lambda name: wish.post(api, f"/nodes/{segment(name)}/{path}", body))
+    done, code = each(
+        names, lambda name: wish.post(api, f"/nodes/{segment(name)}/{path}", body=body)
+    )
     if output_ == "json":
         output.show_json({"items": done})
     else:

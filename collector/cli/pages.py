@@ -87,20 +87,17 @@ def _fleet(answer: Json) -> "Text":
 
 def _hurting(answer: Json) -> Iterator["RenderableType"]:
     if not answer["hurting"]:
-        yield _title("hurting now", "nothing")
+        yield _title("hurting now", rest="nothing")
         return
     yield _title("hurting now")
     for one in answer["hurting"]:
-        yield _line(
-            f"{one['address']}  {one['node']}  pool {one['pool']}",
-            f"{one['symptom']}, for {ago(one['since'])}",
-            style="red",
-        )
-        yield _line("", one["evidence"])
-        yield _line("", f"done: {one['did']}")
-        yield _line("", f"you can: {'; '.join(one['can'])}", style="dim")
+        who = f"{one['address']}  {one['node']}  pool {one['pool']}"
+        yield _line(f"{one['symptom']}, for {ago(one['since'])}", left=who, style="red")
+        yield _line(one["evidence"])
+        yield _line(f"done: {one['did']}")
+        yield _line(f"you can: {'; '.join(one['can'])}", style="dim")
     if answer["hurting_more"]:
-        yield _line("", f"and {answer['hurting_more']} more: mailfleet node ls")
+        yield _line(f"and {answer['hurting_more']} more: mailfleet node ls")
 
 
 def _held(items: list[Json]) -> Iterator["RenderableType"]:
@@ -108,29 +105,29 @@ def _held(items: list[Json]) -> Iterator["RenderableType"]:
         yield _title("held by people")
     for one in items:
         whom = f"{one['node']} {one['address'] or ''}".rstrip()
-        yield _line(whom, f"by {one['by']}, {ago(one['since'])} ago: {one['reason']}")
+        yield _line(f"by {one['by']}, {ago(one['since'])} ago: {one['reason']}", left=whom)
 
 
 def _recovered(items: list[Json]) -> Iterator["RenderableType"]:
-    yield _title("recovered in 24 h", "" if items else "nothing")
+    yield _title("recovered in 24 h", rest="" if items else "nothing")
     for one in items:
-        yield _line(str(one["node"]), f"{one['text']}; ended {ago(one['until'])} ago")
+        yield _line(f"{one['text']}; ended {ago(one['until'])} ago", left=str(one["node"]))
 
 
 def _needs(items: list[Json]) -> Iterator["RenderableType"]:
-    yield _title("needs you", "" if items else "nothing")
+    yield _title("needs you", rest="" if items else "nothing")
     for one in items:
-        yield _line("!", one["text"], style=SEVERITIES[one["severity"]])
-        yield _line("", one["fix"], style="dim")
+        yield _line(one["text"], left="!", style=SEVERITIES[one["severity"]])
+        yield _line(one["fix"], style="dim")
 
 
-def _title(text: str, rest: str = "") -> "Text":
+def _title(text: str, *, rest: str = "") -> "Text":
     from rich.text import Text
 
     return Text(f"{text}: ", style="bold").append(rest, style="default")
 
 
-def _line(left: str, right: str, *, style: str = "") -> "Text":
+def _line(right: str, *, left: str = "", style: str = "") -> "Text":
     from rich.text import Text
 
     return Text("  ").append(f"{left}  " if left else "    ").append(right, style=style)

@@ -16,7 +16,7 @@ def pool() -> None:
 
 @pool.command("ls")
 @output.formats("table", "json", "name")
-def list_pools(output_: str) -> None:
+def list_pools(*, output_: str) -> None:
     """All pools with their automation and their nodes."""
     answer = Api().get("/pools")
     if output_ == "json":
@@ -36,23 +36,23 @@ def list_pools(output_: str) -> None:
 @click.argument("name", metavar="POOL")
 @acts(needs_reason=False)
 @output.formats("table", "json")
-def act(name: str, output_: str, **options: Any) -> None:
+def act(*, name: str, output_: str, **options: Any) -> None:
     """Lets automation carry out its decisions about a pool's nodes."""
-    _automate(name, "act", output_=output_, options=options)
+    _automate(name, value="act", output_=output_, options=options)
 
 
 @pool.command("observe")
 @click.argument("name", metavar="POOL")
 @acts(needs_reason=False)
 @output.formats("table", "json")
-def observe(name: str, output_: str, **options: Any) -> None:
+def observe(*, name: str, output_: str, **options: Any) -> None:
     """Only records what automation would have done."""
-    _automate(name, "observe", output_=output_, options=options)
+    _automate(name, value="observe", output_=output_, options=options)
 
 
-def _automate(name: str, value: str, *, output_: str, options: dict[str, Any]) -> None:
+def _automate(name: str, *, value: str, output_: str, options: dict[str, Any]) -> None:
     path = f"/pools/{segment(name)}/automation"
-    answer = Act(options).post(Api(), path, {"value": value})
+    answer = Act(options).post(Api(), path, body={"value": value})
     if output_ == "json":
         return output.show_json(answer)
     click.echo(answer["text"])

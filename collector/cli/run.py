@@ -21,7 +21,7 @@ def collector() -> None:
     type=click.Path(path_type=Path),
     help="The configuration; default MAILFLEET_CONFIG, else /etc/mailfleet/collector.toml.",
 )
-def run(path: Path | None) -> int:
+def run(*, path: Path | None) -> int:
     """Runs the collector until it is told to stop."""
     place = path or configuration.place()
     try:

@@ -18,7 +18,7 @@ def stop() -> None:
 @click.option("--lift", is_flag=True, help="Allow it again.")
 @acts(needs_reason=True)
 @output.formats("table", "json")
-def automation(lift: bool, output_: str, **options: Any) -> None:
+def automation(*, lift: bool, output_: str, **options: Any) -> None:
     """Nothing automatic happens any more: no pause, no resume."""
     _switch("automation", lift=lift, output_=output_, options=options)
 
@@ -27,13 +27,13 @@ def automation(lift: bool, output_: str, **options: Any) -> None:
 @click.option("--lift", is_flag=True, help="Allow it again.")
 @acts(needs_reason=True)
 @output.formats("table", "json")
-def sending(lift: bool, output_: str, **options: Any) -> None:
+def sending(*, lift: bool, output_: str, **options: Any) -> None:
     """Every node falls silent; mail is held, nothing is lost."""
     _switch("sending", lift=lift, output_=output_, options=options)
 
 
 def _switch(what: str, *, lift: bool, output_: str, options: dict[str, Any]) -> None:
-    answer = Act(options).post(Api(), f"/stop/{what}", {"stop": not lift})
+    answer = Act(options).post(Api(), f"/stop/{what}", body={"stop": not lift})
     if output_ == "json":
         return output.show_json(answer)
     click.echo(answer["text"])

@@ -15,7 +15,7 @@ def zone() -> None:
 @click.argument("name", metavar="ZONE")
 @click.argument("address")
 @output.formats("table", "json")
-def test(name: str, address: str, output_: str) -> None:
+def test(*, name: str, address: str, output_: str) -> None:
     """Asks a zone about an address, with the zone's sentinels. Changes nothing."""
     answer = Api().post(f"/zones/{segment(name)}/test", {"address": address})
     if output_ == "json":

@@ -32,7 +32,7 @@ async def pause(desk: Desk, node: str, *, address: str | None, wish: Wish) -> Do
         asked = OperatorPause(
             node_id=str(row["id"]), address=address, pausing=True, note=wish.reason
         )
-        await desk.store.operator_pause(asked, entry(desk, wish, change))
+        await desk.store.operator_pause(asked, entry(desk, wish, change=change))
         desk.doorbell.ring(str(row["id"]))
     return _done(wish, f"{_name(row, address)} is paused by {wish.actor.name}", [row])
 
@@ -65,7 +65,7 @@ async def resume(desk: Desk, node: str, *, address: str | None, override: bool, 
             note=wish.reason,
             override=override,
         )
-        await desk.store.operator_pause(asked, entry(desk, wish, change))
+        await desk.store.operator_pause(asked, entry(desk, wish, change=change))
         desk.doorbell.ring(str(row["id"]))
     gone = ", ".join(sorted({str(p["reason"]) for p in lifted}))
     still = ", ".join(sorted({str(p["reason"]) for p in kept}))
@@ -73,7 +73,7 @@ async def resume(desk: Desk, node: str, *, address: str | None, override: bool, 
     return _done(wish, f"{said}; still paused: {still}" if still else said, [row])
 
 
-async def automate_node(desk: Desk, node: str, value: Automation | None, *, wish: Wish) -> Done:
+async def automate_node(desk: Desk, node: str, *, value: Automation | None, wish: Wish) -> Done:
     """`act`, `observe`, or None: as its pool. A node can only hold back what its pool allows."""
     row = await overview.one(desk, node)
     said = value.value if value else "as its pool"
@@ -90,13 +90,16 @@ async def automate_node(desk: Desk, node: str, value: Automation | None, *, wish
     )
     if not wish.dry_run:
         await desk.store.set_automation(
-            pool_id=None, node_id=str(row["id"]), value=value, entry=entry(desk, wish, change)
+            pool_id=None,
+            node_id=str(row["id"]),
+            value=value,
+            entry=entry(desk, wish, change=change),
         )
         desk.doorbell.ring(str(row["id"]))
     return _done(wish, f"{row['name']}: automation {said}", [row])
 
 
-async def automate_pool(desk: Desk, pool: str, value: Automation, *, wish: Wish) -> Done:
+async def automate_pool(desk: Desk, pool: str, *, value: Automation, wish: Wish) -> Done:
     """Whether decisions about a pool's nodes are carried out, or only recorded."""
     row = await overview.pool(desk, pool)
     if row["automation"] == value.value:
@@ -111,7 +114,10 @@ async def automate_pool(desk: Desk, pool: str, value: Automation, *, wish: Wish)
     )
     if not wish.dry_run:
         await desk.store.set_automation(
-            pool_id=str(row["id"]), node_id=None, value=value, entry=entry(desk, wish, change)
+            pool_id=str(row["id"]),
+            node_id=None,
+            value=value,
+            entry=entry(desk, wish, change=change),
         )
         desk.doorbell.ring()
     return _done(wish, f"pool {row['name']}: automation {value.value}", members)
@@ -126,7 +132,7 @@ async def switch(desk: Desk, what: str, *, stop: bool, wish: Wish) -> Done:
     guard(wish, affected=len(rows), capacity_ratio=1.0 if rows else 0.0)
     change = Change(action=name, subject="fleet", before={name: not stop}, after={name: stop})
     if not wish.dry_run:
-        await desk.store.set_switch(name, stop, entry(desk, wish, change))
+        await desk.store.set_switch(name, on=stop, entry=entry(desk, wish, change=change))
         desk.doorbell.ring()
     return _done(wish, f"{what} is {'stopped' if stop else 'allowed again'}", rows)
 

@@ -113,7 +113,7 @@ class Change:
     after: Mapping[str, object] = field(default_factory=dict)
 
 
-def entry(desk: Desk, wish: Wish, change: Change) -> AuditEntry:
+def entry(desk: Desk, wish: Wish, *, change: Change) -> AuditEntry:
     """The audit log's line for an act, with the reason the person gave."""
     reason = {"reason": wish.reason} if wish.reason else {}
     return AuditEntry(

@@ -25,11 +25,11 @@ async def token(desk: Desk, *, pool: str, node: str | None, wish: Wish) -> dict[
         "node": known["name"] if known else None,
         "valid": "once, within 30 minutes",
         "collector": desk.standing.names[0],
-        "command": command(text, desk.standing.names[0]),
+        "command": command(text, collector=desk.standing.names[0]),
     }
 
 
-def command(token_text: str, collector: str) -> str:
+def command(token_text: str, *, collector: str) -> str:
     """What makes a node of a machine. The token travels by the environment, not as an argument."""
     return f"MAILFLEET_TOKEN={token_text} installer/install-agent.sh --collector {collector}"
 
@@ -41,7 +41,7 @@ async def revoke(desk: Desk, node: str, *, wish: Wish) -> Done:
     asked = Change(action="revoke", subject=str(row["id"]), before={"name": row["name"]})
     count = 0
     if not wish.dry_run:
-        count = await desk.register.revoke(str(row["id"]), entry(desk, wish, asked))
+        count = await desk.register.revoke(str(row["id"]), entry(desk, wish, change=asked))
         desk.doorbell.ring(str(row["id"]))
     said = "would be revoked" if wish.dry_run else f"is revoked ({count} certificates)"
     return Done(
@@ -56,7 +56,7 @@ async def rotate_ca(desk: Desk, *, wish: Wish) -> Done:
     """A new root issues from now on; the one before stays trusted. Refused: CA_IN_USE."""
     asked = Change(action="ca rotated", subject="ca")
     if not wish.dry_run:
-        await desk.register.rotate_ca(entry(desk, wish, asked))
+        await desk.register.rotate_ca(entry(desk, wish, change=asked))
     said = "a new root would issue" if wish.dry_run else "a new root issues"
     return Done(
         text=f"{said} from now on; the one before stays trusted",

@@ -21,7 +21,7 @@ async def nodes(desk: Desk, *, node: str | None = None) -> list[Row]:
     if node is not None and not rows:
         raise Refused("NODE_UNKNOWN", f"no node has the id, name or address {node}")
     alerts = await desk.store.alerts(open_only=True, limit=ALERTS_MAX)
-    return [complete(desk, row, alerts) for row in rows]
+    return [complete(desk, row, alerts=alerts) for row in rows]
 
 
 async def one(desk: Desk, node: str) -> Row:
@@ -57,7 +57,7 @@ def statuses(rows: Iterable[Row]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def complete(desk: Desk, row: Row, alerts: Sequence[Row]) -> Row:
+def complete(desk: Desk, row: Row, *, alerts: Sequence[Row]) -> Row:
     """One node's row with liveness and the derived words."""
     node_id, now = str(row["id"]), desk.clock.monotonic()
     liveness = desk.census.liveness(node_id, desk.policy(), now=now)

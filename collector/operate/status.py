@@ -77,7 +77,7 @@ def compose(sources: Sources, *, now: datetime) -> dict[str, object]:
         "hurting": hurting[:SHOWN_MAX],
         "hurting_more": max(0, len(hurting) - SHOWN_MAX),
         "held": [one for node in sources.nodes for one in symptoms.held(node)][:SHOWN_MAX],
-        "recovered": _recovered(sources.alerts, sources.nodes, now)[:SHOWN_MAX],
+        "recovered": _recovered(sources.alerts, nodes=sources.nodes, now=now)[:SHOWN_MAX],
         "needs_you": [*_standing(sources), *_alerted(sources)][:SHOWN_MAX],
     }
 
@@ -95,7 +95,7 @@ def _fleet(sources: Sources) -> dict[str, object]:
     }
 
 
-def _recovered(alerts: Iterable[Row], nodes: Iterable[Row], now: datetime) -> list[Row]:
+def _recovered(alerts: Iterable[Row], *, nodes: Iterable[Row], now: datetime) -> list[Row]:
     """What hurt and ended within a day, newest first."""
     names = {node["id"]: node["name"] for node in nodes}
     ended = [
@@ -123,7 +123,7 @@ def _standing(sources: Sources) -> list[Row]:
     for what, name in (("automation", "automation_stopped"), ("sending", "sending_stopped")):
         if sources.switches.get(name):
             fix = f"mailfleet stop {what} --lift --reason TEXT"
-            said.append(_need(f"{what} is stopped for the whole fleet", fix, severity="high"))
+            said.append(_need(f"{what} is stopped for the whole fleet", fix=fix, severity="high"))
     restored = [
         node
         for node in sources.nodes
@@ -132,10 +132,10 @@ def _standing(sources: Sources) -> list[Row]:
     for name in (str(node["name"]) for node in restored[:FOLD_ABOVE]):
         text = f"{name} was paused before this collector was restored; only a person lifts that"
         fix = f"mailfleet node resume {name} --reason TEXT"
-        said.append(_need(text, fix, severity="high"))
+        said.append(_need(text, fix=fix, severity="high"))
     if len(restored) > FOLD_ABOVE:
         text = f"{len(restored) - FOLD_ABOVE} more nodes hold a pause from before the restore"
-        said.append(_need(text, "mailfleet node ls --status paused", severity="high"))
+        said.append(_need(text, fix="mailfleet node ls --status paused", severity="high"))
     return said
 
 
@@ -163,7 +163,7 @@ def _told(cause: str, alerts: Sequence[Row], names: Mapping[object, str]) -> lis
         text = str(alert["text"])
         if len(alerts) > len(shown):
             text += f" (and {len(alerts) - 1} more like it)"
-        said.append(_need(text, fix, severity=str(alert["severity"]), since=alert["opened_at"]))
+        said.append(_need(text, fix=fix, severity=str(alert["severity"]), since=alert["opened_at"]))
     return said
 
 
@@ -172,5 +172,5 @@ def cause_of(alert: Row) -> str:
     return str(alert["key"]).partition(":")[0]
 
 
-def _need(text: str, fix: str, *, severity: str, since: object = None) -> Row:
+def _need(text: str, *, fix: str, severity: str, since: object = None) -> Row:
     return {"text": text, "fix": fix, "severity": severity, "since": since}

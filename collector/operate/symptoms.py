@@ -18,7 +18,7 @@ def is_troubled(node: Row) -> bool:
 def of_node(node: Row, decisions: Sequence[Row]) -> Iterator[Row]:
     """Each hurting address: symptom, evidence as the remote gave it, since, did, can."""
     for listing in rows_of(node, "listings"):
-        yield _listed(node, listing, decisions)
+        yield _listed(node, listing=listing, decisions=decisions)
     if node["status"] == "unhealthy":
         yield _silent(node, decisions)
 
@@ -50,7 +50,7 @@ def obeyed(node: Row) -> str:
     return "silent, verified" if obedience["is_silent"] else "sending, verified"
 
 
-def _listed(node: Row, listing: Row, decisions: Iterable[Row]) -> Row:
+def _listed(node: Row, *, listing: Row, decisions: Iterable[Row]) -> Row:
     zone = ZONES.get(str(listing["zone"]))
     name, ip = str(node["name"]), str(listing["address"])
     can = [f"mailfleet why {name}"]
@@ -63,12 +63,12 @@ def _listed(node: Row, listing: Row, decisions: Iterable[Row]) -> Row:
         "symptom": f"listed by {listing['zone']}",
         "evidence": listing["details"],
         "since": listing["opened_at"],
-        "did": _did(node, listing, decisions),
+        "did": _did(node, listing=listing, decisions=decisions),
         "can": can,
     }
 
 
-def _did(node: Row, listing: Row, decisions: Iterable[Row]) -> str:
+def _did(node: Row, *, listing: Row, decisions: Iterable[Row]) -> str:
     ip = listing["address"]
     if any(
         one["reason"] == "LISTED" and one["address"] in (None, ip)

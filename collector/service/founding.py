@@ -91,7 +91,7 @@ async def found(
         ca_sha256=hashlib.sha256(authority.ca_pem()).hexdigest(),
         admin_token=admin,
         join_token=join,
-        command=membership.command(join, config.names[0]),
+        command=membership.command(join, collector=config.names[0]),
     )
 
 

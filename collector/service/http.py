@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from collector.config import Config
@@ -18,6 +19,8 @@ from collector.web import face
 SOCKET_MODE = 0o660
 BACKLOG = 128
 SHUTDOWN_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class ServiceError(Exception):
@@ -111,8 +114,12 @@ def _is_alive(path: Path) -> bool:
 
 
 def _give(path: Path, group: str) -> None:
-    """To the operators' group where there is one and we may; else it stays ours alone."""
+    """To the operators' group, where there is one: a set-gid folder has done it already, else we
+    must be of that group. Where neither works the socket stays ours and root's alone."""
     try:
-        os.chown(path, -1, grp.getgrnam(group).gr_gid)
-    except (KeyError, PermissionError):
+        gid = grp.getgrnam(group).gr_gid
+        if path.stat().st_gid != gid:
+            os.chown(path, -1, gid)
+    except (KeyError, PermissionError) as error:
         path.chmod(0o600)
+        log.warning("operators' group may not use the socket", group=group, problem=str(error))

@@ -2,7 +2,7 @@
 
 import shutil
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -62,11 +62,21 @@ class _Ground:
     """What the other parts stand on."""
 
     config: Config
+    key: ZoneKey | None
     clock: Clock
     store: Store
     authority: Authority
-    policy: Policy
-    key: ZoneKey | None
+    policy: Callable[[], Policy]
+    presence: Presence
+    census: Census
+    streams: LiveStreams
+    register: Register
+    reign: Reign
+    resolver: DnsResolver
+    listeners: Listeners
+    progress: Progress
+    bell: Bell
+    ports: dict[str, int]
 
 
 @asynccontextmanager
@@ -80,15 +90,8 @@ async def made(config: Config, *, key: ZoneKey | None) -> AsyncIterator[Parts]:
     journal = await store.open(config.state, clock)
     try:
         policy = await journal.policy()
-        ground = _Ground(
-            config=config,
-            clock=clock,
-            store=journal,
-            authority=authority,
-            policy=policy,
-            key=key,
-        )
-        parts = _assemble(ground)
+        ground = _ground(config, journal, key=key, authority=authority, policy=lambda: policy)
+        parts = _parts(ground)
         await parts.register.load()
         await parts.intake.load()
         await parts.reign.begin()
@@ -97,86 +100,107 @@ async def made(config: Config, *, key: ZoneKey | None) -> AsyncIterator[Parts]:
         await journal.close()
 
 
-def _assemble(ground: _Ground) -> Parts:
-    clock, journal = ground.clock, ground.store
+def _ground(
+    config: Config,
+    journal: Store,
+    *,
+    key: ZoneKey | None,
+    authority: Authority,
+    policy: Callable[[], Policy],
+) -> _Ground:
+    clock = SystemClock()
     presence = Presence(started_at=clock.monotonic())
-    census = Census(presence, started_at=clock.monotonic())
-    streams, vitals, progress = LiveStreams(clock), Vitals(clock), Progress(clock)
-    judge_bell, dispatch_bell = Bell(), Bell()
-    register = Register(store=journal, authority=ground.authority, streams=streams, clock=clock)
-    reign = Reign(store=journal, clock=clock)
-    resolver = DnsResolver(chosen(ground.config.nameservers), clock, key=ground.key)
+    streams = LiveStreams(clock)
+    return _Ground(
+        config=config,
+        key=key,
+        clock=clock,
+        store=journal,
+        authority=authority,
+        policy=policy,
+        presence=presence,
+        census=Census(presence, started_at=clock.monotonic()),
+        streams=streams,
+        register=Register(store=journal, authority=authority, streams=streams, clock=clock),
+        reign=Reign(store=journal, clock=clock),
+        resolver=DnsResolver(chosen(config.nameservers), clock, key=key),
+        listeners=Listeners(authority, names=config.names, clock=clock),
+        progress=Progress(clock),
+        bell=Bell(),
+        ports={},
+    )
+
+
+def _parts(ground: _Ground) -> Parts:
+    clock, journal, vitals = ground.clock, ground.store, Vitals(ground.clock)
     around = Around(
         clock=clock,
-        doorbell=judge_bell,
-        policy=lambda: ground.policy,
-        fleet_size=lambda: len(census),
-    )
-    listeners = Listeners(ground.authority, names=ground.config.names, clock=clock)
-    ports: dict[str, int] = {}
-    desk = Desk(
-        store=journal,
-        clock=clock,
-        presence=presence,
-        census=census,
-        policy=lambda: ground.policy,
-        doorbell=judge_bell,
-        authority=ground.authority,
-        register=register,
-        streams=streams,
-        resolver=resolver,
-        standing=_standing(
-            ground, reign=reign, progress=progress, listeners=listeners, ports=ports
-        ),
+        doorbell=ground.bell,
+        policy=ground.policy,
+        fleet_size=lambda: len(ground.census),
     )
     return Parts(
         config=ground.config,
         clock=clock,
         store=journal,
         authority=ground.authority,
-        listeners=listeners,
-        streams=streams,
-        register=register,
+        listeners=ground.listeners,
+        streams=ground.streams,
+        register=ground.register,
         rejections=Rejections(store=journal, clock=clock),
-        reign=reign,
-        intake=Intake(journal, presence=presence, terms=reign, around=around),
+        reign=ground.reign,
+        intake=Intake(journal, presence=ground.presence, terms=ground.reign, around=around),
         control=Control(
-            journal, clock=clock, census=census, vitals=vitals, policy=lambda: ground.policy
+            journal, clock=clock, census=ground.census, vitals=vitals, policy=ground.policy
         ),
         dispatch=Dispatch(
-            journal, resolver=resolver, streams=streams, clock=clock, judged=judge_bell
+            journal,
+            resolver=ground.resolver,
+            streams=ground.streams,
+            clock=clock,
+            judged=ground.bell,
         ),
-        judge_bell=judge_bell,
-        dispatch_bell=dispatch_bell,
-        progress=progress,
+        judge_bell=ground.bell,
+        dispatch_bell=Bell(),
+        progress=ground.progress,
         vitals=vitals,
-        ports=ports,
-        desk=desk,
+        ports=ground.ports,
+        desk=_desk(ground),
     )
 
 
-def _standing(
-    ground: _Ground,
-    *,
-    reign: Reign,
-    progress: Progress,
-    listeners: Listeners,
-    ports: dict[str, int],
-) -> Standing:
+def _desk(ground: _Ground) -> Desk:
+    return Desk(
+        store=ground.store,
+        clock=ground.clock,
+        presence=ground.presence,
+        census=ground.census,
+        policy=ground.policy,
+        doorbell=ground.bell,
+        authority=ground.authority,
+        register=ground.register,
+        streams=ground.streams,
+        resolver=ground.resolver,
+        standing=_standing(ground),
+    )
+
+
+def _standing(ground: _Ground) -> Standing:
+    config = ground.config
     return Standing(
         version=version("mailfleet"),
         started_at=ground.clock.now(),
-        term=lambda: reign.term,
-        state=str(ground.config.state),
-        names=ground.config.names,
-        ports=ports,
-        zones=ground.config.zones,
-        nameservers=tuple(map(str, chosen(ground.config.nameservers))),
+        term=lambda: ground.reign.term,
+        state=str(config.state),
+        names=config.names,
+        ports=ground.ports,
+        zones=config.zones,
+        nameservers=tuple(map(str, chosen(config.nameservers))),
         has_zone_key=ground.key is not None,
-        progress=progress.read,
-        certificate_ends_at=lambda: listeners.certificate.not_after,
+        progress=ground.progress.read,
+        certificate_ends_at=lambda: ground.listeners.certificate.not_after,
         ca_ends_at=lambda: ends_of(ground.authority.ca_pem()),
-        disk=lambda: _disk(ground.config),
+        disk=lambda: _disk(config),
     )
 
 

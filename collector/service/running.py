@@ -43,8 +43,13 @@ async def serve(config: Config, *, key: ZoneKey | None) -> None:
     try:
         async with building.made(config, key=key) as parts:
             await _serve(parts)
-    except (StoreError, SecretsError, AuthorityError) as error:
-        fix = "was it founded with mailfleet init, and does this user own the state folder?"
+    except StoreError as error:
+        fix = f"does another collector run, and does this user own {config.state}?"
+        raise ServiceError(
+            str(error), fix=f"systemctl status mailfleet-collector; {fix}"
+        ) from error
+    except (SecretsError, AuthorityError) as error:
+        fix = "mailfleet init founds it; a lost key comes back with mailfleet backup restore"
         raise ServiceError(str(error), fix=fix) from error
 
 

@@ -18,7 +18,7 @@ async def read_status(desk: Desk) -> object:
 
 
 @ROUTES.add("GET", path="/nodes", role=VIEWER, reply=shapes.Nodes)
-async def list_nodes(desk: Desk, query: shapes.NodesQuery) -> object:
+async def list_nodes(desk: Desk, *, query: shapes.NodesQuery) -> object:
     """All nodes, or those of a pool or a status."""
     rows = await overview.nodes(desk)
     wanted = {"pool": query.pool, "status": query.status}
@@ -26,19 +26,19 @@ async def list_nodes(desk: Desk, query: shapes.NodesQuery) -> object:
 
 
 @ROUTES.add("GET", path="/nodes/{node}", role=VIEWER, reply=shapes.Node)
-async def read_node(desk: Desk, node: str) -> object:
+async def read_node(desk: Desk, *, node: str) -> object:
     """One node by id, name or address, with its totals."""
     return await overview.one(desk, node)
 
 
 @ROUTES.add("POST", path="/nodes/{node}/pause", role=OPERATOR, reply=shapes.Done)
-async def pause_node(desk: Desk, node: str, body: shapes.Pause, actor: Actor) -> object:
+async def pause_node(desk: Desk, *, node: str, body: shapes.Pause, actor: Actor) -> object:
     """Pauses a node, or one of its addresses, until a person resumes it."""
     return (await change.pause(desk, node, address=body.address, wish=body.wish(actor))).to_json()
 
 
 @ROUTES.add("POST", path="/nodes/{node}/resume", role=OPERATOR, reply=shapes.Done)
-async def resume_node(desk: Desk, node: str, body: shapes.Resume, actor: Actor) -> object:
+async def resume_node(desk: Desk, *, node: str, body: shapes.Resume, actor: Actor) -> object:
     """Lifts what people and restores paused; a listing only with override_listing."""
     done = await change.resume(
         desk,
@@ -51,20 +51,22 @@ async def resume_node(desk: Desk, node: str, body: shapes.Resume, actor: Actor) 
 
 
 @ROUTES.add("POST", path="/nodes/{node}/automation", role=ADMIN, reply=shapes.Done)
-async def automate_node(desk: Desk, node: str, body: shapes.NodeAutomation, actor: Actor) -> object:
+async def automate_node(
+    desk: Desk, *, node: str, body: shapes.NodeAutomation, actor: Actor
+) -> object:
     """Whether decisions about this node are carried out; as-pool: what its pool says."""
     value = None if body.value == "as-pool" else Automation(body.value)
-    return (await change.automate_node(desk, node, value, wish=body.wish(actor))).to_json()
+    return (await change.automate_node(desk, node, value=value, wish=body.wish(actor))).to_json()
 
 
 @ROUTES.add("POST", path="/nodes/{node}/revoke", role=ADMIN, reply=shapes.Done)
-async def revoke_node(desk: Desk, node: str, body: shapes.ReasonedAct, actor: Actor) -> object:
+async def revoke_node(desk: Desk, *, node: str, body: shapes.ReasonedAct, actor: Actor) -> object:
     """Ends the node's certificates and closes its stream."""
     return (await membership.revoke(desk, node, wish=body.wish(actor))).to_json()
 
 
 @ROUTES.add("POST", path="/tokens", role=ADMIN, reply=shapes.Token)
-async def make_token(desk: Desk, body: shapes.NewToken, actor: Actor) -> object:
+async def make_token(desk: Desk, *, body: shapes.NewToken, actor: Actor) -> object:
     """A join token, shown once: for one node, within 30 minutes."""
     return await membership.token(desk, pool=body.pool, node=body.node, wish=Wish(actor=actor))
 
@@ -76,41 +78,43 @@ async def list_pools(desk: Desk) -> object:
 
 
 @ROUTES.add("POST", path="/pools/{pool}/automation", role=ADMIN, reply=shapes.Done)
-async def automate_pool(desk: Desk, pool: str, body: shapes.PoolAutomation, actor: Actor) -> object:
+async def automate_pool(
+    desk: Desk, *, pool: str, body: shapes.PoolAutomation, actor: Actor
+) -> object:
     """Whether decisions about a pool's nodes are carried out, or only recorded."""
     value = Automation(body.value)
-    return (await change.automate_pool(desk, pool, value, wish=body.wish(actor))).to_json()
+    return (await change.automate_pool(desk, pool, value=value, wish=body.wish(actor))).to_json()
 
 
 @ROUTES.add("POST", path="/stop/automation", role=OPERATOR, reply=shapes.Done)
-async def stop_automation(desk: Desk, body: shapes.Stop, actor: Actor) -> object:
+async def stop_automation(desk: Desk, *, body: shapes.Stop, actor: Actor) -> object:
     """Stops or allows everything automatic."""
     wish = body.wish(actor)
     return (await change.switch(desk, "automation", stop=body.stop, wish=wish)).to_json()
 
 
 @ROUTES.add("POST", path="/stop/sending", role=OPERATOR, reply=shapes.Done)
-async def stop_sending(desk: Desk, body: shapes.Stop, actor: Actor) -> object:
+async def stop_sending(desk: Desk, *, body: shapes.Stop, actor: Actor) -> object:
     """Tells every node to be silent, or lifts that."""
     wish = body.wish(actor)
     return (await change.switch(desk, "sending", stop=body.stop, wish=wish)).to_json()
 
 
 @ROUTES.add("GET", path="/why/{subject}", role=VIEWER, reply=shapes.Why)
-async def read_why(desk: Desk, subject: str) -> object:
+async def read_why(desk: Desk, *, subject: str) -> object:
     """Why a node or address sends or does not; or one decision by its id."""
     return await why.read(desk, subject)
 
 
 @ROUTES.add("GET", path="/events", role=VIEWER, reply=shapes.Events)
-async def list_events(desk: Desk, query: shapes.EventsQuery) -> object:
+async def list_events(desk: Desk, *, query: shapes.EventsQuery) -> object:
     """The timeline, oldest first."""
     asked = timeline.Asked(after=query.after, limit=query.limit, since=query.since, node=query.node)
     return await timeline.read(desk, asked)
 
 
 @ROUTES.add("POST", path="/zones/{zone}/test", role=OPERATOR, reply=shapes.Finding)
-async def test_zone(desk: Desk, zone: str, body: shapes.ZoneTest) -> object:
+async def test_zone(desk: Desk, *, zone: str, body: shapes.ZoneTest) -> object:
     """One look at a zone by the collector's own resolver, with its sentinels."""
     return await membership.test_zone(desk, zone, address=body.address)
 
@@ -122,7 +126,7 @@ async def read_ca(desk: Desk) -> object:
 
 
 @ROUTES.add("POST", path="/ca/rotate", role=ADMIN, reply=shapes.Done)
-async def rotate_ca(desk: Desk, body: shapes.ReasonedAct, actor: Actor) -> object:
+async def rotate_ca(desk: Desk, *, body: shapes.ReasonedAct, actor: Actor) -> object:
     """A new root issues from now on; the one before stays trusted."""
     return (await membership.rotate_ca(desk, wish=body.wish(actor))).to_json()
 

@@ -50,17 +50,19 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except Refused as refused:
-        return problems.problem(refused.code, str(refused), remedy=refused.remedy)
+        return problems.problem(refused.code, detail=str(refused), remedy=refused.remedy)
     except ValidationError as error:
         return problems.invalid(error)
     except StoreError as error:
-        return problems.problem("JOURNAL_BUSY", str(error))
+        return problems.problem("JOURNAL_BUSY", detail=str(error))
     except web.HTTPNotFound:
-        return problems.problem("ROUTE_UNKNOWN", f"{request.path} is not served here")
+        return problems.problem("ROUTE_UNKNOWN", detail=f"{request.path} is not served here")
     except web.HTTPMethodNotAllowed:
-        return problems.problem("METHOD_WRONG", f"{request.method} {request.path} is not served")
+        return problems.problem(
+            "METHOD_WRONG", detail=f"{request.method} {request.path} is not served"
+        )
     except web.HTTPRequestEntityTooLarge:
-        return problems.problem("TOO_LARGE", f"more than {BODY_BYTES_MAX} bytes")
+        return problems.problem("TOO_LARGE", detail=f"more than {BODY_BYTES_MAX} bytes")
 
 
 async def _openapi(request: web.Request) -> web.Response:

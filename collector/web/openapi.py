@@ -50,8 +50,8 @@ def _operation(row: Route) -> dict[str, object]:
         "summary": row.summary,
         "parameters": [*map(_path_parameter, row.parameters), *_query_parameters(row)],
         "responses": {
-            "200": _content(row.reply, "application/json", "done"),
-            "default": _content(Problem, "application/problem+json", "a problem"),
+            "200": _content(row.reply, kind="application/json", text="done"),
+            "default": _content(Problem, kind="application/problem+json", text="a problem"),
         },
     }
     if row.role > Role.PUBLIC:
@@ -80,7 +80,7 @@ def _query_parameters(row: Route) -> list[dict[str, object]]:
     ]
 
 
-def _content(model: type, kind: str, text: str) -> dict[str, object]:
+def _content(model: type, *, kind: str, text: str) -> dict[str, object]:
     return {"description": text, "content": {kind: {"schema": _reference(model)}}}
 
 

@@ -62,7 +62,7 @@ ROWS: dict[str, Row] = {
 OTHER = Row(HTTPStatus.CONFLICT, "The collector refused", "")
 
 
-def problem(code: str, detail: str, *, remedy: str = "") -> web.Response:
+def problem(code: str, *, detail: str, remedy: str = "") -> web.Response:
     """The answer for a refusal; `remedy` overrides the row's own."""
     row = ROWS.get(code, OTHER)
     body = {
@@ -83,4 +83,4 @@ def invalid(error: ValidationError) -> web.Response:
         f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}"
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     )
-    return problem("INVALID", "; ".join(said))
+    return problem("INVALID", detail="; ".join(said))

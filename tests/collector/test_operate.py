@@ -74,7 +74,7 @@ async def test_a_dry_run_changes_nothing(bed: Bed) -> None:
     for done in (
         await change.pause(desk, "mta-1", address=None, wish=dry),
         await change.switch(desk, "sending", stop=True, wish=dry),
-        await change.automate_pool(desk, "default", Automation.OBSERVE, wish=dry),
+        await change.automate_pool(desk, "default", value=Automation.OBSERVE, wish=dry),
         await membership.revoke(desk, "mta-1", wish=dry),
         await membership.rotate_ca(desk, wish=dry),
     ):
@@ -160,8 +160,7 @@ async def test_status_tells_what_hurts_what_was_done_and_what_is_over(bed: Bed) 
     await bed.delist("mta-2")
     answer = await status.read(bed.parts.desk)
     assert _hurting(answer) == []
-    (recovered,) = answer["recovered"]  # type: ignore[misc,attr-defined]
-    assert recovered["node"] == "mta-2"
+    assert [one["node"] for one in answer["recovered"]] == ["mta-2"]  # type: ignore[attr-defined]
 
 
 async def test_an_observing_pool_says_what_it_would_have_done(bed: Bed) -> None:
@@ -187,7 +186,8 @@ async def test_the_switches_need_you(bed: Bed) -> None:
 async def test_stop_sending_tells_every_node(bed: Bed) -> None:
     await change.switch(bed.parts.desk, "sending", stop=True, wish=FREELY)
     await bed.settle()
-    assert all(row["order"]["is_silent"] for row in await overview.nodes(bed.parts.desk))  # type: ignore[index]
+    for name in bed.nodes:
+        assert (await node(bed, name))["order"]["is_silent"]
     assert "STOP_SENDING" in (await lines(bed, "mta-1"))["directive"]
 
 
