@@ -30,6 +30,9 @@ bench: setup ## make bench NAME=store [JSON=1]: one benchmark against its peer, 
 	@test -n "$(NO_APT)" || tests/tools/components.sh bench
 	@JSON=$(JSON) $(PYTHON) -m benchmarks.$(NAME)
 
+bundle: setup ## What a node or the collector is installed from: dist/mailfleet-VERSION.tar.gz
+	@installer/bundle.sh
+
 soak: setup ## The long runs: the fault tests with 1,000 rounds instead of 50
 	@SOAK=1 $(PYTHON) -m pytest tests/faults --timeout=7200
 
@@ -46,4 +49,4 @@ exports: setup ## Write the hashed requirements of the installers from uv.lock
 protos: setup ## Generate the code beside protos/fleet.proto
 	@tests/tools/protos.sh .
 
-.PHONY: help setup demo test lint bench soak lock exports protos
+.PHONY: help setup demo test lint bench bundle soak lock exports protos

@@ -4,7 +4,8 @@ Owns namespaces, mounts, control groups and processes, all without a name anybod
 and ends them all; if the test process is killed, the kernel ends them with it. A machine's root is
 a throw-away layer in memory over the kept image; it lasts over reboots of the machine.
 
-    with vps_bed.network() as net, net.machine("mx1", binds={}) as vps:
+    image = vps_images.root("bookworm")
+    with vps_bed.network() as net, net.machine("mx1", image=image) as vps:
         vps.run("systemctl", "start", "postfix")
         vps.reboot()
 
@@ -17,7 +18,7 @@ import secrets
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -71,8 +72,8 @@ class Network:
         return (*MORTAL, "nsenter", f"--net=/proc/{self._hub.pid}/ns/net", *words)
 
     @contextmanager
-    def machine(self, name: str, *, binds: Mapping[str, Path]) -> Iterator["Machine"]:
-        """A machine that has booted. binds: the folders it sees read-only, by where it does."""
+    def machine(self, name: str, *, image: Path) -> Iterator["Machine"]:
+        """A machine that has booted, with what an operator brings in /srv."""
         held = Namespaces("net", "mount")
         self._stack.callback(held.close)
         address = f"10.77.0.{FIRST + self._count}"
@@ -86,7 +87,7 @@ class Network:
         vps_images.run(*inside, "address", "add", f"{address}/24", "dev", "eth0")
         vps_images.run(*inside, "link", "set", "eth0", "up")
         vps_images.run(*inside, "route", "add", "default", "via", HUB)
-        vps = Machine(self.folder / name, held, address=address, binds=binds)
+        vps = Machine(self.folder / name, held, address=address, image=image)
         try:
             vps.boot()
             yield vps
@@ -100,18 +101,16 @@ class Network:
 class Machine:
     """One VPS. What is run in it runs as root."""
 
-    def __init__(
-        self, folder: Path, held: Namespaces, *, address: str, binds: Mapping[str, Path]
-    ) -> None:
+    def __init__(self, folder: Path, held: Namespaces, *, address: str, image: Path) -> None:
         self.name = folder.name
         self.address = address
-        self._binds = binds
+        self._binds = vps_images.supplies(image, folder.parent)
         self._folder = folder
         self._held = held
         self._group = ControlGroup()
         self._nspawn: subprocess.Popen[bytes] | None = None
         folder.mkdir()
-        self._lay_root()
+        self._lay_root(image)
 
     def run(self, *words: str, stdin: str = "", seconds: float = 30, status: int = 0) -> str:
         """What it wrote, stdout and stderr. AssertionError unless it exits with this status."""
@@ -175,9 +174,9 @@ class Machine:
         self._held.close()
         self._group.close()
 
-    def _lay_root(self) -> None:
+    def _lay_root(self, image: Path) -> None:
         """In the holder's mount namespace, so that nothing has to be unmounted ever."""
-        folder, image = self._folder, vps_images.root()
+        folder = self._folder
         layers = f"lowerdir={image},upperdir={folder}/upper,workdir={folder}/work"
         self._outside("mount", "--make-rprivate", "/")
         self._outside("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(folder))

@@ -5,15 +5,15 @@ port 53, the receiver is smtp-sink(1). All end with the block, or with the test 
 """
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any
 
-from collector.cli import context as contexts
-from collector.cli.api import Api
-from collector.cli.failure import Failure
 from collector.config import Config
 from collector.ports import Actor
 from collector.service import governing
@@ -25,6 +25,7 @@ ZONE = "zen.spamhaus.org"
 SINK_PORT = 2525
 ENTRIES = "$TTL 2\n127.0.0.2 :127.0.0.2:\n127.0.0.2 :127.0.0.4:\n127.0.0.2 :127.0.0.10:\n"
 READY_SECONDS = 30
+ANSWER_SECONDS_MAX = 10
 
 
 class Hub:
@@ -33,6 +34,7 @@ class Hub:
         self._folder = net.folder / "hub"
         self._folder.mkdir(mode=0o755)
         self._context = self._folder / "context.toml"
+        self._socket = self._folder / "collector.sock"
         self.log = self._folder / "collector.log"
 
     async def found(self) -> None:
@@ -41,14 +43,14 @@ class Hub:
             fleet="vps.test",
             names=(HUB,),
             state=self._folder / "state",
-            socket=self._folder / "collector.sock",
+            socket=self._socket,
             listen_address=HUB,
             nameservers=(HUB,),
         )
         actor = Actor(name="root", origin="test")
         path = self._folder / "collector.toml"
         await governing.found(config, path, policy=pace.DEMO, actor=actor)
-        self._context.write_text(f'socket = "{config.socket}"\n')
+        self._context.write_text(f'socket = "{self._socket}"\n')
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -70,15 +72,26 @@ class Hub:
         return json.loads(self._run(*words, "-o", "json"))
 
     def token(self) -> str:
-        return str(self._api().post("/tokens", {"pool": "default"})["token"])
+        return str(self._ask("POST", "/tokens", '{"pool": "default"}')["token"])
 
     def node(self, name: str) -> dict[str, Any]:
         """The node of this name; {} while there is none."""
-        items = self._api().get("/nodes")["items"]
+        items = self._ask("GET", "/nodes")["items"]
         return next((dict(item) for item in items if item["name"] == name), {})
 
-    def _api(self) -> Api:
-        return Api(contexts.read(self._context))
+    def _ask(self, method: str, path: str, body: str | None = None) -> Any:
+        """What the REST API answers. OSError while it does not listen."""
+        connection = HTTPConnection("collector", timeout=ANSWER_SECONDS_MAX)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.connect(str(self._socket))
+            connection.request(method, f"/api/v1{path}", body)
+            answer = connection.getresponse()
+            said = answer.read().decode()
+            assert answer.status == HTTPStatus.OK, said
+            return json.loads(said)
+        finally:
+            connection.close()
 
     def _run(self, *words: str) -> str:
         environ = ("env", f"MAILFLEET_CONTEXT={self._context}")
@@ -90,7 +103,7 @@ class Hub:
     def _is_ready(self) -> bool:
         try:
             self.node("any")
-        except Failure:
+        except OSError:
             return False
         return True
 

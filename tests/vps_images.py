@@ -22,15 +22,22 @@ PACKAGES = (
     *("systemd-sysv", "dbus", "iproute2", "procps", "netbase", "ca-certificates", "libpam-systemd"),
     *("python3", "python3-venv", "postfix", "rsyslog", "logrotate"),
 )
+OTHER = {"bookworm": "trixie", "trixie": "bookworm"}
 WEEK_SECONDS = 7 * 24 * 3600
 ROOT_SECONDS_MAX = 280
 WHEELS_SECONDS_MAX = 200
 
 
-def root() -> Path:
-    """A root directory of the host's own Debian or Ubuntu. Nobody may change it."""
-    codename = _os_release()["VERSION_CODENAME"]
-    source = _source(codename)
+def suites() -> list[str]:
+    """The host's own release first, and the other supported one its apt sources can give."""
+    host = _os_release()["VERSION_CODENAME"]
+    return [host, OTHER[host]] if host in OTHER else [host]
+
+
+def root(codename: str) -> Path:
+    """A root directory of this one of `suites`. Nobody may change it."""
+    host = suites()[0]
+    source = _source(host).replace(f" {host} ", f" {codename} ")
     week = int(time.time()) // WEEK_SECONDS
     key = _key(codename, source, str(week), *PACKAGES)
     return _kept(f"root-{codename}-{key}", lambda place: _bootstrap(codename, source, place))
@@ -42,16 +49,17 @@ def wheelhouse(requirements: Path, *, python: str) -> Path:
     return _kept(f"wheels-{python}-{key}", lambda place: _download(requirements, python, place))
 
 
-def python_of(tree: Path) -> str:
-    """The minor version of the system's Python below this root."""
-    return (tree / "usr/bin/python3").readlink().name.removeprefix("python")
-
-
-def bundle(place: Path) -> Path:
-    """The unpacked bundle of this checkout, as an operator has it, below `place`."""
-    packed = run("installer/bundle.sh", str(place), seconds=60).split()[-1]
+def supplies(image: Path, place: Path) -> dict[str, Path]:
+    """What an operator brings to a machine of this image, by where it lies there: the unpacked
+    bundle of this checkout, made below `place`, and a wheelhouse for both roles."""
+    packed = run("installer/bundle.sh", str(place), seconds=60).strip()
     run("tar", "-C", str(place), "-xf", packed, seconds=30)
-    return Path(packed.removesuffix(".tar.gz"))
+    python = (image / "usr/bin/python3").readlink().name.removeprefix("python")
+    requirements = CHECKOUT / "installer/requirements-collector.txt"
+    return {
+        "/srv/mailfleet": Path(packed.removesuffix(".tar.gz")),
+        "/srv/wheels": wheelhouse(requirements, python=python),
+    }
 
 
 def run(*words: str, seconds: float = 30) -> str:
@@ -85,8 +93,15 @@ def _download(requirements: Path, python: str, place: Path) -> None:
     words += ["--disable-pip-version-check", "--require-hashes", "--no-deps"]
     words += ["--only-binary=:all:", "--dest", str(place)]
     if python != f"{sys.version_info.major}.{sys.version_info.minor}":
-        words += ["--python-version", python]
+        words += ["--python-version", python, *(f"--platform={name}" for name in _platforms())]
     run(*words, "-r", str(requirements), seconds=WHEELS_SECONDS_MAX)
+
+
+def _platforms() -> list[str]:
+    """All that a wheel may name, newest first, up to the C library of the oldest system."""
+    names = [f"manylinux_2_{minor}" for minor in range(35, 4, -1)]
+    names += ["manylinux2014", "manylinux2010", "manylinux1", "linux"]
+    return [f"{name}_{os.uname().machine}" for name in names]
 
 
 def _kept(name: str, make: Callable[[Path], None]) -> Path:

@@ -25,15 +25,9 @@ EXPOSURE = re.compile(r"Overall exposure level for \S+: ([\d.]+)")
 
 @pytest.fixture
 def vps() -> Iterator[Machine]:
-    requirements = vps_images.CHECKOUT / "installer/requirements-collector.txt"
-    python = vps_images.python_of(vps_images.root())
-    with vps_bed.network() as net:
-        binds = {
-            "/srv/mailfleet": vps_images.bundle(net.folder),
-            "/srv/wheels": vps_images.wheelhouse(requirements, python=python),
-        }
-        with net.machine("hub1", binds=binds) as made:
-            yield made
+    image = vps_images.root(vps_images.suites()[0])
+    with vps_bed.network() as net, net.machine("hub1", image=image) as made:
+        yield made
 
 
 def install(vps: Machine, *options: str, status: int = 0) -> str:
@@ -56,7 +50,7 @@ def test_a_collector_from_nothing_to_nothing(vps: Machine) -> None:
     a_node_beside_it(vps, said)
     vps.reboot()
     assert vps.is_active(UNIT)
-    wait_for(lambda: heard(vps), seconds=60)
+    wait_for(lambda: is_connected(vps), seconds=60)
     remove(vps)
 
 
@@ -90,14 +84,14 @@ def a_node_beside_it(vps: Machine, said: str) -> None:
     words = (*found[2].split(), "--address", vps.address, "--no-wait", *WHEELS)
     environ = ("env", f"MAILFLEET_TOKEN={found[1]}", "sh", "-c", 'cd /srv/mailfleet && "$0" "$@"')
     vps.run(*environ, *words, seconds=150)
-    wait_for(lambda: heard(vps), seconds=30)
+    wait_for(lambda: is_connected(vps), seconds=30)
     # Neither role took the shared folder from the other.
     assert vps.run("stat", "-c", "%a %G", "/run/mailfleet").strip() == "1775 mailfleet"
     assert vps.is_active(UNIT)
 
 
-def heard(vps: Machine) -> bool:
-    return '"liveness": "fresh"' in vps.run("mailfleet", "node", "ls", "-o", "json")
+def is_connected(vps: Machine) -> bool:
+    return '"connected": true' in vps.run("mailfleet", "node", "ls", "-o", "json")
 
 
 def remove(vps: Machine) -> None:
@@ -107,7 +101,7 @@ def remove(vps: Machine) -> None:
     said = install(vps, *WHEELS)
     assert "founding" not in said, said
     assert vps.run("mailfleet", "ca", "show", "-o", "json") == root
-    wait_for(lambda: heard(vps), seconds=90)
+    wait_for(lambda: is_connected(vps), seconds=90)
 
     install(vps, "--uninstall", "--purge")
     vps.run("test", "!", "-e", STATE)
