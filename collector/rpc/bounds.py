@@ -22,6 +22,9 @@ LONG_NAME_MAX = 253
 TEXT_MAX = 500
 POSITION_BYTES_MAX = 4_096
 NUMBER_MAX = 2**63 - 1
+# One more than any of these still fits a column, and so does a sum over eight million cells.
+ORDER_MAX = NUMBER_MAX // 2
+ATTEMPTS_MAX = 2**40
 TIME_MS_MAX = 253_402_300_799_000  # the end of the year 9999
 CPU_RATIO_MAX = 1.5  # a ratio of differences may overshoot a little
 LOAD_MAX = 1_000_000.0
@@ -77,8 +80,10 @@ def names(what: str, values: Sequence[str], *, most: int = NAMES_MAX) -> tuple[s
 
 @lru_cache(maxsize=16_384)
 def address(value: str) -> str:
-    """The same few addresses come with every heartbeat."""
+    """The same few addresses come with every heartbeat. No zone (RFC 4007): it may be any text."""
     try:
+        if "%" in value:
+            raise ValueError(value)
         return str(ip_address(value))
     except ValueError as error:
         raise WireError(f"not an IP address: {value[:80]!r}") from error

@@ -82,7 +82,7 @@ def _hello(m: pb.Hello, arrival: Arrival) -> Hello:
         sequence=bounds.number("sequence", m.sequence),
         counted_from=bounds.moment_or_none("counted_from", m.counted_from_ms),
         applied=_order(m.applied) if m.HasField("applied") else None,
-        term_highest=bounds.number("term_highest", m.term_highest, most=bounds.NUMBER_MAX // 2),
+        term_highest=bounds.number("term_highest", m.term_highest, most=bounds.ORDER_MAX),
         capabilities=bounds.names("capabilities", m.capabilities),
         sent_at=bounds.moment("sent_at", m.sent_at_ms),
         received_at=arrival.at,
@@ -94,8 +94,8 @@ def _hello(m: pb.Hello, arrival: Arrival) -> Hello:
 def _order(m: pb.Directive) -> Order:
     bounds.few("applied.addresses", len(m.addresses), most=bounds.ADDRESSES_MAX)
     return Order(
-        term=bounds.number("applied.term", m.term, least=1, most=bounds.NUMBER_MAX // 2),
-        revision=bounds.number("applied.revision", m.revision, least=1),
+        term=bounds.number("applied.term", m.term, least=1, most=bounds.ORDER_MAX),
+        revision=bounds.number("applied.revision", m.revision, least=1, most=bounds.ORDER_MAX),
         node_pauses=bounds.names("applied.node_pauses", m.node_pauses, most=bounds.PAUSES_MAX),
         addresses=tuple(
             (
@@ -209,7 +209,7 @@ def _cell(m: pb.Cell) -> Cell:
     attempts = {}
     for one in m.outcomes:
         count = one.attempts
-        if count > bounds.NUMBER_MAX:
+        if count > bounds.ATTEMPTS_MAX:
             raise WireError(f"cell: {count} attempts")
         attempts[bounds.known("outcome", one.outcome, names=OUTCOMES)] = count
     if len(attempts) != len(m.outcomes):

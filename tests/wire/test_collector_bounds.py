@@ -88,8 +88,11 @@ ABSURD_HEARTBEATS: list[dict[str, object]] = [
     cell((pb.OUTCOME_UNSPECIFIED, 1)),
     cell((99, 1)),
     cell((pb.OUTCOME_SENT, 2**63)),
+    # Two of them in one sum are more than a column holds.
+    cell((pb.OUTCOME_SENT, 2**62)),
     cell((pb.OUTCOME_SENT, 1), (pb.OUTCOME_SENT, 2)),
     cell(address="not an address"),
+    cell(address="fe80::1%" + "x" * 100_000),
     cell(receiver=""),
     {"cells": [pb.Cell(receiver="x")] * 2_113},
     zone(address=""),
@@ -97,6 +100,7 @@ ABSURD_HEARTBEATS: list[dict[str, object]] = [
     zone(sentinels=pb.SENTINELS_UNSPECIFIED),
     zone(checked_at_ms=0),
     zone(answers=["127.0.0.2 "]),
+    zone(address="fe80::1%\x1b[2J"),
     zone(answers=["127.0.0.2"] * 33),
     zone(why="w" * 501),
     zone(zone=""),
@@ -138,6 +142,8 @@ ABSURD_HELLOS: list[dict[str, object]] = [
     {"hostname": "h" * 254},
     {"applied": pb.Directive(term=0, revision=1)},
     {"applied": pb.Directive(term=1, revision=0)},
+    # The next one has the next number, and must have a place in the journal.
+    {"applied": pb.Directive(term=1, revision=2**63 - 1)},
     {"applied": pb.Directive(term=1, revision=1, node_pauses=["P"] * 33)},
     {"applied": pb.Directive(term=1, revision=1, addresses=[pb.AddressOrder(address="x")])},
 ]
