@@ -10,6 +10,7 @@ from collector.core.lifecycle import SENDING
 from collector.core.model import (
     Fate,
     Kind,
+    NodeFacts,
     Proposal,
     Reason,
     Snapshot,
@@ -125,14 +126,26 @@ def _silence(node: NodeSignals, address: AddressSignals, *, subject: Subject) ->
             evidence=evidence.of_silence(node),
         )
     is_free = not node.pauses_of(facts.ip) and node.facts.lifecycle in SENDING
-    if not facts.in_rotation and node.is_back and is_free and not _is_sick(address):
+    is_fit = node.is_back and _is_in_step(node.facts) and not _is_sick(address)
+    if not facts.in_rotation and is_free and is_fit:
         yield Proposal(
             kind=Kind.ADMIT,
             subject=subject,
             reason=facts.rotation_reason or Reason.SILENCE,
-            rule="heard twice in a row, no pause, lifecycle sends: the address may take mail",
+            rule="heard twice in a row, no pause, in step with its directive: it may take mail",
             evidence=evidence.of_silence(node),
         )
+
+
+def _is_in_step(node: NodeFacts) -> bool:
+    """Its newest directive is verified on the node: it does send, and we can still stop it."""
+    said = node.obedience
+    return (
+        node.order is not None
+        and said is not None
+        and said.order == node.order.order
+        and said.convergence == "verified"
+    )
 
 
 def _is_sick(address: AddressSignals) -> bool:

@@ -13,6 +13,8 @@ from collector.core.model import (
     Liveness,
     Look,
     NodeFacts,
+    Obedience,
+    Order,
     Pause,
     PoolFacts,
     Reason,
@@ -122,6 +124,18 @@ def node(name: str = "n1", *addresses: AddressFacts, **rest: object) -> NodeFact
         enrolled_at=ago(days=9),
     )
     return replace(facts, **rest)  # type: ignore[arg-type]
+
+
+def in_step(order: Order) -> dict[str, object]:
+    """Of a node that verified this directive."""
+    said = Obedience(
+        order=order.order,
+        convergence="verified",
+        is_silent=order.is_silent,
+        problem="",
+        reported_at=NOON,
+    )
+    return {"order": order, "order_at": ago(minutes=5), "obedience": said}
 
 
 def pool(*, automation: Automation = Automation.ACT, **numbers: int) -> PoolFacts:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -214,9 +215,11 @@ def test_an_operators_pause_survives_a_delisting() -> None:
 def test_a_persons_override_is_left_alone_until_the_listing_closes() -> None:
     seen = listed(fleet.fact(rounds=9), fleet.look())
     key = ("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED)
+    free = Order(term=3, revision=1, addresses=(("198.51.100.1", ()),))
+    open_order: dict[str, Any] = fleet.in_step(free)
     overridden = replace(
         seen,
-        nodes=(replace(seen.nodes[0], pauses=()),),
+        nodes=(replace(seen.nodes[0], pauses=(), **open_order),),
         standing={key: Standing(decision_id="d", fate=Fate.OVERRIDDEN, brake=None)},
     )
     judgement = judged(overridden)

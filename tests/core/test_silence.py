@@ -18,6 +18,8 @@ from collector.core.model import (
     Lifecycle,
     Liveness,
     NodeFacts,
+    Obedience,
+    Order,
     Reason,
     Snapshot,
 )
@@ -117,9 +119,16 @@ def test_a_batch_stops_at_the_floor() -> None:
     assert made == [Fate.MADE] * 4 + [Fate.WITHHELD] * 3
 
 
+OPEN = fleet.in_step(Order(term=3, revision=1, addresses=(("198.51.100.1", ()),)))
+
+
+VERIFIED = OPEN["obedience"]
+assert isinstance(VERIFIED, Obedience)
+
+
 def away(**rest: object) -> NodeFacts:
     address = fleet.address(in_rotation=False, rotation_reason=Reason.SILENCE)
-    return fleet.node("n1", address, **rest)
+    return fleet.node("n1", address, **{**OPEN, **rest})
 
 
 def test_back_after_two_heartbeats_in_a_row() -> None:
@@ -133,6 +142,9 @@ def test_back_after_two_heartbeats_in_a_row() -> None:
         {"liveness": Liveness.UNHEARD, "heard_in_row": 0},
         {"liveness": Liveness.LATE},
         {"lifecycle": Lifecycle.MAINTENANCE},
+        {"obedience": None},
+        {"order": Order(term=3, revision=2, addresses=(("198.51.100.1", ()),))},
+        {"obedience": replace(VERIFIED, convergence="pending")},
         {"pauses": (fleet.pause(Reason.OPERATOR, ip=None),)},
         {"pauses": (fleet.pause(Reason.RESTORED, ip=None),)},
     ],
@@ -150,7 +162,7 @@ def test_unheard_neither_adds_nor_removes() -> None:
 
 def test_an_unconfirmed_hit_keeps_an_outsider_out() -> None:
     address = fleet.address(in_rotation=False, zones=(fleet.fact(),))
-    assert fates(fleet.snapshot(fleet.node("n1", address))) == []
+    assert fates(fleet.snapshot(fleet.node("n1", address, **OPEN))) == []
 
 
 def test_an_operators_pause_takes_out_at_once_whatever_the_brakes_say() -> None:
