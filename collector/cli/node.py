@@ -177,7 +177,7 @@ def _facts(item: Json) -> list[tuple[str, object]]:
     facts += [
         (one["zone"], f"{one['verdict']} {' '.join(one['answers'])}") for one in item["zones"]
     ]
-    facts += [("alert", text) for text in item["alerts"]]
+    facts += [("alert", one["text"]) for one in item["alerts"]]
     return facts
 
 

@@ -39,9 +39,7 @@ def why(answer: Json) -> "RenderableType":
     for chapter in answer["chapters"]:
         for index, said in enumerate(chapter["lines"]):
             title = chapter["title"] if index == 0 else ""
-            line = Text(f"  {title:<{TITLE_COLUMNS}}", style="cyan")
-            line.append(said, style="default")
-            lines.append(line)
+            lines.append(Text().append(f"  {title:<{TITLE_COLUMNS}}", style="cyan").append(said))
     return Group(*lines)
 
 
@@ -51,8 +49,8 @@ def event(item: Json) -> str:
 
     colour = SEVERITIES.get(item["severity"]) or None
     grave = click.style(f"{item['severity']:<6}", fg=colour)
-    node = f"{item['node']}: " if item["node"] else ""
-    return f"{short(item['at'])}  {item['kind']:<8}  {grave}  {node}{item['text']}"
+    text = _about(item["node"], item["text"]) + _answer(item["details"])
+    return f"{short(item['at'])}  {item['kind']:<8}  {grave}  {text}"
 
 
 def stale(shown: "RenderableType", what: str) -> "RenderableType":
@@ -67,16 +65,13 @@ def _fleet(answer: Json) -> "Text":
     from rich.text import Text
 
     fleet = answer["fleet"]
-    line = Text(f"{_count(fleet['nodes'], 'node')}: ", style="bold")
+    line = Text().append(f"{_count(fleet['nodes'], 'node')}: ", style="bold")
     if not fleet["nodes"]:
-        return line.append("none has joined yet; mailfleet node token", style="default")
+        return line.append("none has joined yet; mailfleet node token")
     for index, (name, number) in enumerate(fleet["statuses"].items()):
-        line.append(", " if index else "", style="default")
-        line.append(f"{number} {name}", style=COLOURS.get(name, "default"))
-    line.append(
-        f"; {fleet['in_rotation']} of {_count(fleet['addresses'], 'address')} in rotation",
-        style="default",
-    )
+        line.append(", " if index else "")
+        line.append(f"{number} {name}", style=COLOURS.get(name, ""))
+    line.append(f"; {fleet['in_rotation']} of {_count(fleet['addresses'], 'address')} in rotation")
     observing = [name for name, value in fleet["pools"].items() if value == "observe"]
     if observing:
         line.append(f"; only observing: {', '.join(observing)}", style="yellow")
@@ -111,7 +106,7 @@ def _held(items: list[Json]) -> Iterator["RenderableType"]:
 def _recovered(items: list[Json]) -> Iterator["RenderableType"]:
     yield _title("recovered in 24 h", rest="" if items else "nothing")
     for one in items:
-        yield _line(f"{one['text']}; ended {ago(one['until'])} ago", left=str(one["node"]))
+        yield _line(f"{_about(one['node'], one['text'])}; ended {ago(one['until'])} ago")
 
 
 def _needs(items: list[Json]) -> Iterator["RenderableType"]:
@@ -121,10 +116,24 @@ def _needs(items: list[Json]) -> Iterator["RenderableType"]:
         yield _line(one["fix"], style="dim")
 
 
+def _about(node: str | None, text: str) -> str:
+    """Names the node, unless the text does."""
+    return text if node is None or node in text else f"{node}: {text}"
+
+
+def _answer(details: Json) -> str:
+    """What a node's zone said, when the event is about one."""
+    zone = details.get("zone")
+    if not isinstance(zone, dict):
+        return ""
+    said = f": {zone['zone']} says {zone['verdict']} {' '.join(zone['answers'])}".rstrip()
+    return f"{said} ({zone['why']})" if zone["why"] else said
+
+
 def _title(text: str, *, rest: str = "") -> "Text":
     from rich.text import Text
 
-    return Text(f"{text}: ", style="bold").append(rest, style="default")
+    return Text().append(f"{text}: ", style="bold").append(rest)
 
 
 def _line(right: str, *, left: str = "", style: str = "") -> "Text":

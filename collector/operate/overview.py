@@ -74,7 +74,10 @@ def complete(desk: Desk, row: Row, *, alerts: Sequence[Row]) -> Row:
         "liveness": liveness.value,
         "silence_seconds": round(desk.presence.silence(node_id, now=now).total_seconds(), 1),
         "connected": node_id in desk.streams.connected(),
-        "alerts": [alert["text"] for alert in open_now],
+        "alerts": [
+            {name: alert[name] for name in ("key", "severity", "text", "opened_at")}
+            for alert in open_now
+        ],
     }
 
 

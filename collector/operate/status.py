@@ -12,6 +12,7 @@ from collector.operate import overview, symptoms
 from collector.operate.desk import Desk
 from collector.operate.moments import moment
 from collector.operate.overview import rows_of
+from collector.operate.symptoms import HURTS, cause_of
 from collector.ports import Row
 
 RECOVERED_WITHIN = timedelta(hours=24)
@@ -30,7 +31,6 @@ REMEDIES: Mapping[str, str] = {
     "duplicate": "mailfleet node show {node}",
     "skew": "set the clock of {node} (chrony)",
 }
-HURTS = frozenset({"listed", "policy-listed", "unhealthy"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ async def read(desk: Desk) -> dict[str, object]:
 
 
 def compose(sources: Sources, *, now: datetime) -> dict[str, object]:
-    """Fleet, hurting, held, recovered, needs_you."""
+    """Fleet, hurting, held, recovered, needs_you, and every open alert as it is."""
     hurting = [
         one
         for node in sources.nodes
@@ -79,6 +79,7 @@ def compose(sources: Sources, *, now: datetime) -> dict[str, object]:
         "held": [one for node in sources.nodes for one in symptoms.held(node)][:SHOWN_MAX],
         "recovered": _recovered(sources.alerts, nodes=sources.nodes, now=now)[:SHOWN_MAX],
         "needs_you": [*_standing(sources), *_alerted(sources)][:SHOWN_MAX],
+        "alerts": [alert for alert in sources.alerts if alert["resolved_at"] is None],
     }
 
 
@@ -165,11 +166,6 @@ def _told(cause: str, alerts: Sequence[Row], names: Mapping[object, str]) -> lis
             text += f" (and {len(alerts) - 1} more like it)"
         said.append(_need(text, fix=fix, severity=str(alert["severity"]), since=alert["opened_at"]))
     return said
-
-
-def cause_of(alert: Row) -> str:
-    """Keys are cause:subject."""
-    return str(alert["key"]).partition(":")[0]
 
 
 def _need(text: str, *, fix: str, severity: str, since: object = None) -> Row:

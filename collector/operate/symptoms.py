@@ -7,7 +7,14 @@ from collector.ports import Row
 from deliverability.zones import ZONES
 
 RECENT = 10  # decisions of a node that are looked at for "what was done"
+# Causes of alerts that are a hurting address.
+HURTS = frozenset({"listed", "policy-listed", "unhealthy"})
 UNTOLD = "nothing yet: the next control pass judges it"
+
+
+def cause_of(alert: Row) -> str:
+    """Keys are cause:subject."""
+    return str(alert["key"]).partition(":")[0]
 
 
 def is_troubled(node: Row) -> bool:

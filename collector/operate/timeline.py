@@ -46,7 +46,8 @@ async def _names(desk: Desk, ids: set[str]) -> dict[str, str]:
 
 
 async def _before(desk: Desk, since: datetime) -> int:
-    """The last `seq` earlier than `since`, by halving: times grow with `seq`."""
+    """The last `seq` earlier than `since`, by halving: times grow with `seq`, but for the moment
+    between the wish and its commit."""
     edge = since if since.tzinfo else since.replace(tzinfo=timezone.utc)
     low, high = 0, 1
     while high < SEQ_MAX and await _is_earlier(desk, high, edge):

@@ -10,7 +10,7 @@ from collector.operate import overview, testimony
 from collector.operate.desk import Desk
 from collector.operate.moments import ago, clock
 from collector.operate.overview import row_of, rows_of
-from collector.operate.symptoms import obeyed
+from collector.operate.symptoms import HURTS, cause_of, obeyed
 from collector.ports import Refused, Row
 from deliverability.zones import ZONES
 
@@ -81,8 +81,13 @@ def _chapters(node: Row, decision: Row | None, now: datetime) -> Iterator[Chapte
     yield "pauses", [_pause(one) for one in rows_of(node, "pauses")]
     yield "zones now", list(_zones(node, now))
     yield "heard", [_heard(node)]
-    yield "alerts", [str(text) for text in node["alerts"]]  # type: ignore[attr-defined]
+    yield "alerts", [str(one["text"]) for one in rows_of(node, "alerts") if not _is_told(one)]
     yield "undo", list(_undo(node, decision))
+
+
+def _is_told(alert: Row) -> bool:
+    """Other chapters say the same."""
+    return cause_of(alert) in HURTS
 
 
 def _heard(node: Row) -> str:

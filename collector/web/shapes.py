@@ -93,6 +93,13 @@ class Address(Answer):
     rotation_since: str | None
 
 
+class Alert(Answer):
+    key: str
+    severity: str
+    text: str
+    opened_at: str
+
+
 class Node(Answer):
     id: str
     name: str
@@ -105,7 +112,7 @@ class Node(Answer):
     silence_seconds: float
     connected: bool
     addresses: list[Address]
-    alerts: list[str]
+    alerts: list[Alert]
     last_heartbeat: str | None
 
 
@@ -169,6 +176,7 @@ class Status(Answer):
     needs_you: list[Need]
     recovered: list[dict[str, object]]
     held: list[dict[str, object]]
+    alerts: list[Alert]
 
 
 class Chapter(Answer):

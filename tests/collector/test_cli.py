@@ -219,7 +219,7 @@ async def test_the_story_of_a_listing(bed: Bed) -> None:
     await bed.delist("mta-2")
     code, out, _ = await bed.mailfleet("status")
     assert "hurting now: nothing" in out
-    assert "mta-2  192.0.2.2 is listed by zen.spamhaus.org" in out.partition("recovered")[2]
+    assert "mta-2: 192.0.2.2 is listed by zen.spamhaus.org" in out.partition("recovered")[2]
 
 
 async def test_why_is_answered_within_200_ms(bed: Bed) -> None:
