@@ -7,7 +7,11 @@ let an old order stand above a new one. Judges nothing.
 import anyio
 import structlog
 
-from collector.ports import Clock, ReignStore
+from collector.ports import Clock, Refused, ReignStore
+
+# Each start of the collector takes one. A node that has seen a million more than we have is not
+# the witness of a later self of ours: believed, it could carry the fleet past the wire's bounds.
+TERMS_AHEAD_MAX = 1_000_000
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +40,10 @@ class Reign:
 
         A node that we told our term may say it back. From any other, a term not below ours was
         given by another reign (the journal was restored), and we take a higher one.
+        Refused: ABSURD.
         """
+        if term_highest - self.term > TERMS_AHEAD_MAX:
+            raise Refused("ABSURD", f"term {term_highest} is far above our {self.term}")
         while term_highest > self.term or (term_highest == self.term and node_id not in self._told):
             async with self._taking:
                 if term_highest >= self.term:

@@ -30,6 +30,18 @@ async def beside_a_healthy_one(folder: Path) -> AsyncIterator[tuple[Bed, Identit
         await other.beat(2)
 
 
+async def test_no_node_carries_the_fleet_to_the_end_of_the_terms(tmp_path: Path) -> None:
+    """Terms end where the wire's numbers do: a fleet that was there could say Hello no more."""
+    async with beside_a_healthy_one(tmp_path) as (collector, identity):
+        term = collector.reign.term
+        call = collector.connect(identity)
+        await call.say(hello(term_highest=2**62 - 1))
+        error = await call.refusal()
+        assert error.code() is INVALID
+        assert str(error.details()).startswith("ABSURD: ")
+        assert collector.reign.term == term
+
+
 async def refusals(collector: Bed) -> list[dict[str, Any]]:
     return [row for row in await collector.audit() if "refused" in str(row["text"])]
 
