@@ -16,12 +16,14 @@ from collector.core.model import (
     Fate,
     Fleet,
     Kind,
+    Look,
     NodeFacts,
     Order,
     Pause,
     Reason,
     Snapshot,
     Subject,
+    ZoneFact,
 )
 from collector.core.signals import NodeSignals
 
@@ -149,19 +151,25 @@ def _membership(
 
 
 def _looks(nodes: Sequence[NodeSignals]) -> Iterator[EffectDraft]:
-    """Second looks that are due. The key holds the moment they follow: asked once each."""
+    """Second looks that are due."""
     for node in nodes:
         for address in node.addresses:
             for opinion in address.opinions:
                 if opinion.wants_look:
-                    last = opinion.look.at if opinion.look else opinion.fact.since
-                    stamp = int(last.timestamp() * 1000)
+                    zone, ip = opinion.fact.zone, address.facts.ip
                     yield EffectDraft(
-                        key=f"look:{opinion.fact.zone}:{address.facts.ip}:{stamp}",
+                        key=f"look:{zone}:{ip}:{_follows(opinion.fact, address.facts.looks)}",
                         kind="look",
                         node_id=node.facts.id,
-                        payload={"zone": opinion.fact.zone, "address": address.facts.ip},
+                        payload={"zone": zone, "address": ip},
                     )
+
+
+def _follows(fact: ZoneFact, looks: Sequence[Look]) -> str:
+    """The answer and the look that a look follows: asked once each, and again when it has come,
+    be it of use or not."""
+    last = next((one.at for one in looks if one.zone == fact.zone), fact.since)
+    return ".".join(str(int(at.timestamp() * 1000)) for at in (fact.since, last))
 
 
 def _send(node_id: str, order: Order) -> EffectDraft:

@@ -61,7 +61,7 @@ def is_clean(fact: ZoneFact) -> bool:
 
 
 def _of_hit(fact: ZoneFact, look: Look | None, *, policy: Policy, now: datetime) -> Opinion:
-    usable = _since(look, fact)
+    usable = _since(look, fact, policy=policy, now=now)
     by = _confirmed_by(fact, usable, policy=policy)
     if by:
         stand = Stand.CONFIRMED
@@ -79,7 +79,7 @@ def _of_open(
     fact: ZoneFact, look: Look | None, *, listing: Listing, policy: Policy, now: datetime
 ) -> Opinion:
     """Two clean rounds close it, unless the collector's resolver, asked since, says listed."""
-    usable = _since(look, fact)
+    usable = _since(look, fact, policy=policy, now=now)
     if not is_clean(fact) or fact.rounds < policy.clean_rounds:
         return Opinion(stand=Stand.STILL, fact=fact, look=usable, listing=listing)
     if usable is None:
@@ -91,9 +91,16 @@ def _of_open(
     return Opinion(stand=stand, fact=fact, look=usable, listing=listing, wants_look=wants)
 
 
-def _since(look: Look | None, fact: ZoneFact) -> Look | None:
-    """Only a look made after the node began to say what it says now is a second opinion."""
-    return look if look is not None and look.at >= fact.since else None
+def _since(look: Look | None, fact: ZoneFact, *, policy: Policy, now: datetime) -> Look | None:
+    """Only a look made after the node began to say what it says now is a second opinion.
+
+    Where our clock was set back, what lies ahead of it tells no order: a look ahead is none, and
+    for an answer ahead the look just made counts.
+    """
+    if look is None or look.at > now:
+        return None
+    is_new = fact.since > now and now - look.at < policy.look_again_after
+    return look if is_new or look.at >= fact.since else None
 
 
 def _says_listed(look: Look) -> bool:

@@ -113,6 +113,34 @@ def test_a_hit_asks_for_a_second_look_once_and_again_when_unanswered() -> None:
     assert not [effect for effect in judged(doubtful).effects if effect.kind == "look"]
 
 
+def test_a_clock_set_back_neither_hides_a_second_look_nor_believes_an_old_one() -> None:
+    ahead = NOON + timedelta(hours=1)
+    hit = replace(fleet.fact(), since=ahead, received_at=ahead)
+    # The look that followed the hit carries the earlier time.
+    assert fates(judged(one(hit, fleet.look()))) == PAUSED
+    # One made before the clock was set back is none, of whatever it speaks.
+    for verdict in Verdict:
+        judgement = judged(one(fleet.fact(), fleet.look(verdict, at=ahead)))
+        assert judgement.pauses_open == judgement.alerts_open == ()
+        assert [effect.kind for effect in judgement.effects if effect.kind == "look"] == ["look"]
+
+
+def test_a_look_that_was_of_no_use_is_made_again() -> None:
+    ahead = NOON + timedelta(hours=1)
+    hit = replace(fleet.fact(), since=ahead, received_at=ahead)
+    asked = [
+        effect.key
+        for looks in (
+            [],
+            [fleet.look(at=fleet.ago(minutes=9))],
+            [fleet.look(at=fleet.ago(hours=1))],
+        )
+        for effect in judged(one(hit, *looks)).effects
+        if effect.kind == "look"
+    ]
+    assert len(set(asked)) == 3
+
+
 def test_a_policy_listing_is_recorded_and_alerted_but_pauses_nobody() -> None:
     judgement = judged(one(fleet.fact(answers=("127.0.0.10",)), fleet.look()))
     assert [draft.consequence for draft in judgement.listings_open] == ["policy"]
