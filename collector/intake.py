@@ -119,7 +119,7 @@ class Intake:
 
     async def new_epoch(self, node_id: str, *, epoch: str) -> None:
         """The node counts anew on the stream it has. Refused EPOCH_USED."""
-        await self._store.begin_epoch(node_id, epoch)
+        await self._store.begin_epoch(node_id, epoch=epoch)
 
     async def duplicate(self, node_id: str, *, text: str) -> None:
         """Two processes speak as this node: a High alert, once while it lasts."""
@@ -162,7 +162,7 @@ class Intake:
             known=account.order.order if account.order else None,
             pauses=len(judgement.pauses_open),
         )
-        await self._store.import_restored(hello.node_id, hello.applied, judgement)
+        await self._store.import_restored(hello.node_id, hello.applied, judgement=judgement)
         return True
 
     async def _epoch(self, account: Account, hello: Hello) -> NewEpoch | None:
@@ -170,7 +170,7 @@ class Intake:
         is_snapshot = hello.epoch == account.epoch and hello.sequence < account.sequence
         if hello.epoch != account.epoch:
             try:
-                await self._store.begin_epoch(hello.node_id, hello.epoch)
+                await self._store.begin_epoch(hello.node_id, epoch=hello.epoch)
             except Refused as refused:
                 if refused.code != "EPOCH_USED":
                     raise

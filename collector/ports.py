@@ -234,7 +234,7 @@ class ReignStore(Protocol):
     async def add_pool(self, name: str, *, automation: Automation, entry: AuditEntry) -> str:
         """The new pool's id. Refused: POOL_EXISTS."""
 
-    async def set_switch(self, name: str, on: bool, entry: AuditEntry) -> None:
+    async def set_switch(self, name: str, *, on: bool, entry: AuditEntry) -> None:
         """Names: automation_stopped, sending_stopped."""
 
     async def set_automation(
@@ -254,7 +254,7 @@ class IdentityStore(Protocol):
     async def add_token(self, token: Token, entry: AuditEntry) -> None: ...
 
     async def enrol(
-        self, secret_hash: str, node: NewNode, certificate: Certificate, entry: AuditEntry
+        self, secret_hash: str, node: NewNode, *, certificate: Certificate, entry: AuditEntry
     ) -> None:
         """Uses the token and adds or re-enrols the node in one transaction.
 
@@ -296,16 +296,18 @@ class IntakeStore(Protocol):
 
     async def record_hello(self, hello: Hello) -> None: ...
 
-    async def begin_epoch(self, node_id: str, epoch: str) -> None:
-        """The node counts anew from here; totals of earlier epochs stay."""
+    async def begin_epoch(self, node_id: str, *, epoch: str) -> None:
+        """The node counts anew from here; totals of earlier epochs stay. The present epoch again
+        changes nothing. Refused EPOCH_USED: it counted in that one before."""
 
     async def record(self, heartbeat: Heartbeat) -> None:
         """Returns once committed. A heartbeat not newer than the last of its epoch changes
-        nothing but is not an error: its ack was lost."""
+        nothing but is not an error: its ack was lost. Refused: NODE_UNKNOWN, EPOCH_UNKNOWN,
+        FACT_ABSURD. StoreError: not committed, not to be acknowledged."""
 
     async def record_look(self, look: Look) -> None: ...
 
-    async def import_restored(self, node_id: str, applied: Order, judgement: Judgement) -> None:
+    async def import_restored(self, node_id: str, applied: Order, *, judgement: Judgement) -> None:
         """The node's directive is ahead of ours: keep it as told, with the RESTORED pauses."""
 
 

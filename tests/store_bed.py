@@ -21,16 +21,8 @@ from collector.core.heartbeat import (
     QueueReading,
     ZoneReading,
 )
-from collector.core.judgement import Judgement
 from collector.core.model import (
     Automation,
-    Brake,
-    Decision,
-    Fate,
-    Kind,
-    Proposal,
-    Reason,
-    Subject,
 )
 from collector.ports import Actor, AuditEntry, Certificate, NewNode, Token
 from deliverability.replies import Outcome
@@ -130,11 +122,11 @@ async def enrol(found: SqlStore, numbers: Sequence[int], pool_id: str) -> None:
         await found.add_token(token(f"token-{number}", pool_id), entry("make token"))
         node = new_node(number, pool_id)
         made = certificate(number, node.id)
-        await found.enrol(f"token-{number}", node, made, entry("enrol", node.id))
+        await found.enrol(f"token-{number}", node, certificate=made, entry=entry("enrol", node.id))
 
     for number in numbers:
         await one(number)
-    await asyncio.gather(*(found.begin_epoch(node_id(number), EPOCH) for number in numbers))
+    await asyncio.gather(*(found.begin_epoch(node_id(number), epoch=EPOCH) for number in numbers))
 
 
 def host(sequence: int = 0) -> HostReading:
@@ -259,35 +251,6 @@ def hello(number: int, **changes: object) -> Hello:
         addresses=(ip(number),),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # the caller names Hello's fields
-
-
-def decision(
-    number: int,
-    pool_id: str,
-    *,
-    kind: Kind = Kind.PAUSE,
-    fate: Fate = Fate.MADE,
-    brake: Brake | None = None,
-) -> Decision:
-    return Decision(
-        proposal=Proposal(
-            kind=kind,
-            subject=Subject(node_id=node_id(number), address=ip(number), pool_id=pool_id),
-            reason=Reason.LISTED,
-            rule="confirmed critical listing",
-            evidence={"zone": ZONE, "answers": ("127.0.0.2",)},
-            zone=ZONE,
-        ),
-        fate=fate,
-        brake=brake,
-        aggregates={"pool": pool_id},
-        policy_revision=1,
-        at=START,
-    )
-
-
-def judgement(**parts: object) -> Judgement:
-    return Judgement(at=START, term=1, **parts)  # type: ignore[arg-type]  # Judgement's own fields
 
 
 def fill(folder: Path, count: int, pool_id: str) -> None:

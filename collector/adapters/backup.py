@@ -43,7 +43,7 @@ class Manifest:
     files: dict[str, tuple[str, int]]
 
 
-def create(state: Path, target: Path, *, now: datetime) -> Manifest:
+def create(state: Path, *, target: Path, now: datetime) -> Manifest:
     """Writes the archive beside its final name and renames it there: whole or not at all.
 
     A running collector is not disturbed: the journal is copied by SQLite's backup API.
@@ -51,8 +51,8 @@ def create(state: Path, target: Path, *, now: datetime) -> Manifest:
     if target.exists():
         raise BackupError(f"{target} is there already")
     with _failures(target), _workshop(target.parent) as place:
-        _copy_journal(state / JOURNAL, place / JOURNAL)
-        _copy_keys(state, place)
+        _copy_journal(state / JOURNAL, to=place / JOURNAL)
+        _copy_keys(state, to=place)
         manifest = _manifest(place, now)
         archive = place / "archive"
         with os.fdopen(os.open(archive, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
@@ -67,10 +67,10 @@ def create(state: Path, target: Path, *, now: datetime) -> Manifest:
 def verify(archive: Path) -> Manifest:
     """Reads all of it. BackupError when anything is missing, damaged or does not belong."""
     with _failures(archive), _workshop(Path(tempfile.gettempdir())) as place:
-        return _unpack(archive, place)
+        return _unpack(archive, into=place)
 
 
-def restore(archive: Path, state: Path, *, force: bool, now: datetime) -> Path | None:
+def restore(archive: Path, *, state: Path, force: bool, now: datetime) -> Path | None:
     """Puts the archive's files where the state folder is, after all of them proved whole.
 
     A folder that holds anything is refused unless forced, and then kept aside: its new name is
@@ -78,10 +78,10 @@ def restore(archive: Path, state: Path, *, force: bool, now: datetime) -> Path |
     """
     state = state.absolute()
     with _failures(archive), _workshop(state.parent) as place:
-        _unpack(archive, place)
+        _unpack(archive, into=place)
         _check_journal(place / JOURNAL)
         if not state.is_dir() or not any(state.iterdir()):
-            _put(place, state)
+            _put(place, at=state)
             return None
         if not force:
             raise BackupError(f"{state} is not empty")
@@ -91,7 +91,7 @@ def restore(archive: Path, state: Path, *, force: bool, now: datetime) -> Path |
         with _stopped(state):
             owner = state.stat()
             state.rename(aside)
-            _put(place, state, owner=(owner.st_uid, owner.st_gid))
+            _put(place, at=state, owner=(owner.st_uid, owner.st_gid))
         return aside
 
 
@@ -113,17 +113,17 @@ def _workshop(parent: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _copy_journal(source: Path, target: Path) -> None:
+def _copy_journal(source: Path, *, to: Path) -> None:
     if not source.is_file():
         raise BackupError(f"{source}: no journal there")
-    target.touch(mode=0o600)
+    to.touch(mode=0o600)
     uri = f"{source.absolute().as_uri()}?mode=ro"
     with (
         closing(sqlite3.connect(uri, uri=True)) as journal,
-        closing(sqlite3.connect(target)) as copy,
+        closing(sqlite3.connect(to)) as copy,
     ):
         journal.backup(copy)
-    _check_journal(target)
+    _check_journal(to)
 
 
 def _check_journal(path: Path) -> None:
@@ -134,18 +134,18 @@ def _check_journal(path: Path) -> None:
         raise BackupError(f"{JOURNAL} is damaged: {answer}" if known else "that is no journal")
 
 
-def _copy_keys(state: Path, place: Path) -> None:
+def _copy_keys(state: Path, *, to: Path) -> None:
     """The CA's files belong together: they are read again when they changed meanwhile."""
     for name in (KEY, "ca/ca.json"):
         if not (state / name).is_file():
             raise BackupError(f"{state / name}: not there; mailfleet init makes it")
     for _ in range(ATTEMPTS):
-        shutil.rmtree(place / "ca", ignore_errors=True)
-        (place / "ca").mkdir(mode=0o700)
+        shutil.rmtree(to / "ca", ignore_errors=True)
+        (to / "ca").mkdir(mode=0o700)
         try:
             before = _seen(state)
             for name in before:
-                shutil.copyfile(state / name, place / name)
+                shutil.copyfile(state / name, to / name)
             if _seen(state) == before:
                 return
         except FileNotFoundError:
@@ -192,12 +192,12 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member.replace(uid=0, gid=0, uname="", gname="", mode=0o600, deep=False)
 
 
-def _unpack(archive: Path, place: Path) -> Manifest:
+def _unpack(archive: Path, *, into: Path) -> Manifest:
     """Into an empty folder, every file checked against the manifest."""
     with tarfile.open(archive, mode="r:") as tar:
         members = iter(tar)
         manifest = _read_manifest(tar, next(members, None))
-        (place / "ca").mkdir(mode=0o700)
+        (into / "ca").mkdir(mode=0o700)
         missing = dict(manifest.files)
         for member in members:
             digest, size = missing.pop(member.name, ("", -1))
@@ -205,12 +205,12 @@ def _unpack(archive: Path, place: Path) -> Manifest:
                 raise BackupError(f"{archive}: {member.name} does not belong or has another size")
             content = tar.extractfile(member)
             assert content is not None, member
-            descriptor = os.open(place / member.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(into / member.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with content, os.fdopen(descriptor, "wb") as out:
                 shutil.copyfileobj(content, out, CHUNK_BYTES)
                 out.flush()
                 os.fsync(out.fileno())
-            if _sha256(place / member.name) != digest:
+            if _sha256(into / member.name) != digest:
                 raise BackupError(f"{archive}: {member.name} is damaged")
     if missing:
         raise BackupError(f"{archive}: {', '.join(sorted(missing))} missing")
@@ -249,17 +249,17 @@ def _stopped(state: Path) -> Iterator[None]:
         yield
 
 
-def _put(place: Path, state: Path, *, owner: tuple[int, int] | None = None) -> None:
+def _put(place: Path, *, at: Path, owner: tuple[int, int] | None = None) -> None:
     """The workshop becomes the state folder in one step."""
     place.chmod(0o700)
     if owner is None:
-        parent = (state if state.is_dir() else state.parent).stat()
+        parent = (at if at.is_dir() else at.parent).stat()
         owner = (parent.st_uid, parent.st_gid)
     if os.geteuid() == 0:
         for path in (place, *place.rglob("*")):
             os.chown(path, *owner)
-    place.rename(state)
-    _sync(state.parent)
+    place.rename(at)
+    _sync(at.parent)
 
 
 def _sync(folder: Path) -> None:

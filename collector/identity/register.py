@@ -146,7 +146,7 @@ class Register:
             },
             at=now,
         )
-        await self._store.enrol(hashed, node, certificate, entry)
+        await self._store.enrol(hashed, node, certificate=certificate, entry=entry)
         self._forget(node_id, text="this node was enrolled anew")
         self._bearers.add(certificate)
         return self._issued(node_id, pem, now=now)

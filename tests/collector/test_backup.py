@@ -40,7 +40,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def archive_of(state: Path) -> Path:
     target = state.parent / "backup.tar"
-    backup.create(state, target, now=NOW)
+    backup.create(state, target=target, now=NOW)
     return target
 
 
@@ -68,7 +68,7 @@ def test_it_comes_back_as_it_was(state: Path, tmp_path: Path) -> None:
     archive = archive_of(state)
     assert archive.stat().st_mode & 0o777 == 0o600
     other = tmp_path / "other"
-    assert backup.restore(archive, other, force=False, now=NOW) is None
+    assert backup.restore(archive, state=other, force=False, now=NOW) is None
     assert contents(other) == contents(state)
     assert other.stat().st_mode & 0o777 == 0o700
     key = secrets.load(other / "master.key")
@@ -88,9 +88,9 @@ async def test_it_is_made_while_heartbeats_come_in(tmp_path: Path) -> None:
             for sequence in range(1, 12):
                 await asyncio.gather(*(journal.record(beat(n, sequence)) for n in range(1, 5)))
 
-        making = asyncio.to_thread(backup.create, state, tmp_path / "b.tar", now=NOW)
+        making = asyncio.to_thread(backup.create, state, target=tmp_path / "b.tar", now=NOW)
         await asyncio.gather(report(), making)
-    backup.restore(tmp_path / "b.tar", tmp_path / "other", force=False, now=NOW)
+    backup.restore(tmp_path / "b.tar", state=tmp_path / "other", force=False, now=NOW)
     async with opened(tmp_path / "other") as copy:
         accounts = [await copy.account(node_id(number)) for number in range(1, 5)]
         assert len({account.sequence for account in accounts if account}) == 1  # one commit
@@ -109,9 +109,9 @@ async def test_the_store_copies_its_journal_by_itself(tmp_path: Path) -> None:
 def test_a_state_that_is_not_empty_is_kept_aside_when_forced(state: Path) -> None:
     archive = archive_of(state)
     with pytest.raises(backup.BackupError, match="not empty"):
-        backup.restore(archive, state, force=False, now=NOW)
+        backup.restore(archive, state=state, force=False, now=NOW)
     (state / "mark").write_text("of the old one")
-    aside = backup.restore(archive, state, force=True, now=NOW)
+    aside = backup.restore(archive, state=state, force=True, now=NOW)
     assert aside == state.with_name("state.before-20260301T120000Z")
     assert (aside / "mark").read_text() == "of the old one"
     assert not (state / "mark").exists()
@@ -124,7 +124,7 @@ def test_a_running_collector_is_not_robbed_of_its_state(state: Path) -> None:
     async def attempt() -> None:
         async with opened(state):
             with pytest.raises(backup.BackupError, match="stop it first"):
-                backup.restore(archive, state, force=True, now=NOW)
+                backup.restore(archive, state=state, force=True, now=NOW)
 
     asyncio.run(attempt())
     assert asyncio.run(sequence_in(state)) == 4
@@ -159,7 +159,7 @@ def test_what_is_not_whole_changes_nothing(
     with pytest.raises(backup.BackupError, match=complaint):
         backup.verify(archive)
     with pytest.raises(backup.BackupError, match=complaint):
-        backup.restore(archive, tmp_path / "other", force=True, now=NOW)
+        backup.restore(archive, state=tmp_path / "other", force=True, now=NOW)
     assert {path.name for path in tmp_path.iterdir()} == before
     assert asyncio.run(sequence_in(state)) == 4
 
@@ -178,11 +178,11 @@ def test_cut_short_or_something_else(state: Path, tmp_path: Path) -> None:
 def test_nothing_to_save(state: Path, tmp_path: Path) -> None:
     archive = archive_of(state)
     with pytest.raises(backup.BackupError, match="there already"):
-        backup.create(state, archive, now=NOW)
+        backup.create(state, target=archive, now=NOW)
     for name in ("ca/ca.json", "master.key", "journal.db"):
         (state / name).rename(tmp_path / "aside")
         with pytest.raises(backup.BackupError):
-            backup.create(state, tmp_path / "other.tar", now=NOW)
+            backup.create(state, target=tmp_path / "other.tar", now=NOW)
         (tmp_path / "aside").rename(state / name)
     assert not (tmp_path / "other.tar").exists()
 
@@ -192,7 +192,7 @@ def test_a_journal_that_is_none_is_not_saved(state: Path, tmp_path: Path) -> Non
     with closing(sqlite3.connect(state / "journal.db")) as other, other:
         other.execute("CREATE TABLE recipes (name TEXT)")
     with pytest.raises(backup.BackupError, match="no journal"):
-        backup.create(state, tmp_path / "other.tar", now=NOW)
+        backup.create(state, target=tmp_path / "other.tar", now=NOW)
 
 
 def test_verify_says_what_is_in_it(state: Path) -> None:

@@ -23,12 +23,12 @@ from tests.store_bed import (
     event,
     hello,
     ip,
-    judgement,
     node_id,
     opened,
     pool_of,
     zone_reading,
 )
+from tests.store_judged import judgement
 
 
 @pytest.fixture
@@ -120,18 +120,18 @@ async def test_an_epoch_begins_once(journal: SqlStore) -> None:
         await journal.record(beat(1, 1, epoch="epoch-2"))
     assert unknown.value.code == "EPOCH_UNKNOWN"
     await journal.record(beat(1, 7, cells=[cell(ip(1), "gmail", sent=7)]))
-    await journal.begin_epoch(node_id(1), EPOCH)
+    await journal.begin_epoch(node_id(1), epoch=EPOCH)
     account = await journal.account(node_id(1))
     assert account is not None
     assert account.sequence == 7
-    await journal.begin_epoch(node_id(1), "epoch-2")
+    await journal.begin_epoch(node_id(1), epoch="epoch-2")
     account = await journal.account(node_id(1))
     assert account is not None
     assert (account.epoch, account.sequence, account.log_position) == ("epoch-2", 0, b"position 7")
     await journal.record(beat(1, 1, epoch="epoch-2", cells=[cell(ip(1), "gmail", sent=1)]))
     assert await totals(journal) == {(ip(1), "gmail"): {"sent": 1}}
     with pytest.raises(Refused) as used:
-        await journal.begin_epoch(node_id(1), EPOCH)
+        await journal.begin_epoch(node_id(1), epoch=EPOCH)
     assert used.value.code == "EPOCH_USED"
     with pytest.raises(Refused):
         await journal.record(beat(1, 8))
@@ -242,7 +242,7 @@ async def test_a_restored_journal_believes_the_node(journal: SqlStore) -> None:
     ours = Order(term=1, revision=4)
     theirs = Order(term=3, revision=2, node_pauses=("LISTED",), addresses=((ip(1), ("OPERATOR",)),))
     await journal.commit(judgement(orders=((node_id(1), ours),)))
-    await journal.import_restored(node_id(1), theirs, judgement())
+    await journal.import_restored(node_id(1), theirs, judgement=judgement())
     account = await journal.account(node_id(1))
     assert account is not None
     assert account.order == theirs

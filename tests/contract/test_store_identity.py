@@ -43,7 +43,12 @@ async def test_a_token_admits_one_node(journal: SqlStore) -> None:
     pool_id = await pool_of(journal)
     await journal.add_token(token("secret", pool_id), entry("make token"))
     attempts = [
-        journal.enrol("secret", new_node(n, pool_id), certificate(n, node_id(n)), entry("enrol"))
+        journal.enrol(
+            "secret",
+            new_node(n, pool_id),
+            certificate=certificate(n, node_id(n)),
+            entry=entry("enrol"),
+        )
         for n in range(1, 9)
     ]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
@@ -62,11 +67,11 @@ async def test_unknown_and_late_tokens_admit_nobody(journal: SqlStore) -> None:
     pool_id = await pool_of(journal)
     late = new_node(1, pool_id, at=START + timedelta(minutes=30))
     with pytest.raises(Refused) as unknown:
-        await journal.enrol("secret", late, certificate(1, late.id), entry())
+        await journal.enrol("secret", late, certificate=certificate(1, late.id), entry=entry())
     assert unknown.value.code == "TOKEN_UNKNOWN"
     await journal.add_token(token("secret", pool_id), entry())
     with pytest.raises(Refused) as expired:
-        await journal.enrol("secret", late, certificate(1, late.id), entry())
+        await journal.enrol("secret", late, certificate=certificate(1, late.id), entry=entry())
     assert expired.value.code == "TOKEN_EXPIRED"
     assert await journal.node_ids() == []
     assert await journal.certificates() == []
@@ -79,7 +84,7 @@ async def test_enrolling_again_keeps_the_node_and_ends_its_old_keys(journal: Sql
     await enrol(journal, [1], pool_id)
     await journal.add_token(token("again", pool_id, node_id=node_id(1)), entry())
     other = replace(new_node(1, pool_id), machine_id="another", addresses=(ip(1), ip(3)))
-    await journal.enrol("again", other, certificate(9, node_id(1)), entry())
+    await journal.enrol("again", other, certificate=certificate(9, node_id(1)), entry=entry())
     by_print = {held.fingerprint[-1]: held.revoked_at for held in await journal.certificates()}
     assert by_print == {"1": START, "9": None}
     account = await journal.account(node_id(1))
@@ -93,7 +98,9 @@ async def test_two_machines_of_one_name_stay_apart(journal: SqlStore) -> None:
     for number in (1, 2, 3):
         await journal.add_token(token(f"token-{number}", pool_id), entry())
         node = replace(new_node(number, pool_id), name="mail")
-        await journal.enrol(f"token-{number}", node, certificate(number, node.id), entry())
+        await journal.enrol(
+            f"token-{number}", node, certificate=certificate(number, node.id), entry=entry()
+        )
     assert [row["name"] for row in await journal.nodes()] == ["mail", "mail-2", "mail-3"]
 
 
@@ -143,10 +150,10 @@ async def test_policy_is_kept_by_revision(journal: SqlStore) -> None:
 async def test_switches_and_automation(journal: SqlStore) -> None:
     pool_id = await pool_of(journal, automation=Automation.OBSERVE)
     await enrol(journal, [1], pool_id)
-    await journal.set_switch("sending_stopped", True, entry("stop sending"))
+    await journal.set_switch("sending_stopped", on=True, entry=entry("stop sending"))
     assert await journal.switches() == {"automation_stopped": False, "sending_stopped": True}
     with pytest.raises(Refused):
-        await journal.set_switch("gravity", True, entry())
+        await journal.set_switch("gravity", on=True, entry=entry())
     for node, pool, value in (
         (node_id(1), None, Automation.OBSERVE),
         (None, pool_id, Automation.ACT),

@@ -1,7 +1,6 @@
 """The control pass's side of the store: a judgement is committed whole, and read back as it was."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,39 +8,28 @@ import pytest
 from collector.adapters.store import SqlStore
 from collector.core.judgement import (
     EffectDraft,
-    Judgement,
-    ListingDraft,
     PauseDraft,
-    RotationChange,
 )
 from collector.core.model import (
-    AddressFacts,
-    AlertFact,
-    Brake,
     Fate,
     Kind,
     Liveness,
     Order,
     Reason,
-    Severity,
-    Snapshot,
     Standing,
     Subject,
 )
-from collector.ports import OperatorPause, Refused
 from tests.store_bed import (
     START,
     ZONE,
     HandClock,
-    decision,
     enrol,
-    entry,
     ip,
-    judgement,
     node_id,
     opened,
     pool_of,
 )
+from tests.store_judged import admit, alert, decision, draft, first, judgement, listed, the_pool
 
 NODES = range(1, 6)
 KEY = (node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
@@ -57,75 +45,6 @@ async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
     async with opened(tmp_path, clock) as found:
         await enrol(found, NODES, await pool_of(found))
         yield found
-
-
-async def the_pool(journal: SqlStore) -> str:
-    (row,) = await journal.pools()
-    return str(row["id"])
-
-
-async def listed(journal: SqlStore) -> Judgement:
-    """Node 1 is found listed: everything one pass may write at once."""
-    pool_id = await the_pool(journal)
-    subject = Subject(node_id=node_id(1), address=ip(1), pool_id=pool_id)
-    order = Order(term=1, revision=1, addresses=((ip(1), ("LISTED",)),))
-    return judgement(
-        decisions=(
-            decision(1, pool_id),
-            decision(2, pool_id, fate=Fate.WITHHELD, brake=Brake.FLOOR),
-        ),
-        listings_open=(draft(1),),
-        pauses_open=(
-            PauseDraft(
-                subject=subject, reason=Reason.LISTED, owner="automation", note="", decision=0
-            ),
-        ),
-        rotation=(RotationChange(subject=subject, member=False, reason=Reason.LISTED, decision=0),),
-        orders=((node_id(1), order),),
-        effects=(
-            EffectDraft(key="directive:1", kind="directive", node_id=node_id(1), payload={"n": 1}),
-        ),
-        alerts_open=(alert("listed"),),
-        brakes_engage=(ZONE,),
-    )
-
-
-def draft(number: int, consequence: str = "pause") -> ListingDraft:
-    return ListingDraft(
-        node_id=node_id(number),
-        address=ip(number),
-        zone=ZONE,
-        operator="spamhaus",
-        answers=("127.0.0.2", "127.0.0.4"),
-        consequence=consequence,
-        confirmed_by="collector",
-        details="the answer as it came",
-    )
-
-
-def alert(text: str) -> AlertFact:
-    return AlertFact(
-        key=f"listing:{ip(1)}",
-        severity=Severity.HIGH,
-        text=text,
-        opened_at=START,
-        node_id=node_id(1),
-    )
-
-
-async def admit(journal: SqlStore, numbers: range, *, member: bool = True) -> None:
-    pool_id = await the_pool(journal)
-    subjects = [Subject(node_id=node_id(n), address=ip(n), pool_id=pool_id) for n in numbers]
-    changes = tuple(
-        RotationChange(subject=subject, member=member, reason=None, decision=None)
-        for subject in subjects
-    )
-    await journal.commit(judgement(rotation=changes))
-
-
-async def first(journal: SqlStore) -> tuple[Snapshot, AddressFacts]:
-    snapshot = await journal.load([node_id(1)])
-    return snapshot, snapshot.nodes[0].addresses[0]
 
 
 async def test_a_judgement_comes_back_whole(journal: SqlStore) -> None:
@@ -266,78 +185,6 @@ async def test_only_pausing_listings_count_for_the_fleet(journal: SqlStore) -> N
     snapshot = await journal.load(None)
     assert [listing.node_id for listing in snapshot.fleet.open_listings[ZONE]] == [node_id(2)]
     assert [len(node.addresses[0].listings) for node in snapshot.nodes] == [1, 1, 0, 0, 0]
-
-
-async def test_the_baseline_is_the_median_of_a_day_by_time(
-    journal: SqlStore, clock: HandClock
-) -> None:
-    async def move(at_hour: float, numbers: range, *, member: bool) -> None:
-        pool_id = await the_pool(journal)
-        changes = tuple(
-            RotationChange(
-                subject=Subject(node_id=node_id(n), address=ip(n), pool_id=pool_id),
-                member=member,
-                reason=None,
-                decision=None,
-            )
-            for n in numbers
-        )
-        at = START + timedelta(hours=at_hour)
-        await journal.commit(Judgement(at=at, term=1, rotation=changes))
-
-    async def baseline(at_hour: float) -> tuple[int, int]:
-        clock.seconds = at_hour * 3600
-        (row,) = await journal.pools()
-        return int(str(row["in_rotation"])), int(str(row["baseline"]))
-
-    assert await baseline(0) == (0, 0)
-    await move(0, range(1, 5), member=True)
-    assert await baseline(0) == (4, 4)
-    await move(10, range(1, 3), member=False)
-    assert await baseline(11) == (2, 4)  # 10 h of 4, 1 h of 2
-    assert await baseline(19) == (2, 4)
-    assert await baseline(21) == (2, 2)  # 10 h of 4, 11 h of 2
-    await move(21, range(1, 6), member=True)
-    assert await baseline(21) == (5, 5)  # never below the present
-    await move(21, range(1, 6), member=False)
-    assert await baseline(30) == (0, 2)  # since hour 6: 4 h of 4, 11 h of 2, 9 h of none
-    (row,) = await journal.pools()
-    assert row["rotation_revision"] == 4
-
-
-async def test_a_person_pauses_and_resumes(journal: SqlStore) -> None:
-    wish = OperatorPause(node_id=node_id(1), address=None, pausing=True, note="repairs")
-    await journal.operator_pause(wish, entry("pause", node_id(1)))
-    (pause,) = (await journal.load([node_id(1)])).nodes[0].pauses
-    assert (pause.reason, pause.owner, pause.address) == (Reason.OPERATOR, "anna", None)
-    (why,) = await journal.decisions(node_id(1), limit=9)
-    assert (why["rule"], why["id"]) == ("operator", pause.decision_id)
-    assert why["evidence"] == {"who": "anna", "from": "192.0.2.200", "why": "repairs"}
-    resume = OperatorPause(node_id=node_id(1), address=None, pausing=False, note="done")
-    await journal.operator_pause(resume, entry("resume", node_id(1)))
-    assert (await journal.load([node_id(1)])).nodes[0].pauses == ()
-    with pytest.raises(Refused, match="no pause") as refused:
-        await journal.operator_pause(resume, entry("resume", node_id(1)))
-    assert refused.value.code == "NOTHING_TO_RESUME"
-    stranger = OperatorPause(node_id=node_id(77), address=None, pausing=True, note="")
-    with pytest.raises(Refused):
-        await journal.operator_pause(stranger, entry("pause", node_id(77)))
-
-
-async def test_a_person_may_override_a_listing_and_automation_is_told(journal: SqlStore) -> None:
-    await journal.commit(await listed(journal))
-    plain = OperatorPause(node_id=node_id(1), address=ip(1), pausing=False, note="")
-    with pytest.raises(Refused):
-        await journal.operator_pause(plain, entry("resume", node_id(1)))
-    override = OperatorPause(
-        node_id=node_id(1), address=ip(1), pausing=False, note="mistaken", override=True
-    )
-    await journal.operator_pause(override, entry("resume", node_id(1)))
-    snapshot, address = await first(journal)
-    assert snapshot.nodes[0].pauses == ()
-    assert len(address.listings) == 1
-    assert snapshot.standing[KEY].fate is Fate.OVERRIDDEN
-    assert [row["fate"] for row in await journal.decisions(ip(1), limit=9)].count("overridden") == 1
 
 
 async def test_effects_are_finished_once(journal: SqlStore) -> None:

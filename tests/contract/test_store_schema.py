@@ -23,17 +23,16 @@ from tests.store_bed import (
     HandClock,
     beat,
     cell,
-    decision,
     enrol,
     entry,
     event,
     fill,
     ip,
-    judgement,
     node_id,
     opened,
     pool_of,
 )
+from tests.store_judged import decision, judgement
 
 # Names and order are the owners'.
 SENDING_NODES = [
@@ -166,12 +165,14 @@ async def test_samples_hold_rates_and_sums(tmp_path: Path) -> None:
         await journal.record(beat(1, 1, cells=[cell(ip(1), "gmail", sent=8, bounced=1, expired=1)]))
         await journal.record(beat(1, 2))
         await journal.record(beat(1, 2))
-    first, second = rows(tmp_path, "SELECT * FROM samples ORDER BY at", name="samples.db")
+        await journal.record(beat(1, 3))
+    first, minute, last = rows(tmp_path, "SELECT * FROM samples ORDER BY at", name="samples.db")
     assert (first["attempts"], first["sent"], first["bounced"]) == (10, 8, 2)
     assert (first["received"], first["transmitted"]) == (None, None)
-    assert (second["received"], second["transmitted"]) == (1_000, 2_000)
-    assert (second["attempts"], second["queue_deferred"]) == (None, 7)
-    assert (second["cpu"], second["memory"], second["disk"], second["load"]) == (250, 250, 250, 50)
+    assert (last["received"], last["transmitted"]) == (1_000, 2_000)
+    # The sums stand once a minute.
+    assert (minute["attempts"], last["attempts"], last["queue_deferred"]) == (10, None, 7)
+    assert (last["cpu"], last["memory"], last["disk"], last["load"]) == (250, 250, 250, 50)
 
 
 async def test_what_is_old_goes_in_slices_and_what_stands_stays(tmp_path: Path) -> None:

@@ -71,16 +71,28 @@ def build(path: Path, pragmas: Mapping[str, str], *, writes: bool) -> Engine:
     return engine
 
 
-async def connect(path: Path, pragmas: Mapping[str, str]) -> aiosqlite.Connection:
-    """For raw statements, run by a thread of the connection's own."""
+def connect(path: Path, pragmas: Mapping[str, str]) -> sqlite3.Connection:
+    """For raw statements in the writer's thread."""
+    connection: sqlite3.Connection = sqlite3.connect(path, **CONNECT)
+    try:
+        for statement in spoken(pragmas):
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def glance(path: Path) -> aiosqlite.Connection:
+    """For single reading statements, in a thread of the connection's own."""
     connection = aiosqlite.connect(path, **CONNECT)
-    # Else a collector that crashed, its connections unclosed, would hang at its exit for ever.
+    # Else a collector that crashed, this connection unclosed, would hang at its exit for ever.
     thread = getattr(connection, "_thread", None)
     assert isinstance(thread, Thread), connection
     thread.daemon = True
     await connection
     try:
-        for statement in spoken(pragmas):
+        for statement in spoken(READING):
             await connection.execute(statement)
     except BaseException:
         await connection.close()

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import aiosqlite
 import structlog
 
 from collector.adapters.store import hellos, samples
@@ -32,40 +31,40 @@ class EpochBegun:
 Fact = Heartbeat | Hello | EpochBegun
 
 
-async def write(
-    facts: Sequence[Fact], *, journal: aiosqlite.Connection, history: aiosqlite.Connection
+def write(
+    facts: Sequence[Fact], *, journal: sqlite3.Connection, history: sqlite3.Connection
 ) -> list[Refused | None]:
     """One answer a fact. Raises sqlite3.Error and ABSURD with nothing written to the journal."""
     answers: list[Refused | None] = [None] * len(facts)
-    await journal.execute("BEGIN IMMEDIATE")
+    journal.execute("BEGIN IMMEDIATE")
     try:
         for index, fact in enumerate(facts):
             if isinstance(fact, Hello):
-                answers[index] = await hellos.write(journal, fact)
+                answers[index] = hellos.write(journal, fact)
             elif isinstance(fact, EpochBegun):
                 begun = (fact.epoch, fact.at)
-                answers[index] = await hellos.begin_epoch(journal, fact.node_id, epoch=begun)
+                answers[index] = hellos.begin_epoch(journal, fact.node_id, epoch=begun)
         beats = [(index, fact) for index, fact in enumerate(facts) if isinstance(fact, Heartbeat)]
         if beats:
-            known = await states(journal, {beat.node_id for _, beat in beats})
+            known = states(journal, {beat.node_id for _, beat in beats})
             rows = Rows()
             for index, beat in beats:
                 answers[index] = gather(beat, known, rows=rows)
-            await store(journal, rows)
-            await _remember(history, rows)
-        await journal.commit()
+            store(journal, rows)
+            _remember(history, rows)
+        journal.commit()
     except BaseException:
-        await journal.rollback()
+        journal.rollback()
         raise
     return answers
 
 
-async def _remember(history: aiosqlite.Connection, rows: Rows) -> None:
+def _remember(history: sqlite3.Connection, rows: Rows) -> None:
     """Samples go first, and their loss loses charts: never a heartbeat."""
     try:
-        await history.execute("BEGIN IMMEDIATE")
-        await history.executemany(samples.INSERT, rows.samples)
-        await history.commit()
+        history.execute("BEGIN IMMEDIATE")
+        history.executemany(samples.INSERT, rows.samples)
+        history.commit()
     except sqlite3.Error as error:
-        await history.rollback()
+        history.rollback()
         log.warning("samples not written", rows=len(rows.samples), error=str(error))

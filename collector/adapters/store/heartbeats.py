@@ -4,15 +4,14 @@ A heartbeat is news when its sequence is above the last of the node's present ep
 absolute; one that goes backwards is refused by the statement itself and told in the timeline.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import sqlite3
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiosqlite
-
 from collector.adapters.store import encode, node_events, samples
 from collector.adapters.store.moments import to_ms, to_ms_or_none
-from collector.core.heartbeat import Heartbeat
+from collector.core.heartbeat import Heartbeat, ZoneReading
 from collector.ports import Refused
 from deliverability.zones import Sentinels, Verdict
 
@@ -46,8 +45,6 @@ STATE = """UPDATE node_states SET sequence = ?, last_heartbeat = ?, clock_skew =
  network_received = ?, network_sent = ?, obeyed_term = ?, obeyed_revision = ?, convergence = ?,
  is_silent = ?, problem = ?, obedience_at = ? WHERE number = ?"""
 
-LATEST = ("host", "queue", "services", "postfix", "agent", "sent_at", "full_state")
-
 Row = tuple[Any, ...]
 
 
@@ -74,13 +71,13 @@ class Rows:
     events: list[node_events.Seen] = field(default_factory=list)
     # Epoch number -> node, of those whose totals changed.
     counted: dict[int, str] = field(default_factory=dict)
+    # Epoch number and place of the sample that gets the sums.
+    summed: list[tuple[int, int]] = field(default_factory=list)
 
 
-async def states(journal: aiosqlite.Connection, node_ids: Collection[str]) -> dict[str, State]:
+def states(journal: sqlite3.Connection, node_ids: Collection[str]) -> dict[str, State]:
     query = STATES.format(",".join("?" * len(node_ids)))
-    return {
-        row[0]: State(*row[1:]) for row in await journal.execute_fetchall(query, list(node_ids))
-    }
+    return {row[0]: State(*row[1:]) for row in journal.execute(query, list(node_ids))}
 
 
 def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused | None:
@@ -94,29 +91,42 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
         return None
     received = to_ms(beat.received_at)
     number = state.epoch_number
-    for cell in beat.cells:
-        for outcome, attempts in cell.attempts.items():
-            rows.totals.append((number, cell.address, cell.receiver, outcome.value, attempts))
     if beat.cells:
+        # `_value_` is what `value` returns after a walk through a descriptor, too slow for here.
+        rows.totals += [
+            (number, cell.address, cell.receiver, outcome._value_, attempts)
+            for cell in beat.cells
+            for outcome, attempts in cell.attempts.items()
+        ]
         rows.counted[number] = beat.node_id
+    if samples.sums_are_due(state.last_heartbeat, received=received):
+        rows.summed.append((number, len(rows.samples)))
     if beat.zones:
-        rows.zones.extend(_zones(beat, received))
-    for event in beat.events:
-        rows.events.append(node_events.Seen(beat.node_id, number, received, event))
+        rows.zones += [_zone(beat.node_id, zone, received=received) for zone in beat.zones]
+    if beat.events:
+        rows.events += [
+            node_events.Seen(beat.node_id, number, received, event) for event in beat.events
+        ]
     rows.samples.append(samples.row(beat, state, received=received))
     rows.states.append(_state(beat, state, received=received))
     state.sequence = beat.sequence
     return None
 
 
-def _zones(beat: Heartbeat, received: int) -> Iterable[Row]:
-    for zone in beat.zones:
-        usable = zone.sentinels is Sentinels.RIGHT and zone.verdict is not Verdict.UNKNOWN
-        yield (
-            *(beat.node_id, zone.address, zone.zone, zone.verdict.value),
-            *(encode.joined(zone.answers), zone.sentinels.value, zone.round, received, zone.why),
-            received if usable else None,
-        )
+def _zone(node_id: str, zone: ZoneReading, *, received: int) -> Row:
+    usable = zone.sentinels is Sentinels.RIGHT and zone.verdict is not Verdict.UNKNOWN
+    return (
+        node_id,
+        zone.address,
+        zone.zone,
+        zone.verdict._value_,
+        encode.text(zone.answers) if zone.answers else "[]",
+        zone.sentinels._value_,
+        zone.round,
+        received,
+        zone.why,
+        received if usable else None,
+    )
 
 
 def _state(beat: Heartbeat, state: State, *, received: int) -> Row:
@@ -128,39 +138,63 @@ def _state(beat: Heartbeat, state: State, *, received: int) -> Row:
     state.last_heartbeat = received
     term, revision = postfix.order or (None, None)
     return (
-        *(beat.sequence, received, to_ms(beat.sent_at) - received),
-        *(to_ms_or_none(beat.counted_to), beat.log_position, _latest(beat)),
-        *(state.uptime, state.network_received, state.network_sent, term, revision),
-        *(postfix.convergence, postfix.is_silent, postfix.problem, received, state.number),
+        beat.sequence,
+        received,
+        to_ms(beat.sent_at) - received,
+        to_ms_or_none(beat.counted_to),
+        beat.log_position,
+        _latest(beat),
+        state.uptime,
+        state.network_received,
+        state.network_sent,
+        term,
+        revision,
+        postfix.convergence,
+        postfix.is_silent,
+        postfix.problem,
+        received,
+        state.number,
     )
 
 
 def _latest(beat: Heartbeat) -> str:
-    return encode.text({name: getattr(beat, name) for name in LATEST})
+    return encode.text(
+        {
+            "sent_at": beat.sent_at,
+            "full_state": beat.full_state,
+            "host": beat.host,
+            "queue": beat.queue,
+            "services": beat.services,
+            "postfix": beat.postfix,
+            "agent": beat.agent,
+        }
+    )
 
 
-async def store(journal: aiosqlite.Connection, rows: Rows) -> None:
+def store(journal: sqlite3.Connection, rows: Rows) -> None:
     if rows.totals:
-        cursor = await journal.executemany(TOTAL, rows.totals)
+        cursor = journal.executemany(TOTAL, rows.totals)
         if cursor.rowcount != len(rows.totals):
-            await _tell_backwards(journal, rows)
+            _tell_backwards(journal, rows)
     if rows.zones:
-        await journal.executemany(ZONE, rows.zones)
+        journal.executemany(ZONE, rows.zones)
     for event in rows.events:
-        await node_events.write(journal, event)
-    await journal.executemany(STATE, rows.states)
-    if rows.counted:
-        sums = await samples.sums(journal, list(rows.counted))
-        rows.samples = [samples.with_sums(row, sums) for row in rows.samples]
+        node_events.write(journal, event)
+    journal.executemany(STATE, rows.states)
+    if rows.summed:
+        sums = samples.sums(journal, [number for number, _ in rows.summed])
+        for number, at in rows.summed:
+            if number in sums:
+                rows.samples[at] = rows.samples[at][: samples.SUMS_FROM] + sums[number]
 
 
-async def _tell_backwards(journal: aiosqlite.Connection, rows: Rows) -> None:
+def _tell_backwards(journal: sqlite3.Connection, rows: Rows) -> None:
     """The cells whose stored total is above the one just told. Slow, and rare."""
     told = {row[:4]: row[4] for row in rows.totals}
     refused: dict[int, list[Sequence[object]]] = {}
     for (number, *cell), attempts in told.items():
-        for (stored,) in await journal.execute_fetchall(HIGHER_TOTAL, (number, *cell, attempts)):
+        for (stored,) in journal.execute(HIGHER_TOTAL, (number, *cell, attempts)):
             refused.setdefault(number, []).append((*cell, attempts, stored))
     at = max(row[1] for row in rows.states)
     for number, cells in refused.items():
-        await node_events.write_backwards(journal, node_id=rows.counted[number], at=at, cells=cells)
+        node_events.write_backwards(journal, node_id=rows.counted[number], at=at, cells=cells)

@@ -1,8 +1,7 @@
 """Hellos and new epochs: what a node says when it opens a stream. Raw statements, in the group."""
 
+import sqlite3
 from datetime import datetime
-
-import aiosqlite
 
 from collector.adapters.store import encode
 from collector.adapters.store.moments import to_ms, to_ms_or_none
@@ -32,9 +31,9 @@ BEGIN = "UPDATE node_states SET epoch_number = ?, epoch = ?, sequence = 0 WHERE 
 NODE_EPOCH = "SELECT epoch FROM node_states WHERE node_id = ?"
 
 
-async def write(journal: aiosqlite.Connection, hello: Hello) -> Refused | None:
+def write(journal: sqlite3.Connection, hello: Hello) -> Refused | None:
     at = to_ms(hello.received_at)
-    cursor = await journal.execute(
+    cursor = journal.execute(
         HELLO,
         (
             *(hello.agent_version, hello.boot_id, hello.run_id),
@@ -45,48 +44,48 @@ async def write(journal: aiosqlite.Connection, hello: Hello) -> Refused | None:
         return Refused("NODE_UNKNOWN", f"no node {hello.node_id}")
     if hello.counted_from is not None:
         row = (to_ms_or_none(hello.counted_from), hello.node_id, hello.epoch)
-        await journal.execute(COUNTED_FROM, row)
+        journal.execute(COUNTED_FROM, row)
     if hello.addresses:
-        await _addresses(journal, hello, at)
+        _addresses(journal, hello, at)
     return None
 
 
-async def _addresses(journal: aiosqlite.Connection, hello: Hello, at: int) -> None:
+def _addresses(journal: sqlite3.Connection, hello: Hello, at: int) -> None:
     """The node's own configuration says which addresses it sends from. One it no longer names
     leaves the rotation with it; one it names anew waits for its admission."""
-    rows = await journal.execute_fetchall(KNOWN, (hello.node_id,))
+    rows = journal.execute(KNOWN, (hello.node_id,))
     known = {ip: (is_present, in_rotation, pool) for ip, is_present, in_rotation, pool in rows}
     present = tuple(ip for ip, (is_present, _, _) in known.items() if is_present)
     if present == hello.addresses:
         return
     for position, ip in enumerate(hello.addresses):
         if ip in known:
-            await journal.execute(PRESENT, (position, hello.node_id, ip))
+            journal.execute(PRESENT, (position, hello.node_id, ip))
         else:
-            await journal.execute(ADD, (ip, position, hello.node_id))
+            journal.execute(ADD, (ip, position, hello.node_id))
     gone = [ip for ip in present if ip not in hello.addresses]
     for ip in gone:
-        await journal.execute(GONE, (at, hello.node_id, ip))
+        journal.execute(GONE, (at, hello.node_id, ip))
     if any(known[ip][1] for ip in gone):
-        await journal.execute(ROTATION, (known[gone[0]][2], at))
+        journal.execute(ROTATION, (known[gone[0]][2], at))
     if set(present) != set(hello.addresses):
         text = f"sends from {', '.join(hello.addresses)}; before: {', '.join(present) or 'nothing'}"
         details = encode.text({"before": present, "after": hello.addresses})
-        await journal.execute(TELL, (at, hello.node_id, text, details))
+        journal.execute(TELL, (at, hello.node_id, text, details))
 
 
-async def begin_epoch(
-    journal: aiosqlite.Connection, node_id: str, *, epoch: tuple[str, datetime]
+def begin_epoch(
+    journal: sqlite3.Connection, node_id: str, *, epoch: tuple[str, datetime]
 ) -> Refused | None:
     """An epoch begins once. Beginning the present one again changes nothing; an earlier one would
     count its totals against later facts, and is refused."""
     name, at = epoch
-    for (present,) in await journal.execute_fetchall(NODE_EPOCH, (node_id,)):
+    for (present,) in journal.execute(NODE_EPOCH, (node_id,)):
         if present == name:
             return None
-        if list(await journal.execute_fetchall(EPOCH_KNOWN, (node_id, name))):
+        if list(journal.execute(EPOCH_KNOWN, (node_id, name))):
             return Refused("EPOCH_USED", f"{node_id} counted epoch {name} before {present}")
-        ((number,),) = await journal.execute_fetchall(EPOCH, (node_id, name, to_ms(at)))
-        await journal.execute(BEGIN, (number, name, node_id))
+        ((number,),) = journal.execute(EPOCH, (node_id, name, to_ms(at)))
+        journal.execute(BEGIN, (number, name, node_id))
         return None
     return Refused("NODE_UNKNOWN", f"no node {node_id}")

@@ -39,7 +39,7 @@ class Identity(Part):
         await self._database.write(job)
 
     async def enrol(
-        self, secret_hash: str, node: NewNode, certificate: Certificate, entry: AuditEntry
+        self, secret_hash: str, node: NewNode, *, certificate: Certificate, entry: AuditEntry
     ) -> None:
         def job(connection: Connection) -> None:
             enrolment.enrol(connection, secret_hash, node=node)

@@ -44,7 +44,7 @@ class Intake(Part):
     async def record_hello(self, hello: Hello) -> None:
         await self._database.writer.record(hello)
 
-    async def begin_epoch(self, node_id: str, epoch: str) -> None:
+    async def begin_epoch(self, node_id: str, *, epoch: str) -> None:
         """Refused EPOCH_USED: the node counted in that epoch before its present one."""
         at = self._database.clock.now()
         await self._database.writer.record(EpochBegun(node_id=node_id, epoch=epoch, at=at))

@@ -27,7 +27,7 @@ class Judging(Part):
         version = self._database.core_version
         return await self._database.write(lambda c: commit(c, judgement, core_version=version))
 
-    async def import_restored(self, node_id: str, applied: Order, judgement: Judgement) -> None:
+    async def import_restored(self, node_id: str, applied: Order, *, judgement: Judgement) -> None:
         version = self._database.core_version
 
         def job(connection: Connection) -> None:

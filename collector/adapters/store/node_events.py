@@ -1,9 +1,8 @@
 """Rare facts from nodes into the timeline, each once: (node, epoch, id) is the key."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
-
-import aiosqlite
 
 from collector.adapters.store import encode
 from collector.core.heartbeat import Event
@@ -22,17 +21,17 @@ class Seen(NamedTuple):
     event: Event
 
 
-async def write(journal: aiosqlite.Connection, seen: Seen) -> None:
+def write(journal: sqlite3.Connection, seen: Seen) -> None:
     event = seen.event
-    cursor = await journal.execute(ONCE, (seen.epoch_number, event.id, seen.received))
+    cursor = journal.execute(ONCE, (seen.epoch_number, event.id, seen.received))
     if cursor.rowcount == 1:
         text = f"{event.kind.replace('_', ' ').lower()}: {event.text}".removesuffix(": ")
         row = (seen.received, seen.node_id, "info", text, encode.text(event))
-        await journal.execute(TELL, row)
+        journal.execute(TELL, row)
 
 
-async def write_backwards(
-    journal: aiosqlite.Connection, *, node_id: str, at: int, cells: Sequence[Sequence[object]]
+def write_backwards(
+    journal: sqlite3.Connection, *, node_id: str, at: int, cells: Sequence[Sequence[object]]
 ) -> None:
     """Totals that went backwards within an epoch: not stored, told."""
     shown = [
@@ -41,4 +40,4 @@ async def write_backwards(
     ]
     details = encode.text({"kind": "totals_backwards", "refused": len(cells), "cells": shown})
     text = f"{len(cells)} totals went backwards within an epoch and were not stored"
-    await journal.execute(TELL, (at, node_id, "medium", text, details))
+    journal.execute(TELL, (at, node_id, "medium", text, details))

@@ -1,6 +1,7 @@
 """Opens the store: lock, migrations, connections, writer. Closes it in the other order."""
 
 import os
+import sqlite3
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -58,9 +59,10 @@ async def open_store(folder: Path, clock: Clock) -> SqlStore:
         stack.callback(os.close, engines.lock(folder))
         engine, readers = _prepare(stack, folder, clock)
         with engines.failures():
-            journal = await _connect(stack, folder / JOURNAL, engines.JOURNAL)
-            samples = await _connect(stack, folder / SAMPLES, engines.SAMPLES)
-            glance = await _connect(stack, folder / JOURNAL, engines.READING)
+            journal = _connected(stack, folder / JOURNAL, engines.JOURNAL)
+            samples = _connected(stack, folder / SAMPLES, engines.SAMPLES)
+            glance = await engines.glance(folder / JOURNAL)
+            stack.push_async_callback(glance.close)
         database = Database(
             writer=Writer(engine, journal=journal, samples=samples),
             readers=readers,
@@ -115,9 +117,7 @@ def _private(path: Path) -> Path:
     return path
 
 
-async def _connect(
-    stack: AsyncExitStack, path: Path, pragmas: Mapping[str, str]
-) -> aiosqlite.Connection:
-    connection = await engines.connect(path, pragmas)
-    stack.push_async_callback(connection.close)
+def _connected(stack: AsyncExitStack, path: Path, pragmas: Mapping[str, str]) -> sqlite3.Connection:
+    connection = engines.connect(path, pragmas)
+    stack.callback(connection.close)
     return connection

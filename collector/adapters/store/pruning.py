@@ -1,8 +1,8 @@
 """What is kept how long, and its end in small slices: no pass holds the writer for long."""
 
+import sqlite3
 from datetime import timedelta
 
-import aiosqlite
 from sqlalchemy import Connection, text
 
 from collector.adapters.store.moments import MILLISECOND
@@ -65,7 +65,7 @@ def prune(connection: Connection, *, now: int) -> int:
     )
 
 
-async def prune_samples(history: aiosqlite.Connection, *, now: int) -> int:
+def prune_samples(history: sqlite3.Connection, *, now: int) -> int:
     edge = (now - RAW_SAMPLES_KEPT // MILLISECOND) // 1000
-    cursor = await history.execute(SAMPLES, (edge, SAMPLES_SLICE_ROWS))
+    cursor = history.execute(SAMPLES, (edge, SAMPLES_SLICE_ROWS))
     return cursor.rowcount

@@ -65,7 +65,7 @@ class Reign(Part):
 
         return await self._database.write(job)
 
-    async def set_switch(self, name: str, on: bool, entry: AuditEntry) -> None:
+    async def set_switch(self, name: str, *, on: bool, entry: AuditEntry) -> None:
         if name not in SWITCHES:
             raise Refused("SWITCH_UNKNOWN", f"no switch {name}; there are {', '.join(SWITCHES)}")
 

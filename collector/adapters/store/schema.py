@@ -99,7 +99,6 @@ node_states = Table(
     whole_column("clock_skew", default="0"),
     Column("counted_to", Integer),
     Column("log_position", LargeBinary, nullable=False, server_default=text("X''")),
-    Column("latest", Text),
     whole_column("uptime", default="0"),
     whole_column("network_received", default="0"),
     whole_column("network_sent", default="0"),
@@ -110,6 +109,8 @@ node_states = Table(
     Column("is_silent", Boolean(create_constraint=False)),
     Column("problem", Text),
     Column("obedience_at", Integer),
+    # Last: what is read for every heartbeat stands before the long text.
+    Column("latest", Text),
 )
 
 # A counting era of a node. Totals and events belong to one.

@@ -119,7 +119,7 @@ def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
     }
     going = n.lifecycle != Lifecycle.DECOMMISSIONED.value
     per_pool = select(n.pool_id, func.count()).where(going).group_by(n.pool_id)
-    known: dict[str, int] = {pool: count for pool, count in connection.execute(per_pool)}
+    known: dict[str, int] = {row[0]: row[1] for row in connection.execute(per_pool)}
     baselines = rotation.baselines(connection, now=now)
     found: dict[str, PoolFacts] = {}
     for row in connection.execute(select(pools).order_by(pools.c.name)):

@@ -24,14 +24,14 @@ def put_decisions(
     shared = {"batch": batch, "term": judgement.term, "core_version": core_version}
     named = list(zip(ids, judgement.decisions, strict=True))
     connection.execute(
-        insert(decisions), [{"id": id_, **shared, **_row(decision)} for id_, decision in named]
+        insert(decisions), [{"id": id_, **shared, **row(decision)} for id_, decision in named]
     )
     _stand(connection, named)
-    tell(connection, *(_told(id_, decision) for id_, decision in named))
+    tell(connection, *(told(id_, decision) for id_, decision in named))
     return ids
 
 
-def _row(decision: Decision) -> dict[str, object]:
+def row(decision: Decision) -> dict[str, object]:
     proposal = decision.proposal
     return {
         "at": to_ms(decision.at),
@@ -50,7 +50,7 @@ def _row(decision: Decision) -> dict[str, object]:
     }
 
 
-def _told(id_: str, decision: Decision) -> Told:
+def told(id_: str, decision: Decision) -> Told:
     proposal = decision.proposal
     fate = (
         f"{decision.fate.value} ({decision.brake.value})" if decision.brake else decision.fate.value
@@ -93,9 +93,9 @@ def _stand(connection: Connection, named: Sequence[tuple[str, Decision]]) -> Non
 
 
 def _standing_row(id_: str, decision: Decision) -> dict[str, object]:
-    row = _row(decision)
+    made = row(decision)
     kept = ("node_id", "address", "kind", "reason", "fate", "brake")
-    return {"decision_id": id_, **{name: row[name] for name in kept}}
+    return {"decision_id": id_, **{name: made[name] for name in kept}}
 
 
 def clear_standing(connection: Connection, keys: Iterable[StandingKey]) -> None:
@@ -110,10 +110,10 @@ def clear_standing(connection: Connection, keys: Iterable[StandingKey]) -> None:
         )
 
 
-def put_orders(connection: Connection, told: Sequence[tuple[str, Order]], *, at: int) -> None:
+def put_orders(connection: Connection, given: Sequence[tuple[str, Order]], *, at: int) -> None:
     """The last directive of each node. One that is not newer changes nothing: the node told us of
     a later one after the judgement was begun, and is judged again."""
-    if not told:
+    if not given:
         return
     statement = upsert(orders)
     fresh = {name: statement.excluded[name] for name in ("term", "revision", "body", "at")}
@@ -121,7 +121,7 @@ def put_orders(connection: Connection, told: Sequence[tuple[str, Order]], *, at:
         (orders.c.term == statement.excluded.term)
         & (orders.c.revision < statement.excluded.revision)
     )
-    for node_id, order in told:
+    for node_id, order in given:
         connection.execute(
             statement.values(
                 node_id=node_id,

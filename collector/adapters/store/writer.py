@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import aiosqlite
 import anyio
 import anyio.to_thread
 from sqlalchemy import Connection, Engine
@@ -20,7 +19,6 @@ from collector.ports import Refused, StoreError
 
 GROUP_ROWS = 250
 GROUP_SECONDS = 0.1
-GROUP_ROWS_MAX = 500  # what came while the last group was written joins the next, up to here
 WAITING_MAX = 50_000  # facts not yet committed; past it the disk is too slow and we say so
 
 Result = TypeVar("Result")
@@ -31,7 +29,7 @@ class Writer:
     """Made inside the running loop; `close` before the loop ends."""
 
     def __init__(
-        self, engine: Engine, *, journal: aiosqlite.Connection, samples: aiosqlite.Connection
+        self, engine: Engine, *, journal: sqlite3.Connection, samples: sqlite3.Connection
     ) -> None:
         self._engine = engine
         self._journal = journal
@@ -76,8 +74,13 @@ class Writer:
         """One slice of what is too old, in both files; how many rows went."""
         gone = await self.write(lambda connection: pruning.prune(connection, now=now))
         async with self._lock:
-            with failures():
-                return gone + await pruning.prune_samples(self._samples, now=now)
+            return gone + await anyio.to_thread.run_sync(
+                self._prune_samples, now, limiter=self._threads
+            )
+
+    def _prune_samples(self, now: int) -> int:
+        with failures():
+            return pruning.prune_samples(self._samples, now=now)
 
     async def close(self) -> None:
         """What waits is committed first."""
@@ -102,7 +105,7 @@ class Writer:
                 await self._full.wait()
         return bool(self._waiting)
 
-    def _take(self, count: int = GROUP_ROWS_MAX) -> list[Waiting]:
+    def _take(self, count: int = GROUP_ROWS) -> list[Waiting]:
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         if not self._waiting and not self._closing:
             self._full.clear()
@@ -112,7 +115,8 @@ class Writer:
     async def _commit(self, taken: Sequence[Waiting]) -> None:
         try:
             async with self._lock:
-                answers = await self._write([fact for fact, _ in taken])
+                facts = [fact for fact, _ in taken]
+                answers = await anyio.to_thread.run_sync(self._write, facts, limiter=self._threads)
         except sqlite3.Error as error:
             for _, future in taken:
                 _fail(future, failure(error))
@@ -123,14 +127,14 @@ class Writer:
             elif not future.done():
                 future.set_result(None)
 
-    async def _write(self, facts: Sequence[group.Fact]) -> Sequence[Refused | None]:
+    def _write(self, facts: Sequence[group.Fact]) -> Sequence[Refused | None]:
         try:
-            return await group.write(facts, journal=self._journal, history=self._samples)
+            return group.write(facts, journal=self._journal, history=self._samples)
         except group.ABSURD as error:
             if len(facts) == 1:
                 return [Refused("FACT_ABSURD", f"a value no column can hold: {error}")]
             # One node's nonsense is not the others' loss.
-            return [(await self._write([fact]))[0] for fact in facts]
+            return [self._write([fact])[0] for fact in facts]
 
 
 def _fail(future: "asyncio.Future[None]", error: Exception) -> None:

@@ -89,11 +89,11 @@ IS NULL""",
     """CREATE TABLE node_states (number INTEGER NOT NULL, node_id TEXT NOT NULL, epoch_number
 INTEGER, epoch TEXT DEFAULT '' NOT NULL, sequence INTEGER DEFAULT 0 NOT NULL,
 last_heartbeat INTEGER, clock_skew INTEGER DEFAULT 0 NOT NULL, counted_to INTEGER,
-log_position BLOB DEFAULT (X'') NOT NULL, latest TEXT, uptime INTEGER DEFAULT 0 NOT
-NULL, network_received INTEGER DEFAULT 0 NOT NULL, network_sent INTEGER DEFAULT 0 NOT
-NULL, obeyed_term INTEGER, obeyed_revision INTEGER, convergence TEXT, is_silent BOOLEAN,
-problem TEXT, obedience_at INTEGER, PRIMARY KEY (number), UNIQUE (node_id), FOREIGN
-KEY(node_id) REFERENCES nodes (id))""",
+log_position BLOB DEFAULT (X'') NOT NULL, uptime INTEGER DEFAULT 0 NOT NULL,
+network_received INTEGER DEFAULT 0 NOT NULL, network_sent INTEGER DEFAULT 0 NOT NULL,
+obeyed_term INTEGER, obeyed_revision INTEGER, convergence TEXT, is_silent BOOLEAN,
+problem TEXT, obedience_at INTEGER, latest TEXT, PRIMARY KEY (number), UNIQUE (node_id),
+FOREIGN KEY(node_id) REFERENCES nodes (id))""",
     """CREATE TABLE orders (node_id TEXT NOT NULL, term INTEGER NOT NULL, revision INTEGER NOT
 NULL, body TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (node_id), FOREIGN
 KEY(node_id) REFERENCES nodes (id))""",

@@ -1,0 +1,62 @@
+"""What a person says about a node: pauses, resumes, overrides, each with its decision."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from collector.adapters.store import SqlStore
+from collector.core.model import Fate, Kind, Reason
+from collector.ports import OperatorPause, Refused
+from tests.store_bed import HandClock, enrol, entry, ip, node_id, opened, pool_of
+from tests.store_judged import first, listed
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
+    async with opened(tmp_path, clock) as found:
+        await enrol(found, range(1, 6), await pool_of(found))
+        yield found
+
+
+KEY = (node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
+
+
+async def test_a_person_pauses_and_resumes(journal: SqlStore) -> None:
+    wish = OperatorPause(node_id=node_id(1), address=None, pausing=True, note="repairs")
+    await journal.operator_pause(wish, entry("pause", node_id(1)))
+    (pause,) = (await journal.load([node_id(1)])).nodes[0].pauses
+    assert (pause.reason, pause.owner, pause.address) == (Reason.OPERATOR, "anna", None)
+    (why,) = await journal.decisions(node_id(1), limit=9)
+    assert (why["rule"], why["id"]) == ("operator", pause.decision_id)
+    assert why["evidence"] == {"who": "anna", "from": "192.0.2.200", "why": "repairs"}
+    resume = OperatorPause(node_id=node_id(1), address=None, pausing=False, note="done")
+    await journal.operator_pause(resume, entry("resume", node_id(1)))
+    assert (await journal.load([node_id(1)])).nodes[0].pauses == ()
+    with pytest.raises(Refused, match="no pause") as refused:
+        await journal.operator_pause(resume, entry("resume", node_id(1)))
+    assert refused.value.code == "NOTHING_TO_RESUME"
+    stranger = OperatorPause(node_id=node_id(77), address=None, pausing=True, note="")
+    with pytest.raises(Refused):
+        await journal.operator_pause(stranger, entry("pause", node_id(77)))
+
+
+async def test_a_person_may_override_a_listing_and_automation_is_told(journal: SqlStore) -> None:
+    await journal.commit(await listed(journal))
+    plain = OperatorPause(node_id=node_id(1), address=ip(1), pausing=False, note="")
+    with pytest.raises(Refused):
+        await journal.operator_pause(plain, entry("resume", node_id(1)))
+    override = OperatorPause(
+        node_id=node_id(1), address=ip(1), pausing=False, note="mistaken", override=True
+    )
+    await journal.operator_pause(override, entry("resume", node_id(1)))
+    snapshot, address = await first(journal)
+    assert snapshot.nodes[0].pauses == ()
+    assert len(address.listings) == 1
+    assert snapshot.standing[KEY].fate is Fate.OVERRIDDEN
+    assert [row["fate"] for row in await journal.decisions(ip(1), limit=9)].count("overridden") == 1

@@ -1,0 +1,62 @@
+"""Rotation revisions, and the baseline measured over a day."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.adapters.store import SqlStore
+from collector.core.judgement import Judgement, RotationChange
+from collector.core.model import Subject
+from tests.store_bed import START, HandClock, enrol, ip, node_id, opened, pool_of
+from tests.store_judged import the_pool
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
+    async with opened(tmp_path, clock) as found:
+        await enrol(found, range(1, 6), await pool_of(found))
+        yield found
+
+
+async def test_the_baseline_is_the_median_of_a_day_by_time(
+    journal: SqlStore, clock: HandClock
+) -> None:
+    async def move(at_hour: float, numbers: range, *, member: bool) -> None:
+        pool_id = await the_pool(journal)
+        changes = tuple(
+            RotationChange(
+                subject=Subject(node_id=node_id(n), address=ip(n), pool_id=pool_id),
+                member=member,
+                reason=None,
+                decision=None,
+            )
+            for n in numbers
+        )
+        at = START + timedelta(hours=at_hour)
+        await journal.commit(Judgement(at=at, term=1, rotation=changes))
+
+    async def baseline(at_hour: float) -> tuple[int, int]:
+        clock.seconds = at_hour * 3600
+        (row,) = await journal.pools()
+        return int(str(row["in_rotation"])), int(str(row["baseline"]))
+
+    assert await baseline(0) == (0, 0)
+    await move(0, range(1, 5), member=True)
+    assert await baseline(0) == (4, 4)
+    await move(10, range(1, 3), member=False)
+    assert await baseline(11) == (2, 4)  # 10 h of 4, 1 h of 2
+    assert await baseline(19) == (2, 4)
+    assert await baseline(21) == (2, 2)  # 10 h of 4, 11 h of 2
+    await move(21, range(1, 6), member=True)
+    assert await baseline(21) == (5, 5)  # never below the present
+    await move(21, range(1, 6), member=False)
+    assert await baseline(30) == (0, 2)  # since hour 6: 4 h of 4, 11 h of 2, 9 h of none
+    (row,) = await journal.pools()
+    assert row["rotation_revision"] == 4
