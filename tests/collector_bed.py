@@ -83,7 +83,7 @@ class Bed:
         self.nodes: dict[str, Spoken] = {}
 
     async def join(self, *names: str) -> None:
-        """Enrols nodes; each is heard a second time, and so in the rotation."""
+        """Enrols nodes; each is heard often enough to be in the rotation."""
         (pool,) = await self.parts.store.pools()
         async with anyio.create_task_group() as tasks:
             for name in names:
@@ -92,8 +92,9 @@ class Bed:
                 node = Spoken(id=id_, name=name, address=f"192.0.2.{number}")
                 self.nodes[name] = node
                 tasks.start_soon(self._enrol, node, str(pool["id"]))
-        await self.hear(*names)
-        await self.settle()
+        for _ in range(2):  # told its directive, then in step with it
+            await self.hear(*names)
+            await self.settle()
 
     async def hear(self, *names: str) -> None:
         """One heartbeat of each, with a fresh sweep."""
