@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# long: what both installers do, in the order they do it, and its way back
 # The steps install-agent.sh and install-collector.sh are made of. Sourced by them; runs nothing.
 #
 # Each step first looks whether its work is done already, so that a second run changes nothing.

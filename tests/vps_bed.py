@@ -130,6 +130,13 @@ class Machine:
         assert done.returncode == status, f"{' '.join(words)}: status {done.returncode}: {said}"
         return done.stdout
 
+    def wait_until(self, text: str, *words: str, seconds: float = 20) -> None:
+        """Until what the command says holds this text. AssertionError with what it said last."""
+        deadline = time.monotonic() + seconds
+        while text not in (said := self.run(*words)):
+            assert time.monotonic() < deadline, f"no {text!r} within {seconds} s: {said}"
+            time.sleep(STEP_SECONDS)
+
     def read(self, path: str) -> str:
         return self.run("cat", path)
 

@@ -99,7 +99,8 @@ def test_a_node_from_nothing_to_nothing(vps: Machine, hub: Hub) -> None:
     run_again(vps)
     pause(vps, hub)
     reboot(vps, hub)
-    renew_within_the_sandbox(vps)
+    work_within_the_sandbox(vps)
+    keep_a_key(vps)
     remove(vps)
 
 
@@ -143,7 +144,7 @@ def pause(vps: Machine, hub: Hub) -> None:
     assert "status=sent" in send(vps, "before@sink.test")
     for words in (("pool", "act", "default"), ("node", "pause", "mx1")):
         hub.cli(*words, "--reason", "test", "--max-affected", "1")
-    wait_for(lambda: "(silent)" in vps.run("mailfleet-agent", "status"), seconds=20)
+    vps.wait_until("(silent)", "mailfleet-agent", "status")
     assert "reload -- version" in "\n".join(mail_log(vps)[-10:])
     assert "smtp" in vps.run("postconf", "-xh", "defer_transports")
     assert "status=deferred (deferred transport)" in send(vps, "during@sink.test")
@@ -156,7 +157,7 @@ def reboot(vps: Machine, hub: Hub) -> None:
     run = vps.run("mailfleet-agent", "status", "-o", "json")
     vps.reboot()
     assert all(vps.is_active(unit) for unit in UNITS)
-    wait_for(lambda: "connected; paused" in vps.run("mailfleet-agent", "status"), seconds=30)
+    vps.wait_until("connected; paused", "mailfleet-agent", "status", seconds=30)
     assert vps.run("mailfleet-agent", "status", "-o", "json") != run, boot
     assert "status=deferred" in send(vps, "after@sink.test")
     since = mail_log(vps)[lines:]
@@ -166,17 +167,32 @@ def reboot(vps: Machine, hub: Hub) -> None:
     assert hub.node("mx1")["status"] == "paused"
 
 
-def renew_within_the_sandbox(vps: Machine) -> None:
-    """cryptography, gRPC and the event loop under every restriction of the agent's own unit."""
+def work_within_the_sandbox(vps: Machine) -> None:
+    """cryptography, gRPC and the event loop, and the question about units, under every restriction
+    of the agent's own unit."""
     unit = vps.read(f"/etc/systemd/system/{UNITS[0]}").replace("Type=notify", "Type=oneshot")
-    unit = unit.replace("mailfleet-agent run", "mailfleet-agent renew")
+    asked = "mailfleet-agent renew\nExecStart=systemctl show -p ActiveState postfix.service"
+    unit = unit.replace("mailfleet-agent run", asked)
     unit = re.sub(r"(?m)^(WatchdogSec|Restart)=.*\n", "", unit)
-    vps.write("/run/systemd/system/renewal.service", unit)
+    vps.write("/run/systemd/system/work.service", unit)
     before = vps.run("readlink", "/var/lib/mailfleet/agent/identity")
     vps.run("systemctl", "daemon-reload")
-    vps.run("systemctl", "start", "renewal.service")
+    vps.run("systemctl", "start", "work.service")
     assert vps.run("readlink", "/var/lib/mailfleet/agent/identity") != before
-    wait_for(lambda: "connected" in vps.run("mailfleet-agent", "status"), seconds=20)
+    assert "ActiveState=active" in vps.run("journalctl", "-u", "work.service", "-o", "cat")
+    vps.wait_until("connected", "mailfleet-agent", "status")
+
+
+def keep_a_key(vps: Machine) -> None:
+    vps.write("/root/key", " S3cretDqsKey \n")
+    given = ("--dqs-key-file", "/root/key", "--no-wait")
+    assert "restarting mailfleet-agent.service" in install(vps, *given)
+    assert vps.run("stat", "-c", "%a %U", "/etc/mailfleet/dqs_key").strip() == "600 root"
+    assert vps.read(f"/run/credentials/{UNITS[0]}/dqs_key") == "S3cretDqsKey\n"
+    vps.wait_until("connected", "mailfleet-agent", "status")
+    assert install(vps, *given).strip() == "nothing to change"
+    assert install(vps).strip() == "nothing to change"
+    assert "S3cretDqsKey" not in vps.run("journalctl", "--no-pager")
 
 
 def remove(vps: Machine) -> None:
@@ -237,3 +253,16 @@ def refuse_tokens(vps: Machine, hub: Hub) -> None:
     again = install(vps, "--again", token=token, status=5)
     assert "refused" in again, again
     assert all(vps.is_active(unit) for unit in UNITS), "the node keeps the identity it had"
+    open_unusual_places(vps)
+
+
+def open_unusual_places(vps: Machine) -> None:
+    """The helper's sandbox follows Postfix to where its folders are."""
+    vps.run("install", "-d", "-o", "postfix", "/data/postfix")
+    vps.run("postconf", "-e", "data_directory=/data/postfix")
+    said = install(vps, "--no-wait")
+    assert "restarting mailfleet-helper.service" in said, said
+    assert "-/data/postfix" in vps.run("systemctl", "show", "-p", "ReadWritePaths", UNITS[1])
+    vps.run("postconf", "-X", "data_directory")
+    install(vps, "--no-wait")
+    assert "/data" not in vps.run("systemctl", "show", "-p", "ReadWritePaths", UNITS[1])

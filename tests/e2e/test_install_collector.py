@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import vps_bed, vps_images
-from tests.vps_bed import Machine, wait_for
+from tests.vps_bed import Machine
 
 pytestmark = [
     pytest.mark.needs("root", "systemd-nspawn", "mmdebstrap", "ip"),
@@ -19,6 +19,7 @@ INSTALLER = "/srv/mailfleet/installer"
 WHEELS = ("--wheelhouse", "/srv/wheels")
 UNIT = "mailfleet-collector.service"
 STATE = "/var/lib/mailfleet/collector"
+CONNECTED = ('"connected": true', "mailfleet", "node", "ls", "-o", "json")
 COMMAND = re.compile(r"MAILFLEET_TOKEN=(mft1\.\S+) (installer/install-agent\.sh --collector \S+)")
 EXPOSURE = re.compile(r"Overall exposure level for \S+: ([\d.]+)")
 
@@ -50,7 +51,7 @@ def test_a_collector_from_nothing_to_nothing(vps: Machine) -> None:
     a_node_beside_it(vps, said)
     vps.reboot()
     assert vps.is_active(UNIT)
-    wait_for(lambda: is_connected(vps), seconds=60)
+    vps.wait_until(*CONNECTED, seconds=60)
     remove(vps)
 
 
@@ -84,24 +85,18 @@ def a_node_beside_it(vps: Machine, said: str) -> None:
     words = (*found[2].split(), "--address", vps.address, "--no-wait", *WHEELS)
     environ = ("env", f"MAILFLEET_TOKEN={found[1]}", "sh", "-c", 'cd /srv/mailfleet && "$0" "$@"')
     vps.run(*environ, *words, seconds=150)
-    wait_for(lambda: is_connected(vps), seconds=30)
+    vps.wait_until(*CONNECTED, seconds=30)
     # Neither role took the shared folder from the other.
     assert vps.run("stat", "-c", "%a %G", "/run/mailfleet").strip() == "1775 mailfleet"
     assert vps.is_active(UNIT)
 
 
-def is_connected(vps: Machine) -> bool:
-    return '"connected": true' in vps.run("mailfleet", "node", "ls", "-o", "json")
-
-
 def remove(vps: Machine) -> None:
-    root = vps.run("mailfleet", "ca", "show", "-o", "json")
-    assert "stay: the fleet's CA" in install(vps, "--uninstall")
-    vps.run("test", "-e", f"{STATE}/journal.db")
-    said = install(vps, *WHEELS)
-    assert "founding" not in said, said
-    assert vps.run("mailfleet", "ca", "show", "-o", "json") == root
-    wait_for(lambda: is_connected(vps), seconds=90)
+    said = install(vps, "--uninstall")
+    assert "stay: the fleet's CA" in said, said
+    for kept in ("journal.db", "master.key", "ca"):
+        vps.run("test", "-e", f"{STATE}/{kept}")
+    vps.run("test", "!", "-e", "/opt/mailfleet/collector")
 
     install(vps, "--uninstall", "--purge")
     vps.run("test", "!", "-e", STATE)
