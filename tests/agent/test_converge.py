@@ -109,6 +109,13 @@ def test_an_unconfirmed_resume_says_what_it_waits_for() -> None:
     assert reading.directive_order == (1, 3)
 
 
+def test_what_began_past_the_pause_is_said() -> None:
+    flushed = LogWitness(reload_at=CHANGED, begun=2)
+    reading = judge(OBSERVED, PAUSE, confirmed=True, witness=flushed)
+    assert (reading.convergence, reading.is_silent) == (Convergence.VERIFIED, False)
+    assert reading.problem == "deliveries begun since Postfix was closed: 2"
+
+
 @pytest.mark.parametrize(
     "observed, witness, silent",
     [
