@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
+from collector.core import alerts
 from collector.core.judgement import EffectDraft, PauseDraft, RotationChange
 from collector.core.lifecycle import SENDING
 from collector.core.model import (
@@ -67,7 +68,11 @@ def plan(
 
 
 def next_order(node: NodeFacts, fleet: Fleet, *, term: int) -> Order | None:
-    """The node's whole wanted state as a new directive; None when the last one says the same."""
+    """The node's whole wanted state as a new directive; None when the last one says the same.
+
+    An order to be silent, of an earlier term and not shown to be obeyed, is given once more: after
+    a restore the node may hold other words of the same number, and keeps those.
+    """
     wanted = Order(
         term=term,
         revision=node.order.revision + 1 if node.order else 1,
@@ -75,7 +80,8 @@ def next_order(node: NodeFacts, fleet: Fleet, *, term: int) -> Order | None:
         addresses=tuple((a.ip, _reasons(node.pauses, a.ip)) for a in node.addresses),
     )
     if node.order is not None and node.order.says_the_same(wanted):
-        return None
+        is_doubtful = node.order.term < term and wanted.is_silent and not alerts.obeys(node)
+        return wanted if is_doubtful else None
     return wanted
 
 

@@ -23,10 +23,21 @@ RULE = "an order ahead of the journal"
 
 
 def is_ahead(applied: Order | None, *, known: Order | None) -> bool:
-    """Whether the node was told something that our journal does not know."""
+    """Whether the node was told something that our journal does not know.
+
+    Also in words of the same number: a later self of ours used it before we did.
+    """
     if applied is None:
         return False
-    return known is None or applied.order > known.order
+    if known is None or applied.order != known.order:
+        return known is None or applied.order > known.order
+    return _words(applied) != _words(known)
+
+
+def _words(order: Order) -> tuple[object, ...]:
+    """What an order says, in whatever order it says it."""
+    addresses = sorted((ip, sorted(pauses)) for ip, pauses in order.addresses)
+    return sorted(order.node_pauses), addresses
 
 
 def judge(

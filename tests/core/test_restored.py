@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from collector.core import restored
-from collector.core.model import Fate, Kind, Order, Reason
-from tests.core.fleet import NOON, node, pause
+from collector.core.judge import judge
+from collector.core.model import Fate, Kind, Obedience, Order, Reason
+from tests.core.fleet import NOON, POLICY, node, pause, snapshot
 
 ONE, TWO, STRANGER = "198.51.100.1", "198.51.100.2", "203.0.113.9"
 
@@ -14,6 +15,12 @@ ONE, TWO, STRANGER = "198.51.100.1", "198.51.100.2", "203.0.113.9"
 def order(*paused: str, whole: tuple[str, ...] = (), at: tuple[int, int] = (5, 3)) -> Order:
     addresses = tuple((ip, ("LISTED",) if ip in paused else ()) for ip in {ONE, *paused})
     return Order(term=at[0], revision=at[1], node_pauses=whole, addresses=addresses)
+
+
+def obedience(at: tuple[int, int], *, is_silent: bool) -> Obedience:
+    return Obedience(
+        order=at, convergence="verified", is_silent=is_silent, problem="", reported_at=NOON
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +41,25 @@ def test_an_order_is_ahead_by_term_then_revision(
     told = order(at=applied) if applied else None
     ours = order(at=known) if known else None
     assert restored.is_ahead(told, known=ours) is ahead
+
+
+def test_other_words_of_the_same_number_are_ahead_too() -> None:
+    assert restored.is_ahead(order(), known=order(ONE))
+    assert restored.is_ahead(order(ONE), known=order())
+    assert not restored.is_ahead(order(ONE, TWO), known=order(TWO, ONE))
+
+
+def test_an_earlier_reigns_order_to_be_silent_is_given_again_until_it_is_shown() -> None:
+    silenced = replace(node(), pauses=(pause(Reason.OPERATOR),))
+    told = Order(term=2, revision=8, addresses=((ONE, ("OPERATOR",)),))
+    deaf = replace(silenced, order=told, obedience=obedience((2, 8), is_silent=False))
+    judgement = judge(snapshot(deaf), POLICY, now=NOON)
+    assert [(one.term, one.revision) for _, one in judgement.orders] == [(3, 9)]
+    shown = replace(deaf, obedience=obedience((2, 8), is_silent=True))
+    assert not judge(snapshot(shown), POLICY, now=NOON).orders
+    # Once a term: the alert tells people of the rest.
+    again = replace(deaf, order=replace(told, term=3))
+    assert not judge(snapshot(again), POLICY, now=NOON).orders
 
 
 @pytest.mark.parametrize(
