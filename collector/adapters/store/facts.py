@@ -1,6 +1,7 @@
 """Rows into the core's values about nodes: a chunk of nodes at a time, one statement a table."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -32,17 +33,19 @@ Rows = dict[str, list[Row[Any]]]
 def read(connection: Connection, chunk: list[str]) -> list[NodeFacts]:
     """In the order of the ids."""
     parts = {
-        table.name: by_node(connection, table, chunk=chunk)
+        table.name: by_node(connection, table, chunk=chunk, but=UNJUDGED)
         for table in (addresses, zone_facts, listings, pauses, orders, node_states)
     }
     asked = looks_of(connection, {row.ip for rows in parts["addresses"].values() for row in rows})
     query = select(nodes).where(nodes.c.id.in_(chunk)).order_by(nodes.c.id)
     return [
         _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, asked)
-        for row in connection.execute(query)
+        for row in connection.execute(query).all()
     ]
 
 
+# Long, and no rule reads them.
+UNJUDGED = ("latest", "log_position")
 ORDERED = {
     "addresses": addresses.c.position,
     "zone_facts": zone_facts.c.zone,
@@ -56,14 +59,17 @@ ONLY = {
 }
 
 
-def by_node(connection: Connection, table: Table, *, chunk: list[str]) -> Rows:
-    query = select(table).where(table.c.node_id.in_(chunk))
+def by_node(
+    connection: Connection, table: Table, *, chunk: list[str], but: Collection[str] = ()
+) -> Rows:
+    columns = [column for column in table.columns if column.name not in but]
+    query = select(*columns).where(table.c.node_id.in_(chunk))
     if table.name in ONLY:
         query = query.where(ONLY[table.name])
     if table.name in ORDERED:
         query = query.order_by(ORDERED[table.name])
     found: Rows = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         found[row.node_id].append(row)
     return found
 
@@ -71,7 +77,7 @@ def by_node(connection: Connection, table: Table, *, chunk: list[str]) -> Rows:
 def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...]]:
     found: dict[str, tuple[Look, ...]] = {}
     query = select(looks).where(looks.c.address.in_(sorted(ips))).order_by(looks.c.zone)
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         look = Look(
             address=row.address,
             zone=row.zone,

@@ -163,7 +163,7 @@ addresses = Table(
     Column("rotation_decision", Text),
     PrimaryKeyConstraint("node_id", "ip"),
     Index("addresses_by_ip", "ip"),
-    Index("addresses_counted", "is_present", "pool_id", "in_rotation"),
+    Index("addresses_counted", "pool_id", "is_present", "in_rotation"),
 )
 
 # The newest answer and the run of equal answers it belongs to. A run is broken by any other

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, migrate, reign, snapshot, views_nodes
@@ -60,9 +60,10 @@ class Views(Part):
 
 def _pools(connection: Connection, *, now: int) -> list[Row]:
     found = snapshot.read_pools(connection, now=now)
+    latest = select(rotations.c.pool_id, func.max(rotations.c.revision).label("revision"))
     newest = {
         row.pool_id: row.revision
-        for row in connection.execute(select(rotations).order_by(rotations.c.revision))
+        for row in connection.execute(latest.group_by(rotations.c.pool_id))
     }
     made = {row.id: row.created_at for row in connection.execute(select(pools))}
     return [

@@ -70,7 +70,7 @@ NULL, pool_id TEXT NOT NULL, is_present INTEGER DEFAULT 1 NOT NULL, in_rotation 
 DEFAULT 0 NOT NULL, rotation_reason TEXT, rotation_since INTEGER, rotation_decision
 TEXT, PRIMARY KEY (node_id, ip), FOREIGN KEY(node_id) REFERENCES nodes (id))""",
     """CREATE INDEX addresses_by_ip ON addresses (ip)""",
-    """CREATE INDEX addresses_counted ON addresses (is_present, pool_id, in_rotation)""",
+    """CREATE INDEX addresses_counted ON addresses (pool_id, is_present, in_rotation)""",
     """CREATE TABLE certificates (fingerprint TEXT NOT NULL, node_id TEXT NOT NULL, serial TEXT
 NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, revoked_at INTEGER,
 PRIMARY KEY (fingerprint), FOREIGN KEY(node_id) REFERENCES nodes (id))""",
