@@ -4,7 +4,7 @@ Decides nothing about sending; it rings for the control pass when a node said so
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from collector.core.model import AlertFact, Order, Severity
 from collector.core.policy import Policy
 from collector.ports import Clock, Doorbell, IntakeStore, JudgementStore, Refused
 from collector.presence import Presence
+from deliverability.zones import ZONES
 
 # An alert of a duplicate identity is resolved when the node was alone for so long.
 ALONE_SECONDS = 600.0
@@ -68,6 +69,8 @@ class Intake:
         self._terms = terms
         self._around = around
         self._said: dict[str, news.Said] = {}
+        # What each node sends from, by its last Hello.
+        self._addresses: dict[str, frozenset[str]] = {}
         self._duplicates: dict[str, float] = {}
 
     async def load(self) -> None:
@@ -92,6 +95,7 @@ class Intake:
         was_restored = await self._import_restored(account, hello)
         new_epoch = await self._epoch(account, hello)
         await self._store.record_hello(hello)
+        self._own(hello.node_id, frozenset(hello.addresses or account.addresses))
         if was_restored or account.order is None or hello.applied != account.order:
             self._around.doorbell.ring(hello.node_id)
         committed = account.sequence if hello.epoch == account.epoch else 0
@@ -109,13 +113,29 @@ class Intake:
         in_row = self._presence.heard(
             beat.node_id, now=self._around.clock.monotonic(), interval=policy.heartbeat_interval
         )
-        await self._store.record(beat)
+        beat = self._of_its_own(beat)
+        with self._presence.recording(beat.node_id, monotonic=self._around.clock.monotonic):
+            await self._store.record(beat)
         said, is_news = news.compare(self._said.get(beat.node_id), beat, policy=policy)
         self._said[beat.node_id] = said
         if is_news or in_row <= policy.back_after_heartbeats:
             self._around.doorbell.ring(beat.node_id)
         if beat.node_id in self._duplicates:
             await self._perhaps_alone(beat.node_id)
+
+    def _own(self, node_id: str, addresses: frozenset[str]) -> None:
+        if addresses != self._addresses.get(node_id):
+            self._addresses[node_id] = addresses
+            self._said.pop(node_id, None)
+
+    def _of_its_own(self, beat: Heartbeat) -> Heartbeat:
+        """Without answers of zones we do not know, and about addresses it does not send from: no
+        judgement could use them, and their number would have no bound."""
+        mine = self._addresses.get(beat.node_id)
+        kept = tuple(
+            one for one in beat.zones if one.zone in ZONES and (mine is None or one.address in mine)
+        )
+        return beat if len(kept) == len(beat.zones) else replace(beat, zones=kept)
 
     async def new_epoch(self, node_id: str, *, epoch: str) -> None:
         """The node counts anew on the stream it has. Refused EPOCH_USED."""

@@ -4,6 +4,9 @@ Kept in memory on purpose: silence is a duration of the monotonic clock, and a r
 node unheard, which neither adds nor removes anybody.
 """
 
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,6 +24,7 @@ class Presence:
         self._started_at = started_at
         self._met: dict[str, float] = {}
         self._heard: dict[str, _Heard] = {}
+        self._recording: Counter[str] = Counter()
 
     def meet(self, node_id: str, *, now: float) -> None:
         """We learned that this node exists: until heard, it is silent since then."""
@@ -38,6 +42,21 @@ class Presence:
         known.at = now
         return known.in_row
 
+    @contextmanager
+    def recording(self, node_id: str, *, monotonic: Callable[[], float]) -> Iterator[None]:
+        """While the journal takes its heartbeat its stream is not read: the node is not silent,
+        however long our disk needs, and its silence begins at the end of that."""
+        self._recording[node_id] += 1
+        try:
+            yield
+        finally:
+            self._recording[node_id] -= 1
+            if not self._recording[node_id]:
+                del self._recording[node_id]
+            known = self._heard.get(node_id)
+            if known is not None:
+                known.at = monotonic()
+
     def forget(self, node_id: str) -> None:
         self._heard.pop(node_id, None)
         self._met.pop(node_id, None)
@@ -50,7 +69,7 @@ class Presence:
         it; and whether it was heard."""
         known = self._heard.get(node_id)
         if known is not None:
-            return known.at, True
+            return now if node_id in self._recording else known.at, True
         return max(self._started_at, self._met.get(node_id, now)), False
 
     def silence(self, node_id: str, *, now: float) -> timedelta:

@@ -54,6 +54,15 @@ def test_a_node_learned_late_is_not_silent_since_our_start() -> None:
     assert presence.silence("late", now=5010.0) == timedelta(seconds=10)
 
 
+def test_who_waits_for_our_disk_is_not_silent() -> None:
+    presence, found = census(nodes=2)
+    with presence.recording("n0", monotonic=lambda: 1500.0):
+        counted = found.count(POLICY, now=1200.0)
+        assert counted.lost == {"n1"}
+        assert found.liveness("n0", POLICY, now=1200.0) is Liveness.FRESH
+    assert presence.silence("n0", now=1510.0) == timedelta(seconds=10)
+
+
 def test_in_a_row_means_in_time() -> None:
     presence, _ = census(nodes=1)
     assert presence.heard("n0", now=1030.0, interval=HALF_MINUTE) == 2

@@ -11,6 +11,7 @@ from grpc import aio
 
 from collector.adapters import ca
 from collector.adapters.secrets import MasterKey
+from collector.operate.overview import rows_of
 from protos import fleet_pb2 as pb
 from tests.rpc_bed import Bed, bed
 from tests.rpc_node import Call, Identity, heartbeat, hello, key_pem, new_key, request
@@ -40,6 +41,31 @@ async def test_no_node_carries_the_fleet_to_the_end_of_the_terms(tmp_path: Path)
         assert error.code() is INVALID
         assert str(error.details()).startswith("ABSURD: ")
         assert collector.reign.term == term
+
+
+async def test_answers_no_judgement_could_use_are_not_kept(tmp_path: Path) -> None:
+    """Of unheard-of zones, and about addresses of others: a liar's could have no end."""
+    async with beside_a_healthy_one(tmp_path) as (collector, identity):
+        call = collector.connect(identity)
+        await call.greet(addresses=["198.51.100.7"])
+        ours = answer("198.51.100.7", zone="zen.spamhaus.org")
+        others = [answer(f"203.0.113.{n}", zone="zen.spamhaus.org") for n in range(9)]
+        unheard_of = [answer("198.51.100.7", zone=f"zone-{n}.test") for n in range(9)]
+        await call.beat(1, zones=[ours, *others, *unheard_of])
+        (row,) = await collector.store.nodes(node=identity.node_id)
+        assert [(one["address"], one["zone"]) for one in rows_of(row, "zones")] == [
+            ("198.51.100.7", "zen.spamhaus.org")
+        ]
+
+
+def answer(address: str, *, zone: str) -> pb.ZoneReading:
+    return pb.ZoneReading(
+        address=address,
+        zone=zone,
+        verdict=pb.VERDICT_CLEAR,
+        sentinels=pb.SENTINELS_RIGHT,
+        checked_at_ms=1_795_000_000_000,
+    )
 
 
 async def refusals(collector: Bed) -> list[dict[str, Any]]:
