@@ -139,7 +139,7 @@ async def switch(desk: Desk, what: str, *, stop: bool, wish: Wish) -> Done:
 
 async def capacity_ratio(desk: Desk, rows: Sequence[Row], *, address: str | None = None) -> float:
     """Which part of the addresses now in a rotation these nodes are."""
-    everywhere = sum(_sending(row, None) for row in await desk.store.nodes())
+    everywhere = sum(int(str(pool["in_rotation"])) for pool in await desk.store.pools())
     return sum(_sending(row, address) for row in rows) / everywhere if everywhere else 0.0
 
 

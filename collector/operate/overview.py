@@ -6,6 +6,8 @@ Adds liveness, silence, `status` and `health_status`; changes nothing.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import anyio.lowlevel
+
 from collector.core import lifecycle
 from collector.core.model import Lifecycle, Liveness, Pause, Reason, Severity
 from collector.operate.desk import Desk
@@ -13,6 +15,7 @@ from collector.operate.moments import moment
 from collector.ports import Refused, Row
 
 ALERTS_MAX = 1000
+ROWS_AT_ONCE = 100
 
 
 async def nodes(desk: Desk, *, node: str | None = None) -> list[Row]:
@@ -20,8 +23,18 @@ async def nodes(desk: Desk, *, node: str | None = None) -> list[Row]:
     rows = await desk.store.nodes(node=node)
     if node is not None and not rows:
         raise Refused("NODE_UNKNOWN", f"no node has the id, name or address {node}")
-    alerts = await desk.store.alerts(open_only=True, limit=ALERTS_MAX)
-    return [complete(desk, row, alerts=alerts) for row in rows]
+    alerts: dict[object, list[Row]] = defaultdict(list)
+    for alert in await desk.store.alerts(open_only=True, limit=ALERTS_MAX):
+        alerts[alert["node_id"]].append(alert)
+    connected = desk.streams.connected()
+    done: list[Row] = []
+    for index, row in enumerate(rows):
+        if index % ROWS_AT_ONCE == 0:
+            # Of a large fleet this is long work: heartbeats must not wait for it.
+            await anyio.lowlevel.checkpoint()
+        known = complete(desk, row, alerts=alerts[row["id"]])
+        done.append({**known, "connected": row["id"] in connected})
+    return done
 
 
 async def one(desk: Desk, node: str) -> Row:
@@ -58,25 +71,23 @@ def statuses(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def complete(desk: Desk, row: Row, *, alerts: Sequence[Row]) -> Row:
-    """One node's row with liveness and the derived words."""
+    """One node's row with liveness and the derived words; `alerts` are its open ones."""
     node_id, now = str(row["id"]), desk.clock.monotonic()
     liveness = desk.census.liveness(node_id, desk.policy(), now=now)
     pauses = [_pause(node_id, one) for one in rows_of(row, "pauses")]
-    open_now = [alert for alert in alerts if alert["node_id"] == node_id]
     return {
         **row,
         "status": _status(row, liveness, pauses),
         "health_status": lifecycle.health_status(
             liveness,
-            alerts=[Severity(str(alert["severity"])) for alert in open_now],
+            alerts=[Severity(str(alert["severity"])) for alert in alerts],
             pauses=pauses,
         ),
         "liveness": liveness.value,
         "silence_seconds": round(desk.presence.silence(node_id, now=now).total_seconds(), 1),
-        "connected": node_id in desk.streams.connected(),
         "alerts": [
             {name: alert[name] for name in ("key", "severity", "text", "opened_at")}
-            for alert in open_now
+            for alert in alerts
         ],
     }
 

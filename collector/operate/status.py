@@ -51,7 +51,7 @@ async def read(desk: Desk) -> dict[str, object]:
     sources = Sources(
         nodes=nodes,
         pools=await desk.store.pools(),
-        alerts=await desk.store.alerts(open_only=False, limit=ALERTS_MAX),
+        alerts=await _alerts(desk),
         switches=await desk.store.switches(),
         decisions={
             str(node["id"]): await desk.store.decisions(str(node["id"]), limit=symptoms.RECENT)
@@ -61,6 +61,13 @@ async def read(desk: Desk) -> dict[str, object]:
     answer = compose(sources, now=desk.clock.now())
     grace = desk.census.in_grace(desk.policy(), now=desk.clock.monotonic())
     return {**answer, "term": desk.standing.term(), "startup_grace": grace}
+
+
+async def _alerts(desk: Desk) -> list[Row]:
+    """All that are open, and the newest that are over: these never push those out."""
+    standing = await desk.store.alerts(open_only=True, limit=ALERTS_MAX)
+    newest = await desk.store.alerts(open_only=False, limit=ALERTS_MAX)
+    return [*standing, *(alert for alert in newest if alert["resolved_at"] is not None)]
 
 
 def compose(sources: Sources, *, now: datetime) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import ValidationError
@@ -39,7 +40,8 @@ def _handler(row: Route, group: str) -> Handler:
         caller = await access.identify(request, desk, group=group)
         caller.must_be(row.role)
         found = await arguments(row, request, actor=caller.actor)
-        return web.json_response(await row.handler(desk, **found))
+        body = msgspec.json.encode(await row.handler(desk, **found))
+        return web.Response(body=body, content_type="application/json")
 
     return handle
 

@@ -162,6 +162,24 @@ def test_it_starts_serves_and_ends_in_time(place: Place, founded: Founded) -> No
     assert not (place.folder / "c.sock").exists()
 
 
+def test_interrupt_leaves_a_command_quietly(place: Place, founded: Founded) -> None:
+    with place.running() as collector:
+        collector.ready()
+        for command in (("events", "-f", "--since", "1h"), ("status", "-w")):
+            following = subprocess.Popen(
+                [*MAILFLEET, *command],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=place.environ,
+            )
+            assert following.stdout is not None
+            assert following.stdout.readline()
+            following.send_signal(signal.SIGINT)
+            _, err = following.communicate(timeout=STOP_SECONDS_MAX)
+            assert (following.returncode, err.strip()) == (130, "")
+
+
 def test_interrupt_ends_it_as_quietly(place: Place, founded: Founded) -> None:
     with place.running() as collector:
         collector.ready()

@@ -1,0 +1,168 @@
+"""What `status` says of rows as they are: folding, unhealthy nodes, what needs a person."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from collector.operate import status
+from collector.operate.status import Sources
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+Rows = dict[str, Any]
+
+
+def node(name: str, **changes: Any) -> Rows:
+    row: Rows = {
+        "id": f"id of {name}",
+        "name": name,
+        "pool": "default",
+        "status": "active",
+        "liveness": "fresh",
+        "silence_seconds": 1.0,
+        "last_heartbeat": NOON.isoformat(),
+        "addresses": [{"ip": "192.0.2.1", "in_rotation": True, "rotation_reason": None}],
+        "pauses": [],
+        "listings": [],
+        "order": {"term": 1, "revision": 1},
+        "obedience": {"term": 1, "revision": 1, "convergence": "verified", "is_silent": False},
+    }
+    return row | changes
+
+
+def alert(key: str, severity: str = "low", **changes: Any) -> Rows:
+    row: Rows = {
+        "key": key,
+        "severity": severity,
+        "text": f"text of {key}",
+        "opened_at": (NOON - timedelta(minutes=5)).isoformat(),
+        "resolved_at": None,
+        "node_id": "id of mta-1",
+    }
+    return row | changes
+
+
+def composed(*nodes: Rows, alerts: tuple[Rows, ...] = (), decisions: tuple[Rows, ...] = ()) -> Any:
+    sources = Sources(
+        nodes=nodes or (node("mta-1"),),
+        pools=({"name": "default", "automation": "act"},),
+        alerts=alerts,
+        switches={"automation_stopped": False, "sending_stopped": False},
+        decisions={"id of mta-1": decisions},
+    )
+    return status.compose(sources, now=NOON)
+
+
+def decision(**changes: Any) -> Rows:
+    row: Rows = {
+        "kind": "remove",
+        "reason": "SILENCE",
+        "address": "192.0.2.1",
+        "fate": "withheld",
+        "brake": "floor",
+    }
+    return row | changes
+
+
+@pytest.mark.parametrize("count, lines", [(1, 1), (5, 5), (6, 1), (200, 1)])
+def test_many_subjects_of_one_cause_fold(count: int, lines: int) -> None:
+    alerts = tuple(alert(f"quarantine:zen.spamhaus.org:{n}") for n in range(count))
+    needs = composed(alerts=alerts)["needs_you"]
+    assert len(needs) == lines
+    if lines < count:
+        assert needs[0]["text"].endswith(f"(and {count - 1} more like it)")
+
+
+def test_the_gravest_comes_first() -> None:
+    alerts = (alert("skew:1"), alert("disagree:zen:192.0.2.1", "high"), alert("blind:1", "medium"))
+    needs = composed(alerts=alerts)["needs_you"]
+    assert [one["severity"] for one in needs] == ["high", "medium", "low"]
+    assert [one["fix"] for one in needs] == [
+        "mailfleet why 192.0.2.1",
+        "mailfleet doctor",
+        "set the clock of mta-1 (chrony)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "is_member, decisions, did",
+    [
+        (False, (), "taken out of the rotation; back after two heartbeats in a row"),
+        (True, (decision(),), "withheld by the floor"),
+        (True, (decision(brake="detector health"),), "withheld by the detector health"),
+        (True, (decision(fate="would", brake=None),), "only observed: would have removed it"),
+        (True, (), "nothing yet"),
+    ],
+)
+def test_an_unhealthy_node_says_what_was_done(
+    is_member: bool, decisions: tuple[Rows, ...], did: str
+) -> None:
+    address = {"ip": "192.0.2.1", "in_rotation": is_member, "rotation_reason": None}
+    lost = node("mta-1", status="unhealthy", silence_seconds=95.0, addresses=[address])
+    (hurting,) = composed(lost, decisions=decisions)["hurting"]
+    assert hurting["evidence"] == "no heartbeat for 95.0 s"
+    assert hurting["did"].startswith(did)
+
+
+def test_what_a_restore_brought_back_needs_a_person() -> None:
+    pause = {"reason": "RESTORED", "address": None, "owner": "automation", "decision_id": ""}
+    (need,) = composed(node("mta-1", status="paused", pauses=[pause]))["needs_you"]
+    assert need["fix"] == "mailfleet node resume mta-1 --reason TEXT"
+    many = [node(f"mta-{n}", pauses=[pause]) for n in range(9)]
+    needs = composed(*many)["needs_you"]
+    assert needs[-1]["text"].startswith("4 more nodes")
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"obedience": None}, "has not reported yet"),
+        ({"order": None}, "no directive yet"),
+        ({"order": {"term": 1, "revision": 2}}, "has not taken the directive yet"),
+        (
+            {
+                "obedience": {
+                    "term": 1,
+                    "revision": 1,
+                    "convergence": "failed",
+                    "is_silent": False,
+                    "problem": "postfix reload: exit 1",
+                }
+            },
+            "failed: postfix reload: exit 1",
+        ),
+    ],
+)
+def test_a_pause_not_yet_obeyed_is_not_called_silence(changes: Rows, said: str) -> None:
+    listing = {
+        "zone": "zen.spamhaus.org",
+        "address": "192.0.2.1",
+        "details": "127.0.0.2 SBL",
+        "opened_at": NOON.isoformat(),
+        "consequence": "pause",
+    }
+    pause = {"reason": "LISTED", "address": "192.0.2.1", "owner": "automation"}
+    listed = node("mta-1", status="paused", listings=[listing], pauses=[pause], **changes)
+    (hurting,) = composed(listed)["hurting"]
+    assert hurting["did"].startswith("paused; ")
+    assert said in hurting["did"]
+    assert "silent, verified" not in hurting["did"]
+
+
+def test_only_a_day_of_recovery_is_shown() -> None:
+    over = [
+        alert(f"unhealthy:{hours}", resolved_at=(NOON - timedelta(hours=hours)).isoformat())
+        for hours in (1, 23, 25)
+    ]
+    answer = composed(alerts=tuple(over))
+    assert [one["text"] for one in answer["recovered"]] == [
+        "text of unhealthy:1",
+        "text of unhealthy:23",
+    ]
+    assert answer["needs_you"] == []
+
+
+def test_long_lists_are_cut_and_counted() -> None:
+    lost = [node(f"mta-{n}", status="unhealthy") for n in range(50)]
+    answer = composed(*lost)
+    assert (len(answer["hurting"]), answer["hurting_more"]) == (status.SHOWN_MAX, 30)
