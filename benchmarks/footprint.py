@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -56,14 +57,14 @@ def main() -> None:
     parser.add_argument("--rates", default="0,10", help="log lines a second, by comma")
     options = parser.parse_args()
     rates = [float(rate) for rate in options.rates.split(",")]
-    found = {rate: anyio.run(measure, rate, options.seconds) for rate in rates}
+    found = {rate: anyio.run(partial(measure, rate, seconds=options.seconds)) for rate in rates}
     ratios: dict[str, float] = {}
     for rate, costs in found.items():
         print(f"\n{rate:g} lines/s over {options.seconds:g} s", file=sys.stderr)
         for cost in costs:
             line = f"  {cost.name:17} {cost.pss_mb:7.1f} MB PSS {cost.cpu_seconds:8.3f} s CPU"
             print(line, file=sys.stderr)
-        ratios |= _ratios(costs, rate, options.seconds)
+        ratios |= _ratios(costs, rate=rate, seconds=options.seconds)
     for name, ratio in ratios.items():
         print(f"  {name:45} {ratio:.3f}", file=sys.stderr)
     if os.environ.get("JSON") == "1":
@@ -75,7 +76,7 @@ def vars_of(cost: Cost) -> Mapping[str, object]:
     return {"name": cost.name, "pss_mb": cost.pss_mb, "cpu_seconds": cost.cpu_seconds}
 
 
-def _ratios(costs: list[Cost], rate: float, seconds: float) -> dict[str, float]:
+def _ratios(costs: list[Cost], *, rate: float, seconds: float) -> dict[str, float]:
     ours = [cost for cost in costs if cost.name in OURS]
     trio = [cost for cost in costs if cost.name in TRIO]
     cpu, peers = sum(c.cpu_seconds for c in ours), sum(c.cpu_seconds for c in trio)
@@ -87,7 +88,7 @@ def _ratios(costs: list[Cost], rate: float, seconds: float) -> dict[str, float]:
     }
 
 
-async def measure(rate: float, seconds: float) -> list[Cost]:
+async def measure(rate: float, *, seconds: float) -> list[Cost]:
     """One measurement with everything started anew."""
     with (
         postfix_bed.running() as bed,
@@ -96,8 +97,8 @@ async def measure(rate: float, seconds: float) -> list[Cost]:
         folder = Path(name)
         log = folder / "mail.log"
         log.touch()
-        async with _ours(bed, folder, log) as ours:
-            with _trio(bed, folder, log) as (trio, addresses):
+        async with _ours(bed, folder, log=log) as ours:
+            with _trio(bed, folder, log=log) as (trio, addresses):
                 pids = ours | trio
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(_write, log, rate)
@@ -118,7 +119,7 @@ async def measure(rate: float, seconds: float) -> list[Cost]:
 
 
 @asynccontextmanager
-async def _ours(bed: PostfixBed, folder: Path, log: Path) -> AsyncIterator[dict[str, int]]:
+async def _ours(bed: PostfixBed, folder: Path, *, log: Path) -> AsyncIterator[dict[str, int]]:
     """Agent and helper, reporting to a collector of their own at the default pace."""
     async with DnsServer() as dns:
         fleet = Fleet(folder / "fleet", nameserver=dns.address, policy=Policy())
@@ -144,7 +145,9 @@ async def _ours(bed: PostfixBed, folder: Path, log: Path) -> AsyncIterator[dict[
 
 
 @contextmanager
-def _trio(bed: PostfixBed, folder: Path, log: Path) -> Iterator[tuple[dict[str, int], list[str]]]:
+def _trio(
+    bed: PostfixBed, folder: Path, *, log: Path
+) -> Iterator[tuple[dict[str, int], list[str]]]:
     """The peers, and the addresses to scrape them at."""
     ports = free_ports(3)
     programs = folder / "mtail"

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
     enrolled.raise_open_files()
-    found = anyio.run(run, options.nodes, options.rounds)
+    found = anyio.run(partial(run, options.nodes, rounds=options.rounds))
     ours, bare = sorted(found["ours"]), sorted(found["bare"])
     rows = [(name, len(one), *_spread(one)) for name, one in (("event", ours), ("bare", bare))]
     measure.report(
@@ -73,7 +74,7 @@ def _p99(seconds: list[float]) -> float:
     return seconds[min(len(seconds) - 1, int(len(seconds) * 0.99))]
 
 
-async def run(nodes: int, rounds: int) -> Mapping[str, list[float]]:
+async def run(nodes: int, *, rounds: int) -> Mapping[str, list[float]]:
     """Seconds of every round, ours and bare."""
     scratch = tempfile.TemporaryDirectory(prefix="mailfleet-bench-")
     with postfix_bed.running() as postfix, scratch as name:
