@@ -12,7 +12,6 @@ PLACES: dict[str, tuple[str, ...]] = {
     "anyio": ("edges",),
     "structlog": ("edges",),
     "msgspec": ("edges",),
-    "stamina": ("collector.adapters.*", "collector.cli.*"),
     "grpc": (
         *("agent.wire", "agent.stream", "agent.enrol", "agent.daemon"),
         *("collector.wire", "collector.rpc.*", "collector.service.*", "demo.*", "benchmarks.*"),

@@ -34,6 +34,8 @@ if [ "$(id -u)" != 0 ] && [ -z "${NO_APT:-}" ]; then
         -p no:cacheprovider --root-tests=only || [ $? = 5 ] || failed+=("tests that need root")
     root_tests=none
 fi
+.venv/bin/python -m pytest -q tests/core --cov=collector.core --cov-branch --cov-report= \
+    --cov-fail-under=100 || failed+=("core: full branch coverage")
 .venv/bin/python "${pytest[@]}" --durations=10 --root-tests=$root_tests || failed+=(tests)
 
 [ ${#not_run[@]} = 0 ] || printf 'test: not run: %s\n' "${not_run[@]}"
