@@ -120,7 +120,7 @@ def test_a_clock_set_back_neither_hides_a_second_look_nor_believes_an_old_one() 
     for verdict in Verdict:
         judgement = judged(one(fleet.fact(), fleet.look(verdict, at=ahead)))
         assert judgement.pauses_open == ()
-    assert judgement.alerts_open == ()
+        assert judgement.alerts_open == ()
         assert [effect.kind for effect in judgement.effects if effect.kind == "look"] == ["look"]
 
 
