@@ -19,12 +19,14 @@ from collector.ports import Actor
 from collector.service import governing
 from demo import pace
 from tests import vps_images
-from tests.vps_bed import HUB, Network, wait_for
+from tests.vps_bed import FENCED, HUB, Network, wait_for
 
 ZONE = "zen.spamhaus.org"
 SINK_PORT = 2525
 ENTRIES = "$TTL 2\n127.0.0.2 :127.0.0.2:\n127.0.0.2 :127.0.0.4:\n127.0.0.2 :127.0.0.10:\n"
 READY_SECONDS = 30
+# Who becomes another user is no longer told of its parent's death: a root's child it must be.
+SHELTERED = ("sh", "-c", '"$0" "$@"; exit $?')
 ANSWER_SECONDS_MAX = 10
 
 
@@ -111,7 +113,7 @@ class Hub:
     def _process(self, words: tuple[str, ...]) -> Iterator[None]:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                self._net.words(*words),
+                self._net.words(*FENCED, *SHELTERED, *words),
                 cwd=vps_images.CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -16,7 +16,7 @@ from tests.vps_hub import SINK_PORT, Hub
 pytestmark = [
     pytest.mark.needs("root", "systemd-nspawn", "mmdebstrap", "ip", "rbldnsd", "postfix"),
     # The first run of a week makes the machine's image.
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("vps"),
 ]
 
@@ -254,6 +254,7 @@ def refuse_tokens(vps: Machine, hub: Hub) -> None:
     assert "refused" in again, again
     assert all(vps.is_active(unit) for unit in UNITS), "the node keeps the identity it had"
     open_unusual_places(vps)
+    upgrade(vps)
 
 
 def open_unusual_places(vps: Machine) -> None:
@@ -266,3 +267,18 @@ def open_unusual_places(vps: Machine) -> None:
     vps.run("postconf", "-X", "data_directory")
     install(vps, "--no-wait")
     assert "/data" not in vps.run("systemctl", "show", "-p", "ReadWritePaths", UNITS[1])
+
+
+def upgrade(vps: Machine) -> None:
+    """Another wheel: built beside the old one, which stays to go back to."""
+    wheel = vps.run("sh", "-c", "ls /root/tampered/*.whl").strip()
+    change = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'a').comment = b'another'"
+    vps.run("python3", "-c", change, wheel)
+    before = vps.run("readlink", "/opt/mailfleet/agent/current").strip()
+    said = install(vps, "--wheel", wheel, "--no-wait")
+    assert all(f"restarting {unit}" in said for unit in UNITS), said
+    assert vps.run("readlink", "/opt/mailfleet/agent/current").strip() != before
+    kept = vps.run("ls", "/opt/mailfleet/agent/releases").split()
+    assert len(kept) == 2
+    assert before.removeprefix("releases/") in kept
+    vps.wait_until("connected", "mailfleet-agent", "status")

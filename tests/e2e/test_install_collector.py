@@ -11,7 +11,7 @@ from tests.vps_bed import Machine
 pytestmark = [
     pytest.mark.needs("root", "systemd-nspawn", "mmdebstrap", "ip"),
     # The first run of a week makes the machine's image.
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("vps"),
 ]
 
