@@ -54,7 +54,12 @@ def obeyed(node: Row) -> str:
         return "the node has not taken the directive yet"
     if obedience["convergence"] != "verified":
         return f"{obedience['convergence']}: {obedience['problem'] or 'the node is at it'}"
-    return "silent, verified" if obedience["is_silent"] else "sending, verified"
+    if obedience["is_silent"]:
+        return "silent, verified"
+    of_addresses = row_of(order, "addresses") or {}
+    if any((rows_of(order, "node_pauses"), *(rows_of(of_addresses, ip) for ip in of_addresses))):
+        return f"paused, but not silent: {obedience['problem'] or 'the log does not show it'}"
+    return "sending, verified"
 
 
 def _listed(node: Row, *, listing: Row, decisions: Iterable[Row]) -> Row:

@@ -131,6 +131,24 @@ def test_what_a_restore_brought_back_needs_a_person() -> None:
             },
             "failed: postfix reload: exit 1",
         ),
+        (
+            {
+                "obedience": {
+                    "term": 1,
+                    "revision": 1,
+                    "convergence": "verified",
+                    "is_silent": False,
+                    "problem": "deliveries begun since Postfix was closed: 2",
+                },
+                "order": {
+                    "term": 1,
+                    "revision": 1,
+                    "node_pauses": [],
+                    "addresses": {"192.0.2.1": ["LISTED"]},
+                },
+            },
+            "paused, but not silent: deliveries begun since Postfix was closed: 2",
+        ),
     ],
 )
 def test_a_pause_not_yet_obeyed_is_not_called_silence(changes: Rows, said: str) -> None:
