@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.grouping import pytest_xdist_make_scheduler
+
+__all__ = ["pytest_xdist_make_scheduler"]
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 PREFIX = "not run, missing "
