@@ -75,7 +75,11 @@ class Agent:
         self.log_watch = FileWatch(settings.log)
         self.maillog = Accounting(settings.log, state, address=addresses[0], pipes_out=outbound)
         self.enforcement = Enforcement(
-            self.postfix, state.directive, failures=(PostfixError,), witness=self._witness
+            self.postfix,
+            state.directive,
+            failures=(PostfixError, StateError),
+            witness=self._witness,
+            intent=state,
         )
         self.pulse = Pulse(state, self._sources())
         self.session = Session(

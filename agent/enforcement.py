@@ -32,6 +32,16 @@ class PostfixDoor(Protocol):
     async def resume(self) -> object: ...
 
 
+class Intent(Protocol):
+    """What must be known after a crash: a resume cut short between its edit and its reload looks
+    like a person's own edit, and that is never loaded for him."""
+
+    @property
+    def is_resuming(self) -> bool: ...
+
+    def note_resuming(self, is_resuming: bool) -> None: ...
+
+
 class Enforcement:
     def __init__(
         self,
@@ -40,8 +50,10 @@ class Enforcement:
         *,
         failures: tuple[type[Exception], ...],
         witness: Callable[[], LogWitness],
+        intent: Intent,
     ) -> None:
-        """`held`: the stored directive; `witness`: what the log says at this moment."""
+        """`held`: the stored directive; `witness`: what the log says at this moment. `failures`:
+        what the helper and the intent raise when they cannot."""
         self.wanted = held
         self.reading = PostfixReading(
             directive_order=None if held is None else held.order, problem="not looked at yet"
@@ -50,7 +62,8 @@ class Enforcement:
         self._problems: tuple[type[Exception], ...] = (*failures, TimeoutError)
         self._witness = witness
         self._is_confirmed = False
-        self._unfinished: tuple[Action, ...] = ()
+        self._intent = intent
+        self._unfinished: tuple[Action, ...] = (Action.RESUME,) if intent.is_resuming else ()
         self._failures = 0
 
     def order(self, directive: Directive) -> bool:
@@ -108,15 +121,30 @@ class Enforcement:
     async def _pass(self, before: PostfixReading) -> PostfixReading:
         wanted, confirmed = self.wanted, self._is_confirmed
         observed = await self._postfix.observe()
-        actions = converge(observed, wanted, confirmed=confirmed) or self._unfinished
+        actions = converge(observed, wanted, confirmed=confirmed) or self._left_over(wanted)
         if actions:
             self._unfinished = actions
             for action in actions:
-                await (self._postfix.pause() if action is Action.PAUSE else self._postfix.resume())
-                log.info("postfix", action=action.value, tries=self._failures)
+                await self._act(action)
             self._unfinished = ()
             observed = await self._postfix.observe()
         return judge(observed, wanted, confirmed=confirmed, witness=self._witness(), before=before)
+
+    def _left_over(self, wanted: Directive | None) -> tuple[Action, ...]:
+        """What was begun and not finished, if it is still wanted: a resume only on a directive the
+        collector sent in this run."""
+        may_resume = self._is_confirmed and wanted is not None and not wanted.wants_silence
+        return tuple(one for one in self._unfinished if one is Action.PAUSE or may_resume)
+
+    async def _act(self, action: Action) -> None:
+        """Nothing of ours stands before a pause, not even a disk that is full."""
+        if action is Action.PAUSE:
+            await self._postfix.pause()
+        else:
+            self._intent.note_resuming(True)
+            await self._postfix.resume()
+            self._intent.note_resuming(False)
+        log.info("postfix", action=action.value, tries=self._failures)
 
     def _failed(self, problem: str) -> PostfixReading:
         """What was seen last may no longer be so: nothing is claimed of silence."""

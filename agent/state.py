@@ -257,6 +257,16 @@ class State:
                 microseconds = spread // _MICROSECOND
                 database.execute("UPDATE node SET reconnect_spread = ?", (microseconds,))
 
+    @property
+    def is_resuming(self) -> bool:
+        """A resume was begun and not seen to its end: its reload may be missing."""
+        return bool(self._file.node("is_resuming"))
+
+    def note_resuming(self, is_resuming: bool) -> None:
+        if is_resuming != self.is_resuming:
+            with self._file.transaction() as database:
+                database.execute("UPDATE node SET is_resuming = ?", (int(is_resuming),))
+
     def _unreadable(self) -> str:
         """Why the values held are not ours, though the file is whole; empty when they are."""
         try:

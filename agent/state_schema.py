@@ -25,7 +25,8 @@ SCHEMA = (
         term_highest INTEGER NOT NULL DEFAULT 0,
         round INTEGER NOT NULL DEFAULT 0,
         directive TEXT,
-        reconnect_spread INTEGER
+        reconnect_spread INTEGER,
+        is_resuming INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
     """

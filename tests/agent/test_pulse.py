@@ -149,7 +149,11 @@ async def test_zone_readings_and_events_wait_for_their_ack(state: State, pulse: 
 
 def session_on(state: State, pulse: Pulse, health: Health) -> tuple[Session, Enforcement, Pace]:
     enforcement = Enforcement(
-        NoPostfix(), state.directive, failures=(PostfixError,), witness=LogWitness
+        NoPostfix(),
+        state.directive,
+        failures=(PostfixError,),
+        witness=LogWitness,
+        intent=state,
     )
 
     def broken_log(_: NewEpoch) -> None:
