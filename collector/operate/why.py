@@ -6,6 +6,7 @@ Composes chapters of plain lines from rows, for people at 3 a.m.; `read` alone a
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from collector.core.effects import STOP_SENDING
 from collector.operate import overview, testimony
 from collector.operate.desk import Desk
 from collector.operate.moments import ago, clock
@@ -54,7 +55,14 @@ def explain(
 
 
 def sends(node: Row) -> bool:
-    return any(bool(one["in_rotation"]) for one in rows_of(node, "addresses"))
+    """In the rotation, and not told to be silent with the whole fleet."""
+    is_member = any(bool(one["in_rotation"]) for one in rows_of(node, "addresses"))
+    return is_member and not _is_stopped(node)
+
+
+def _is_stopped(node: Row) -> bool:
+    told = map(str, rows_of(row_of(node, "order") or {}, "node_pauses"))
+    return STOP_SENDING in told
 
 
 def headline(node: Row) -> str:
@@ -69,6 +77,8 @@ def headline(node: Row) -> str:
         return f"{name} is unhealthy: no heartbeat for {node['silence_seconds']} s"
     if listed:
         return f"{name} is listed by {', '.join(listed)} and still {status}"
+    if _is_stopped(node):
+        return f"{name} is {status}, but told to be silent: sending is stopped for the whole fleet"
     if sends(node):
         return f"{name} is {status} and may send: nothing speaks against it"
     return f"{name} is {status}, but not in the rotation"
@@ -159,6 +169,8 @@ def _undo(node: Row, decision: Row | None) -> Iterator[str]:
         yield f"against the listing: mailfleet node resume {name} --override-listing --reason TEXT"
     if reasons & {"OPERATOR", "RESTORED"}:
         yield f"mailfleet node resume {name} --reason TEXT"
+    if _is_stopped(node):
+        yield "mailfleet stop sending --lift --reason TEXT"
     if not reasons and decision is not None and decision["fate"] == "would":
         yield f"to have it carried out: mailfleet pool act {node['pool']}"
     if not reasons and sends(node):

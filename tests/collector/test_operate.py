@@ -189,7 +189,12 @@ async def test_stop_sending_tells_every_node(bed: Bed) -> None:
     await bed.settle()
     for name in bed.nodes:
         assert (await node(bed, name))["order"]["is_silent"]
-    assert "STOP_SENDING" in (await lines(bed, "mta-1"))["directive"]
+    said = await lines(bed, "mta-1")
+    assert "STOP_SENDING" in said["directive"]
+    assert "mailfleet stop sending --lift" in said["undo"]
+    answer: Any = await why.read(bed.parts.desk, "mta-1")
+    assert not answer["sends"]
+    assert answer["headline"].endswith("sending is stopped for the whole fleet")
 
 
 async def test_why_goes_from_evidence_to_undoing(bed: Bed) -> None:
