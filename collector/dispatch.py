@@ -43,17 +43,20 @@ class Dispatch:
         """For ever. What an earlier process left undone is done first."""
         async with anyio.create_task_group() as tasks:
             while True:
+                more = False
                 try:
-                    await self.once(tasks)
+                    more = await self.once(tasks)
                 except StoreError as error:
                     if not error.retryable:
                         raise
                     log.warning("effects wait for the journal", problem=str(error))
                 bell.take()
-                await bell.wait(at_most=PACE_MAX_SECONDS)
+                if not more:
+                    await bell.wait(at_most=PACE_MAX_SECONDS)
 
-    async def once(self, tasks: TaskGroup) -> None:
-        """Starts every pending effect that is not already under way."""
+    async def once(self, tasks: TaskGroup) -> bool:
+        """Starts every pending effect that is not already under way. Whether more directives may
+        wait behind these: a whole fleet told to be silent is told without a pause."""
         pending = await self._store.effects(limit=EFFECTS_AT_ONCE)
         directives = [one for one in pending if one.kind == "directive"]
         if directives:
@@ -62,6 +65,7 @@ class Dispatch:
             if effect.kind == "look" and effect.key not in self._in_flight:
                 self._in_flight.add(effect.key)
                 tasks.start_soon(self._look, effect)
+        return bool(directives) and len(pending) == EFFECTS_AT_ONCE
 
     async def _send(self, effects: list[PendingEffect]) -> None:
         """Only the newest directive of a node travels; a node that is away gets it at its Hello."""
