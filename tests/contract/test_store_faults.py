@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,19 @@ def test_the_process_ends_within_seconds(tmp_path: Path, ending: str) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path), ending]
     subprocess.run(command, cwd=ROOT, timeout=20, check=True)
+
+
+async def test_our_own_mistake_ends_the_writer_and_says_so_to_all(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        await enrol(journal, NODES, await pool_of(journal))
+        wrong = replace(cell(ip(1), "gmail", sent=1), attempts={"sent": 1})  # type: ignore[dict-item]
+        outcomes = await asyncio.gather(
+            journal.record(beat(1, 1, cells=[wrong])),
+            journal.record(beat(2, 1)),
+            return_exceptions=True,
+        )
+        assert [type(outcome) for outcome in outcomes] == [StoreError, StoreError]
+        for later in (journal.record(beat(3, 1)), journal.prune()):
+            with pytest.raises(StoreError, match="the writer ended: AttributeError") as error:
+                await later
+            assert not error.value.retryable

@@ -4,8 +4,6 @@ import sqlite3
 import stat
 import time
 from contextlib import closing
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,17 @@ from collector.core.model import Automation
 from collector.ports import OperatorPause
 from tests.store_bed import (
     ZONE,
-    HandClock,
     beat,
     cell,
     enrol,
     entry,
-    event,
     fill,
     ip,
     node_id,
     opened,
     pool_of,
 )
-from tests.store_judged import decision, judgement
+from tests.store_judged import judgement
 
 # Names and order are the owners'.
 SENDING_NODES = [
@@ -173,29 +169,6 @@ async def test_samples_hold_rates_and_sums(tmp_path: Path) -> None:
     # The sums stand once a minute.
     assert (minute["attempts"], last["attempts"], last["queue_deferred"]) == (10, None, 7)
     assert (last["cpu"], last["memory"], last["disk"], last["load"]) == (250, 250, 250, 50)
-
-
-async def test_what_is_old_goes_in_slices_and_what_stands_stays(tmp_path: Path) -> None:
-    clock = HandClock()
-    async with opened(tmp_path, clock) as journal:
-        pool_id = await pool_of(journal)
-        await enrol(journal, [1], pool_id)
-        for sequence in range(1, 4):
-            await journal.record(replace(beat(1, sequence), events=(event(sequence),)))
-        ids = await journal.commit(judgement(decisions=(decision(1, pool_id),)))
-        assert await journal.prune() == 0
-        clock.move(timedelta(days=3).total_seconds())
-        assert await journal.prune() == 3  # raw samples
-        clock.move(timedelta(days=500).total_seconds())
-        gone = await journal.prune()
-        assert gone > 0
-        assert await journal.journal(after=0, limit=99, node_id=None) == []
-        # It stands still, so it explains itself still.
-        assert [row["id"] for row in await journal.decisions(ids[0], limit=9)] == list(ids)
-        assert await journal.prune() == 0
-        account = await journal.account(node_id(1))
-        assert account is not None
-        assert account.sequence == 3
 
 
 async def test_three_thousand_nodes_are_read_in_reasonable_time(tmp_path: Path) -> None:

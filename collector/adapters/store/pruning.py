@@ -1,6 +1,5 @@
-"""What is kept how long, and its end in small slices: no pass holds the writer for long."""
+"""What the journal keeps how long, and its end in slices: no pass holds the writer for long."""
 
-import sqlite3
 from datetime import timedelta
 
 from sqlalchemy import Connection, text
@@ -8,9 +7,7 @@ from sqlalchemy import Connection, text
 from collector.adapters.store.moments import MILLISECOND
 
 SLICE_ROWS = 500
-SAMPLES_SLICE_ROWS = 5_000
 
-RAW_SAMPLES_KEPT = timedelta(hours=48)
 EVENTS_KEPT = timedelta(days=8)  # agents replay seven days: an event is known for longer
 ROTATIONS_KEPT = timedelta(days=8)  # the baseline looks back one
 TOKENS_KEPT = timedelta(days=30)
@@ -53,8 +50,6 @@ SLICES = [
     )
     for table, key, old, kept in JOURNAL
 ]
-SAMPLES = """DELETE FROM samples WHERE (at, node) IN
- (SELECT at, node FROM samples WHERE at < ? ORDER BY at, node LIMIT ?)"""
 
 
 def prune(connection: Connection, *, now: int) -> int:
@@ -63,9 +58,3 @@ def prune(connection: Connection, *, now: int) -> int:
         connection.execute(statement, {"edge": now - kept, "limit": SLICE_ROWS}).rowcount
         for statement, kept in SLICES
     )
-
-
-def prune_samples(history: sqlite3.Connection, *, now: int) -> int:
-    edge = (now - RAW_SAMPLES_KEPT // MILLISECOND) // 1000
-    cursor = history.execute(SAMPLES, (edge, SAMPLES_SLICE_ROWS))
-    return cursor.rowcount

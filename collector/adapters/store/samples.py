@@ -1,4 +1,5 @@
-"""History for charts: one raw row a heartbeat in samples.db. No decision reads it.
+"""History for charts: one raw row a heartbeat in samples.db, rolled up by `rollups`. No decision
+reads it.
 
 Ratios are per mille, rates per second. The sums of attempts stand in a node's first row of every
 minute; empty is "not looked", never zero.
@@ -7,7 +8,7 @@ minute; empty is "not looked", never zero.
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Integer, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy import Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
 from collector.core.heartbeat import Heartbeat, HostReading
 
@@ -30,6 +31,27 @@ raw = Table(
     # By time first: rows are added at one edge of the tree and pruned at the other.
     PrimaryKeyConstraint("at", "node"),
     sqlite_with_rowid=False,
+)
+# By node first: this is how a chart reads them.
+five_minutes, hours = (
+    Table(
+        name,
+        metadata,
+        Column("node", Integer, nullable=False),
+        Column("at", Integer, nullable=False),
+        *(Column(field, Integer) for field in FIELDS),
+        PrimaryKeyConstraint("node", "at"),
+        sqlite_with_rowid=False,
+    )
+    for name in ("samples_5m", "samples_1h")
+)
+# How far each was rolled up: the slot under way, and in it the last node done.
+rolled = Table(
+    "rolled",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", Integer, nullable=False),
+    Column("node", Integer, nullable=False),
 )
 
 INSERT = """INSERT INTO samples (at, node, cpu, memory, load, disk, queue_active, queue_deferred,

@@ -46,6 +46,7 @@ pauses = Table(
     whole_column("opened_at"),
     Column("closed_at", Integer),
     Column("closed_by", Text),
+    Index("pauses_by_end", "closed_at"),
     Index("pauses_open", "node_id", "address", "reason", unique=True, sqlite_where=OPEN),
 )
 
@@ -102,6 +103,7 @@ effects = Table(
     Column("finished_at", Integer),
     Index("effects_pending", "created_at", sqlite_where=text("finished_at IS NULL")),
     Index("effects_by_batch", "batch"),
+    Index("effects_by_end", "finished_at"),
 )
 
 alerts = Table(
@@ -116,6 +118,7 @@ alerts = Table(
     Column("resolved_at", Integer),
     Index("alerts_open", "key", unique=True, sqlite_where=text("resolved_at IS NULL")),
     Index("alerts_by_age", "opened_at"),
+    Index("alerts_by_end", "resolved_at"),
 )
 
 zone_brakes = Table(
@@ -140,6 +143,7 @@ timeline = Table(
     text_column("text"),
     text_column("details"),
     Index("timeline_by_node", "node_id", "seq"),
+    Index("timeline_by_age", "at"),
     sqlite_autoincrement=True,
 )
 
@@ -189,4 +193,5 @@ audit = Table(
     text_column("subject"),
     text_column("before"),
     text_column("after"),
+    Index("audit_by_age", "at"),
 )

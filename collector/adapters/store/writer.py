@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 from sqlalchemy import Connection, Engine
 
-from collector.adapters.store import group, pruning
+from collector.adapters.store import group, pruning, rollups
 from collector.adapters.store.engines import failure, failures
 from collector.ports import Refused, StoreError
 
@@ -50,6 +50,7 @@ class Writer:
         A caller cancelled meanwhile does not undo it: the thread finishes, and the next writer
         waits for the file.
         """
+        self._alive()
         async with self._lock:
             return await anyio.to_thread.run_sync(self._transact, job, limiter=self._threads)
 
@@ -59,8 +60,7 @@ class Writer:
 
     async def record(self, fact: group.Fact) -> None:
         """Returns once the group that holds the fact is committed."""
-        if self._task.done() or self._closing:
-            raise StoreError("journal: closed", retryable=False)
+        self._alive()
         if len(self._waiting) >= WAITING_MAX:
             raise StoreError(f"journal: {WAITING_MAX} facts wait already", retryable=True)
         future = asyncio.get_running_loop().create_future()
@@ -71,16 +71,24 @@ class Writer:
         await future
 
     async def prune(self, *, now: int) -> int:
-        """One slice of what is too old, in both files; how many rows went."""
+        """One slice of what is too old in both files, and of the roll-ups; how many rows went."""
         gone = await self.write(lambda connection: pruning.prune(connection, now=now))
         async with self._lock:
             return gone + await anyio.to_thread.run_sync(
-                self._prune_samples, now, limiter=self._threads
+                self._roll_samples, now, limiter=self._threads
             )
 
-    def _prune_samples(self, now: int) -> int:
+    def _roll_samples(self, now: int) -> int:
         with failures():
-            return pruning.prune_samples(self._samples, now=now)
+            return rollups.step(self._samples, now=now // 1000)
+
+    def _alive(self) -> None:
+        """A writer that met our own mistake takes nothing more: the daemon is to end."""
+        if self._closing:
+            raise StoreError("journal: closed", retryable=False)
+        if self._task.done():
+            error = None if self._task.cancelled() else self._task.exception()
+            raise StoreError(f"journal: the writer ended: {error!r}", retryable=False)
 
     async def close(self) -> None:
         """What waits is committed first."""
@@ -113,19 +121,22 @@ class Writer:
         return taken
 
     async def _commit(self, taken: Sequence[Waiting]) -> None:
+        """Answers every one of them, whatever comes."""
         try:
             async with self._lock:
                 facts = [fact for fact, _ in taken]
                 answers = await anyio.to_thread.run_sync(self._write, facts, limiter=self._threads)
+            for (_, future), refused in zip(taken, answers, strict=True):
+                if refused is not None:
+                    _fail(future, refused)
+                elif not future.done():
+                    future.set_result(None)
         except sqlite3.Error as error:
             for _, future in taken:
                 _fail(future, failure(error))
-            return
-        for (_, future), refused in zip(taken, answers, strict=True):
-            if refused is not None:
-                _fail(future, refused)
-            elif not future.done():
-                future.set_result(None)
+        finally:
+            for _, future in taken:
+                _fail(future, StoreError("journal: the writer ended", retryable=False))
 
     def _write(self, facts: Sequence[group.Fact]) -> Sequence[Refused | None]:
         try:

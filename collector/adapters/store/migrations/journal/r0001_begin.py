@@ -10,6 +10,7 @@ STATEMENTS = (
 TEXT NOT NULL, text TEXT NOT NULL, opened_at INTEGER NOT NULL, resolved_at INTEGER,
 PRIMARY KEY (id))""",
     """CREATE INDEX alerts_by_age ON alerts (opened_at)""",
+    """CREATE INDEX alerts_by_end ON alerts (resolved_at)""",
     """CREATE UNIQUE INDEX alerts_open ON alerts ("key") WHERE resolved_at IS NULL""",
     """CREATE TABLE api_tokens (secret_hash TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT
 NULL, created_at INTEGER NOT NULL, revoked_at INTEGER, PRIMARY KEY (secret_hash), UNIQUE
@@ -17,6 +18,7 @@ NULL, created_at INTEGER NOT NULL, revoked_at INTEGER, PRIMARY KEY (secret_hash)
     """CREATE TABLE audit (id INTEGER NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL,
 origin TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, "before" TEXT NOT
 NULL, "after" TEXT NOT NULL, PRIMARY KEY (id))""",
+    """CREATE INDEX audit_by_age ON audit (at)""",
     """CREATE TABLE decisions (id TEXT NOT NULL, batch TEXT NOT NULL, at INTEGER NOT NULL, term
 INTEGER NOT NULL, node_id TEXT NOT NULL, address TEXT NOT NULL, pool_id TEXT NOT NULL,
 kind TEXT NOT NULL, reason TEXT NOT NULL, rule TEXT NOT NULL, zone TEXT, fate TEXT NOT
@@ -29,6 +31,7 @@ INTEGER NOT NULL, core_version TEXT NOT NULL, PRIMARY KEY (id))""",
 node_id TEXT, payload TEXT NOT NULL, created_at INTEGER NOT NULL, attempts INTEGER
 DEFAULT 0 NOT NULL, outcome TEXT, finished_at INTEGER, PRIMARY KEY ("key"))""",
     """CREATE INDEX effects_by_batch ON effects (batch)""",
+    """CREATE INDEX effects_by_end ON effects (finished_at)""",
     """CREATE INDEX effects_pending ON effects (created_at) WHERE finished_at IS NULL""",
     """CREATE TABLE looks (address TEXT NOT NULL, zone TEXT NOT NULL, verdict TEXT NOT NULL,
 answers TEXT NOT NULL, sentinels TEXT NOT NULL, at INTEGER NOT NULL, why TEXT NOT NULL,
@@ -45,6 +48,7 @@ KEY (node_id, address, kind, reason))""",
     """CREATE TABLE timeline (seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at INTEGER NOT
 NULL, kind TEXT NOT NULL, node_id TEXT, severity TEXT NOT NULL, text TEXT NOT NULL,
 details TEXT NOT NULL)""",
+    """CREATE INDEX timeline_by_age ON timeline (at)""",
     """CREATE INDEX timeline_by_node ON timeline (node_id, seq)""",
     """CREATE TABLE zone_brakes (id INTEGER NOT NULL, zone TEXT NOT NULL, engaged_at INTEGER
 NOT NULL, released_at INTEGER, PRIMARY KEY (id))""",
@@ -101,6 +105,7 @@ KEY(node_id) REFERENCES nodes (id))""",
 reason TEXT NOT NULL, owner TEXT NOT NULL, note TEXT NOT NULL, decision_id TEXT NOT
 NULL, opened_at INTEGER NOT NULL, closed_at INTEGER, closed_by TEXT, PRIMARY KEY (id),
 FOREIGN KEY(node_id) REFERENCES nodes (id))""",
+    """CREATE INDEX pauses_by_end ON pauses (closed_at)""",
     """CREATE UNIQUE INDEX pauses_open ON pauses (node_id, address, reason) WHERE closed_at IS
 NULL""",
     """CREATE TABLE zone_facts (node_id TEXT NOT NULL, address TEXT NOT NULL, zone TEXT NOT
