@@ -117,7 +117,7 @@ check() {
     fi
     if ! is_enrolled || [ -n "$again" ]; then
         [ -n "$token_file${MAILFLEET_TOKEN:-}" ] || refuse "$USAGE" "no join token was given" \
-            "on the collector: mailfleet node token; then --token-file FILE here"
+            "mailfleet node token on the collector, --token-file FILE here; sudo drops MAILFLEET_TOKEN"
     fi
     command -v postconf >/dev/null || warn "Postfix is not installed: there is nothing to pause;" \
         "install it, then run this again"

@@ -100,7 +100,7 @@ check_python() {
 
 check_disk() {
     local free
-    free=$(($(df -Pk /opt 2>/dev/null | awk 'END {print $4}') / 1024))
+    free=$(($({ df -Pk /opt 2>/dev/null || df -Pk /; } | awk 'END {print $4}') / 1024))
     [ "$free" -ge $DISK_MB_MIN ] || refuse 1 "/opt has $free MB free" \
         "make room: $DISK_MB_MIN MB are needed, a part of it only while installing"
 }
