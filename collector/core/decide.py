@@ -138,10 +138,11 @@ def _silence(node: NodeSignals, address: AddressSignals, *, subject: Subject) ->
 
 
 def _is_in_step(node: NodeFacts) -> bool:
-    """Its newest directive is verified on the node: it does send, and we can still stop it."""
+    """Its newest directive, one that lets it send, is verified: it does, and we can stop it."""
     said = node.obedience
     return (
         node.order is not None
+        and not node.order.is_silent
         and said is not None
         and said.order == node.order.order
         and said.convergence == "verified"

@@ -119,7 +119,8 @@ def test_a_batch_stops_at_the_floor() -> None:
     assert made == [Fate.MADE] * 4 + [Fate.WITHHELD] * 3
 
 
-OPEN = fleet.in_step(Order(term=3, revision=1, addresses=(("198.51.100.1", ()),)))
+OPEN_ORDER = Order(term=3, revision=1, addresses=(("198.51.100.1", ()),))
+OPEN = fleet.in_step(OPEN_ORDER)
 
 
 VERIFIED = OPEN["obedience"]
@@ -145,6 +146,7 @@ def test_back_after_two_heartbeats_in_a_row() -> None:
         {"obedience": None},
         {"order": Order(term=3, revision=2, addresses=(("198.51.100.1", ()),))},
         {"obedience": replace(VERIFIED, convergence="pending")},
+        {"order": replace(OPEN_ORDER, node_pauses=("STOP_SENDING",))},
         {"pauses": (fleet.pause(Reason.OPERATOR, ip=None),)},
         {"pauses": (fleet.pause(Reason.RESTORED, ip=None),)},
     ],
