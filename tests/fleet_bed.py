@@ -9,13 +9,14 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from collector.core.policy import Policy
-from demo import pace
+from demo import pace, processes
 from demo.dns import DnsServer
 from demo.fleet import Fleet, Node
 from demo.world import World
@@ -24,8 +25,9 @@ from tests.fleet_truth import Totals
 
 STEP_SECONDS = 0.1
 MESSAGES_PER_SECOND = 2.0
-# The demo's pace, with more patience after a start: the machine may be slow, the agents are not.
-PATIENT = replace(pace.DEMO, grace_intervals_min=6.0)
+# The demo's pace on a machine that may be slow: more time to come back after a start, and less
+# doubt after the collector's own loop stood still.
+PATIENT = replace(pace.DEMO, grace_intervals_min=6.0, freeze_ends_after=timedelta(seconds=4))
 GRACE_SECONDS = PATIENT.heartbeat_interval.total_seconds() * PATIENT.grace_intervals_min
 Row = Mapping[str, Any]
 
@@ -33,11 +35,17 @@ Row = Mapping[str, Any]
 async def until(
     question: Callable[[], Awaitable[object]], expected: object = True, *, seconds: float = 20.0
 ) -> None:
-    """Asks until the answer is the expected one. AssertionError with the last answer."""
+    """Asks until the answer is the expected one. AssertionError with the last answer.
+
+    A collector that is away gives no answer, and is asked again.
+    """
     answer: object = None
     with anyio.move_on_after(seconds):
         while True:
-            answer = await question()
+            try:
+                answer = await question()
+            except processes.ChildError as error:
+                answer = error
             if answer == expected:
                 return
             await anyio.sleep(STEP_SECONDS)
@@ -79,6 +87,18 @@ class FleetBed:
         rows: Any = (await self.fleet.get("/nodes"))["items"]
         return sum(all(a["in_rotation"] for a in row["addresses"]) for row in rows)
 
+    async def is_lost(self, name: str) -> bool:
+        return bool((await self.node(name))["liveness"] == "lost")
+
+    async def is_listed(self, name: str) -> bool:
+        """A listing is confirmed and open; whether it pauses is another matter."""
+        return bool((await self.node(name))["listings"])
+
+    async def zone(self, name: str) -> Row:
+        """What the critical zone last said of the node's address."""
+        (zone,) = (await self.node(name))["zones"]
+        return dict(zone)
+
     async def connected(self, name: str) -> bool:
         return bool((await self.node(name))["connected"])
 
@@ -88,10 +108,15 @@ class FleetBed:
         """Whether it is so of every one of these nodes."""
         return all([await question(name) for name in names])
 
-    async def alerts(self) -> list[str]:
-        """Keys of the open alerts."""
-        rows: Any = (await self.fleet.get("/status"))["alerts"]
-        return sorted(row["key"] for row in rows)
+    async def has_alert(self, key: str) -> bool:
+        return key in fleet_truth.alerts(self.fleet)
+
+    async def epochs(self, name: str) -> int:
+        return len(fleet_truth.epochs(self.fleet, name))
+
+    async def is_refused(self, node: Node, code: str) -> bool:
+        """Whether the agent says that the collector will not have it, and why."""
+        return code in fleet_truth.status(node)["uplink_problem"]
 
     async def pause(self, name: str) -> None:
         """By a person."""
@@ -134,13 +159,44 @@ class FleetBed:
         await self.kill_agent(name)
         await self.fleet.start_agent(self.nodes[name])
 
-    async def in_step(self) -> Mapping[str, tuple[Totals, Totals]]:
+    async def enrol_again(self, name: str) -> None:
+        """As the node it was, with a token a person made for it."""
+        made = await self.fleet.post("/tokens", {"node": name})
+        await self.enrol_with(self.nodes[name], str(made["token"]), "--again")
+
+    async def token(self) -> str:
+        return str((await self.fleet.post("/tokens", {"pool": "default"}))["token"])
+
+    async def enrol_with(self, node: Node, token: str, *options: str) -> None:
+        """ChildError with what the agent says."""
+        path = self.fleet.agent_config(node)
+        await processes.run(
+            processes.python("agent", "enrol", "--token-file", "-", *options),
+            {"MAILFLEET_CONFIG": str(path)},
+            feed=f"{token}\n".encode(),
+        )
+
+    async def clone(self, name: str, *, same_machine: bool) -> Node:
+        """A second agent with this one's identity, on the same log; `start_agent` starts it."""
+        node = self.nodes[name]
+        twin = replace(node, name=f"{name}-twin", folder=self.fleet.folder / f"{name}-twin")
+        twin.folder.mkdir()
+        fleet_truth.copy_state(node, twin.folder / "state")
+        if same_machine:
+            shutil.copy(node.folder / "machine-id", twin.folder / "machine-id")
+        self.fleet.agent_config(twin)
+        return twin
+
+    async def differing(self, name: str) -> tuple[Totals, Totals] | None:
+        """What the collector and an independent count of the log say, unless they agree."""
+        counted = fleet_truth.totals(self.fleet, name)
+        truth = fleet_truth.recount(self.nodes[name].log)
+        return None if counted == truth else (counted, truth)
+
+    async def in_step(self) -> Mapping[str, object]:
         """Nodes whose totals are not (yet) what an independent count of their log says."""
-        counts = {
-            name: (fleet_truth.totals(self.fleet, name), fleet_truth.recount(node.log))
-            for name, node in self.nodes.items()
-        }
-        return {name: pair for name, pair in counts.items() if pair[0] != pair[1]}
+        found = {name: await self.differing(name) for name in self.nodes}
+        return {name: pair for name, pair in found.items() if pair is not None}
 
 
 @asynccontextmanager

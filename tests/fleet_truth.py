@@ -3,11 +3,16 @@
 For tests: an independent count of every mail.log, and plain SQL over files opened read-only.
 """
 
+import json
 import re
+import shutil
 import sqlite3
+from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +46,45 @@ def journal(fleet: Fleet, question: str, *values: object) -> list[tuple[Any, ...
 
 def state(node: Node, question: str, *values: object) -> list[tuple[Any, ...]]:
     return ask(node.folder / "state" / "state.db", question, *values)
+
+
+def status(node: Node) -> dict[str, Any]:
+    """What the node's agent last said of itself."""
+    found: dict[str, Any] = json.loads((node.folder / "state" / "status.json").read_text())
+    return found
+
+
+def node_id(node: Node) -> str:
+    """By its certificate."""
+    about = json.loads((node.folder / "state" / "identity" / "identity.json").read_text())
+    return str(about["node_id"])
+
+
+def said(fleet: Fleet, name: str, event: str) -> list[dict[str, Any]]:
+    """Lines of this event in an agent's own log."""
+    lines = (fleet.folder / f"{name}.log").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if line["event"] == event]
+
+
+def reloads(node: Node) -> int:
+    """How often the node's Postfix was told to read its configuration."""
+    return node.log.read_bytes().count(b"]: reload -- version")
+
+
+def copy_state(node: Node, target: Path) -> None:
+    """The agent's state folder as a snapshot of a disk would hold it."""
+    source = node.folder / "state"
+    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("state.db*"))
+    with (
+        closing(sqlite3.connect(f"file:{source / 'state.db'}?mode=ro", uri=True)) as live,
+        closing(sqlite3.connect(target / "state.db")) as copy,
+    ):
+        live.backup(copy)
+
+
+def put_state_back(node: Node, snapshot: Path) -> None:
+    shutil.rmtree(node.folder / "state")
+    shutil.copytree(snapshot, node.folder / "state", symlinks=True)
 
 
 def totals(fleet: Fleet, name: str) -> Totals:
@@ -81,6 +125,12 @@ def memberships(fleet: Fleet) -> dict[str, tuple[int, int]]:
     return {ip: (member, since) for ip, member, since in rows}
 
 
+def pauses(fleet: Fleet) -> list[str]:
+    """Ids of the open ones."""
+    rows = journal(fleet, "SELECT id FROM pauses WHERE closed_at IS NULL ORDER BY id")
+    return [id_ for (id_,) in rows]
+
+
 def rotations(fleet: Fleet) -> list[int]:
     """The pool's size at each of its revisions."""
     return [size for (size,) in journal(fleet, "SELECT size FROM rotations ORDER BY revision")]
@@ -111,3 +161,40 @@ def events_held(fleet: Fleet, name: str) -> set[int]:
 def events_acknowledged(node: Node) -> set[int]:
     """Which the node was told are kept."""
     return {id_ for (id_,) in state(node, "SELECT id FROM events WHERE is_acknowledged = 1")}
+
+
+def gaps(fleet: Fleet, name: str) -> list[tuple[datetime, datetime]]:
+    """Windows of log time of which a node said that lines may be missing, or counted twice."""
+    rows = journal(
+        fleet,
+        "SELECT json_extract(details, '$.window[0]'), json_extract(details, '$.window[1]')"
+        " FROM timeline JOIN nodes ON nodes.id = node_id"
+        " WHERE name = ? AND json_extract(details, '$.kind') = 'log_gap'",
+        name,
+    )
+    return [(datetime.fromisoformat(begin), datetime.fromisoformat(end)) for begin, end in rows]
+
+
+def alerts(fleet: Fleet) -> dict[str, str]:
+    """Severity by key, of the open ones."""
+    return dict(journal(fleet, "SELECT key, severity FROM alerts WHERE resolved_at IS NULL"))
+
+
+def audited(fleet: Fleet, subject: str) -> set[tuple[str, str]]:
+    """(action, code of the refusal or "") about this subject."""
+    rows = journal(
+        fleet,
+        "SELECT action, coalesce(json_extract(after, '$.code'), '') FROM audit WHERE subject = ?",
+        subject,
+    )
+    return {(action, code) for action, code in rows}
+
+
+def expire(fleet: Fleet, token: str) -> None:
+    """As if half an hour had passed since the token was made."""
+    text = token.split(".")[1]
+    digest = sha256(urlsafe_b64decode(text + "=" * (-len(text) % 4))).hexdigest()
+    path = fleet.folder / "collector" / "journal.db"
+    with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
+        change = "UPDATE tokens SET expires_at = created_at WHERE secret_hash = ?"
+        assert database.execute(change, (digest,)).rowcount == 1
