@@ -1,16 +1,16 @@
-"""The one writer: a connection used by one caller at a time, and heartbeats committed in groups.
+"""The one writer: a thread that does one thing at a time, and heartbeats committed in groups.
 
-Whoever writes gets the connection alone, in the order of asking. Heartbeats, Hellos and new epochs
+Whoever writes is served alone, in the order of asking. Heartbeats, Hellos and new epochs
 wait for company: a group is committed when GROUP_ROWS wait or GROUP_SECONDS after the first.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import anyio
-import anyio.to_thread
 from sqlalchemy import Connection, Engine
 
 from collector.adapters.store import group, pruning, rollups
@@ -21,6 +21,7 @@ GROUP_ROWS = 250
 GROUP_SECONDS = 0.1
 WAITING_MAX = 50_000  # facts not yet committed; past it the disk is too slow and we say so
 
+Given = TypeVar("Given")
 Result = TypeVar("Result")
 Waiting = tuple[group.Fact, "asyncio.Future[None]"]
 
@@ -34,8 +35,8 @@ class Writer:
         self._engine = engine
         self._journal = journal
         self._samples = samples
-        self._threads = anyio.CapacityLimiter(1)
-        self._lock = anyio.Lock()
+        # One thread, so one writer at a time, in the order of asking.
+        self._thread = ThreadPoolExecutor(1, "store writer")
         self._waiting: list[Waiting] = []
         self._first = asyncio.Event()
         self._full = asyncio.Event()
@@ -47,12 +48,14 @@ class Writer:
     async def write(self, job: Callable[[Connection], Result]) -> Result:
         """Runs `job` in a transaction of its own, in a worker thread.
 
-        A caller cancelled meanwhile does not undo it: the thread finishes, and the next writer
-        waits for the file.
+        A caller cancelled meanwhile does not undo it: the thread finishes, then serves the next.
         """
         self._alive()
-        async with self._lock:
-            return await anyio.to_thread.run_sync(self._transact, job, limiter=self._threads)
+        return await self._in_thread(self._transact, job)
+
+    async def _in_thread(self, work: Callable[[Given], Result], given: Given) -> Result:
+        """Handed over at once: the thread begins before anybody else of the loop is served."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, given)
 
     def _transact(self, job: Callable[[Connection], Result]) -> Result:
         with failures(), self._engine.begin() as connection:
@@ -73,10 +76,7 @@ class Writer:
     async def prune(self, *, now: int) -> int:
         """One slice of what is too old in both files, and of the roll-ups; how many rows went."""
         gone = await self.write(lambda connection: pruning.prune(connection, now=now))
-        async with self._lock:
-            return gone + await anyio.to_thread.run_sync(
-                self._roll_samples, now, limiter=self._threads
-            )
+        return gone + await self._in_thread(self._roll_samples, now)
 
     def _roll_samples(self, now: int) -> int:
         with failures():
@@ -96,6 +96,9 @@ class Writer:
         self._first.set()
         self._full.set()
         await asyncio.wait([self._task])
+        # What a caller who went away left running ends before the connections do.
+        await self._in_thread(id, None)
+        self._thread.shutdown()
 
     async def _run(self) -> None:
         try:
@@ -123,9 +126,7 @@ class Writer:
     async def _commit(self, taken: Sequence[Waiting]) -> None:
         """Answers every one of them, whatever comes."""
         try:
-            async with self._lock:
-                facts = [fact for fact, _ in taken]
-                answers = await anyio.to_thread.run_sync(self._write, facts, limiter=self._threads)
+            answers = await self._in_thread(self._write, [fact for fact, _ in taken])
             for (_, future), refused in zip(taken, answers, strict=True):
                 if refused is not None:
                     _fail(future, refused)
