@@ -108,7 +108,9 @@ class Peer:
 
     async def read(self) -> pb.AgentMessage | None:
         data = await self.context.read()
-        return pb.AgentMessage.FromString(data) if isinstance(data, bytes) else None
+        # The stubs do not know of grpc.aio.EOF, which stands at the stream's end.
+        said: object = data
+        return pb.AgentMessage.FromString(said) if isinstance(said, bytes) else None
 
     async def send(self, **body: object) -> None:
         await self.context.write(pb.CollectorMessage(**body).SerializeToString())  # type: ignore[arg-type]
@@ -168,7 +170,7 @@ async def serving(
         stand_in.streams.append(peer)
         await handler(peer)
 
-    method = grpc.stream_stream_rpc_method_handler(connect)
+    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(connect)
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("mailfleet.v1.Fleet", {"Connect": method}),)
     )

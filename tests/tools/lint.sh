@@ -28,7 +28,7 @@ check "codespell" $bin/codespell
 check "deptry" $bin/deptry --no-ansi .
 if command -v shellcheck >/dev/null; then
     mapfile -t scripts < <(git ls-files -co --exclude-standard | xargs -d "\n" grep -slE '^#!.*\b(ba)?sh\b')
-    check "shellcheck" shellcheck "${scripts[@]}"
+    check "shellcheck" shellcheck -x --source-path=SCRIPTDIR "${scripts[@]}"
 else
     echo "lint: shellcheck is not here: the shell scripts were not checked"
 fi
