@@ -161,6 +161,4 @@ def _messages(opening: Opening) -> tuple[bytes, ...]:
 def _why_ended(stream: Stream | None) -> Refused:
     if stream is not None and stream.refused is not None:
         return stream.refused
-    if stream is not None and stream.claim is not None:
-        return Refused("TOO_SLOW", "you did not read what was written to you for too long")
     return Refused("HELLO_MISSING", "no Hello came in time")

@@ -14,7 +14,6 @@ from collector.ports import Refused
 from collector.rpc import wire
 from collector.rpc.bounds import WireError
 
-WRITE_SECONDS_MAX = 10.0
 EPOCHS_MAX = 8
 
 Context = aio.ServicerContext[bytes, bytes]
@@ -52,7 +51,7 @@ class Stream:
 
     __slots__ = (
         *("node_id", "claim", "epochs", "refused", "is_welcomed"),
-        *("_context", "_limit", "_order", "_messages", "_is_writing"),
+        *("_context", "_limit", "_order", "_messages", "_is_writing", "_written", "_written_then"),
     )
 
     def __init__(self, node_id: str, context: Context, limit: asyncio.Timeout) -> None:
@@ -67,15 +66,20 @@ class Stream:
         self._order: Order | None = None
         self._messages: list[bytes] = []
         self._is_writing = False
+        self._written = 0
+        self._written_then = -1
 
     def end(self, refused: Refused) -> None:
+        """Its handler's time is up. The first reason counts, and nothing extends the time."""
         if self.refused is None:
             self.refused = refused
-            self._within(0.0)
+            if not self._limit.expired():
+                self._limit.reschedule(asyncio.get_running_loop().time())
 
     def unlimit(self) -> None:
         """It said Hello: from now on it may be as silent as it likes."""
-        self._within(None)
+        if self.refused is None and not self._limit.expired():
+            self._limit.reschedule(None)
 
     def offer(self, order: Order) -> None:
         """To be written by `flush`, unless a newer one waits already."""
@@ -93,11 +97,16 @@ class Stream:
         self._is_writing = True
         try:
             while (message := self._next()) is not None:
-                self._within(WRITE_SECONDS_MAX)
                 await self._context.write(message)
-                self._within(None)
+                self._written += 1
         finally:
             self._is_writing = False
+
+    def is_stuck(self) -> bool:
+        """Whether what was being written when this was last asked is being written still."""
+        stuck = self._is_writing and self._written == self._written_then
+        self._written_then = self._written if self._is_writing else -1
+        return stuck
 
     def _next(self) -> bytes | None:
         if self._messages:
@@ -106,10 +115,3 @@ class Stream:
             order, self._order = self._order, None
             return wire.encode_order(order)
         return None
-
-    def _within(self, seconds: float | None) -> None:
-        """The handler ends when this time is up. Once it ends for a reason, nothing extends it."""
-        if self._limit.expired() or (self.refused is not None and seconds != 0.0):
-            return
-        now = asyncio.get_running_loop().time()
-        self._limit.reschedule(None if seconds is None else now + seconds)

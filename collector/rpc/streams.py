@@ -15,6 +15,8 @@ from collector.rpc import wire
 from collector.rpc.stream import ENDED, Stream
 
 FAREWELL_SECONDS_MAX = 1.5
+# A write may take so long, or twice that: one look for all streams costs less than a timer each.
+WRITE_SECONDS_MAX = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +35,17 @@ class LiveStreams:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             try:
-                await anyio.sleep_forever()
+                while True:
+                    await anyio.sleep(WRITE_SECONDS_MAX)
+                    self._give_up_stuck()
             finally:
                 self._tasks = None
+
+    def _give_up_stuck(self) -> None:
+        for stream in self._live.values():
+            if stream.is_stuck():
+                text = f"you did not read what was written to you for {WRITE_SECONDS_MAX:.0f} s"
+                stream.end(Refused("TOO_SLOW", text))
 
     def send(self, node_id: str, order: Order) -> bool:
         stream = self._live.get(node_id)

@@ -27,7 +27,7 @@ from collector.core.heartbeat import (
 from collector.core.model import Order
 from collector.identity import Applicant, Issued, Renewal
 from collector.rpc import bounds
-from collector.rpc.bounds import WireError
+from collector.rpc.bounds import ATTEMPTS_MAX, NAME_MAX, NUMBER_MAX, WireError
 from deliverability.replies import Outcome
 from deliverability.zones import Sentinels, Verdict
 from protos import fleet_pb2 as pb
@@ -74,9 +74,9 @@ def decode(data: bytes, arrival: Arrival) -> Hello | Heartbeat:
 def _hello(m: pb.Hello, arrival: Arrival) -> Hello:
     return Hello(
         node_id=arrival.node_id,
-        agent_version=bounds.text("agent_version", value=m.agent_version, most=bounds.NAME_MAX),
+        agent_version=bounds.text("agent_version", value=m.agent_version, most=NAME_MAX),
         machine_id=bounds.name("machine_id", value=m.machine_id),
-        boot_id=bounds.text("boot_id", value=m.boot_id, most=bounds.NAME_MAX),
+        boot_id=bounds.text("boot_id", value=m.boot_id, most=NAME_MAX),
         run_id=bounds.name("run_id", value=m.run_id),
         epoch=bounds.name("epoch", value=m.epoch),
         sequence=bounds.number("sequence", m.sequence),
@@ -125,7 +125,7 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
         queue=_queue(m.queue),
         services=tuple(
             (
-                bounds.name("service", value=one.name, most=2 * bounds.NAME_MAX),
+                bounds.name("service", value=one.name, most=2 * NAME_MAX),
                 bounds.known("state", one.state, names=SERVICES),
             )
             for one in m.services
@@ -148,7 +148,7 @@ def _host(m: pb.HostReading) -> HostReading:
         raise WireError(f"host.cpu_ratio: {cpu} is not within 0 to {bounds.CPU_RATIO_MAX}")
     if not 0.0 <= load <= bounds.LOAD_MAX:
         raise WireError(f"host.load_1m: {load} is not within 0 to {bounds.LOAD_MAX:.0f}")
-    if not 0 <= m.uptime_seconds <= bounds.NUMBER_MAX // 1000:
+    if not 0 <= m.uptime_seconds <= NUMBER_MAX // 1000:
         raise WireError(f"host.uptime_seconds: {m.uptime_seconds}")
     reading = HostReading(
         cpu_ratio=cpu,
@@ -176,7 +176,7 @@ def _check_host(r: HostReading) -> None:
         ("disk", r.disk_bytes_used, r.disk_bytes_total),
         ("inodes", r.inodes_used, r.inodes_total),
     ):
-        if not used <= total <= bounds.NUMBER_MAX:
+        if not used <= total <= NUMBER_MAX:
             raise WireError(f"host.{name}: {used} used of {total}")
     most = max(
         r.network_bytes_received,
@@ -184,7 +184,7 @@ def _check_host(r: HostReading) -> None:
         r.network_packets_received,
         r.network_packets_sent,
     )
-    if most > bounds.NUMBER_MAX:
+    if most > NUMBER_MAX:
         raise WireError(f"host.network: a counter of {most}")
 
 
@@ -200,23 +200,26 @@ def _queue(m: pb.QueueReading) -> QueueReading:
     )
     # Absent ones read as 0 in the message.
     most = max(m.active, m.incoming, m.deferred, m.hold, m.maildrop, m.oldest_age_seconds)
-    if most > bounds.NUMBER_MAX:
+    if most > NUMBER_MAX:
         raise WireError(f"queue: a count of {most}")
     return reading
 
 
 def _cell(m: pb.Cell) -> Cell:
+    """The most frequent of all: written out, where the others call."""
     attempts = {}
     for one in m.outcomes:
-        count = one.attempts
-        if count > bounds.ATTEMPTS_MAX:
-            raise WireError(f"cell: {count} attempts")
-        attempts[bounds.known("outcome", one.outcome, names=OUTCOMES)] = count
+        outcome, count = OUTCOMES.get(one.outcome), one.attempts
+        if outcome is None or count > ATTEMPTS_MAX:
+            raise WireError(f"cell: outcome {one.outcome} with {count} attempts")
+        attempts[outcome] = count
     if len(attempts) != len(m.outcomes):
         raise WireError("cell: the same outcome twice")
+    receiver, address = m.receiver, m.address
+    if not 0 < len(receiver) <= NAME_MAX or not receiver.isprintable():
+        raise WireError(f"cell: receiver {receiver[:80]!r}")
     # Without an address: not attributed to any.
-    address = bounds.address(m.address) if m.address else ""
-    receiver = bounds.name("receiver", value=m.receiver)
+    address = bounds.address(address) if address else ""
     return Cell(address=address, receiver=receiver, attempts=attempts)
 
 
@@ -236,11 +239,11 @@ def _zone(m: pb.ZoneReading) -> ZoneReading:
 
 def _postfix(m: pb.PostfixReading) -> PostfixReading:
     term, revision = m.directive_term, m.directive_revision
-    if max(term, revision, m.deliveries_in_flight, m.deliveries_begun) > bounds.NUMBER_MAX:
+    if max(term, revision, m.deliveries_in_flight, m.deliveries_begun) > NUMBER_MAX:
         raise WireError("postfix: a number past 63 bits")
     return PostfixReading(
         running=m.running,
-        version=bounds.text("postfix.version", value=m.version, most=bounds.NAME_MAX),
+        version=bounds.text("postfix.version", value=m.version, most=NAME_MAX),
         outbound=bounds.names("postfix.outbound", m.outbound),
         deferred=bounds.names("postfix.deferred", m.deferred),
         reload_at=bounds.moment_or_none("reload_at", m.reload_at_ms),
@@ -255,7 +258,7 @@ def _postfix(m: pb.PostfixReading) -> PostfixReading:
 
 def _agent(m: pb.AgentReading) -> AgentReading:
     lines = max(m.lines_read, m.lines_unparsed, m.events_lost, m.state_errors, m.memory_bytes)
-    if lines > bounds.NUMBER_MAX:
+    if lines > NUMBER_MAX:
         raise WireError("agent: a number past 63 bits")
     bounds.few("agent.problems", len(m.problems), most=bounds.PROBLEMS_MAX)
     return AgentReading(
@@ -294,7 +297,7 @@ def decode_enrol(data: bytes, origin: str) -> Applicant:
         machine_id=bounds.name("machine_id", value=m.machine_id),
         hostname=bounds.name("hostname", value=m.hostname, most=bounds.LONG_NAME_MAX),
         addresses=bounds.addresses(m.addresses),
-        agent_version=bounds.text("agent_version", value=m.agent_version, most=bounds.NAME_MAX),
+        agent_version=bounds.text("agent_version", value=m.agent_version, most=NAME_MAX),
         sent_at=bounds.moment("sent_at", m.sent_at_ms),
         origin=origin,
     )

@@ -10,7 +10,7 @@ import pytest
 from grpc import aio
 
 from collector.core.model import Order
-from collector.rpc import fleet, stream
+from collector.rpc import fleet, streams
 from protos import fleet_pb2 as pb
 from tests.rpc_bed import Bed, bed, entry
 from tests.rpc_node import Call, Identity, heartbeat, hello, key_pem, milliseconds, new_key, request
@@ -215,7 +215,7 @@ async def test_a_revoked_node_does_not_hold_up_the_others(tmp_path: Path) -> Non
 async def test_a_node_that_reads_nothing_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "WRITE_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(streams, "WRITE_SECONDS_MAX", 0.5)
     monkeypatch.setattr(fleet, "ABORT_SECONDS_MAX", 0.5)
     addresses = tuple((f"10.0.0.{n}", ("R" * 30,) * 32) for n in range(64))
     async with bed(tmp_path) as collector:
