@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks import enrolled, measure, processes
 from benchmarks.echo import EchoProcess
 from benchmarks.enrolled import CollectorProcess, Fleet
@@ -134,6 +136,12 @@ def _spec(kind: str, fleet: Fleet, *, port: int, numbers: Sequence[int]) -> dict
     }
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of the whole process, threads that ended too."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
 def put_under_load(
     what: str, server: CollectorProcess | EchoProcess, herds: Herds, *, nodes: int, seconds: float
 ) -> Load:
@@ -142,16 +150,16 @@ def put_under_load(
     lost = _lost(herds.ask(do="connect", at_once=AT_ONCE))
     lost += _lost(herds.ask(**STEADYING))
     memory = processes.pss_bytes(server.pid) - bare
-    cpu = processes.cpu_seconds(server.pid)
+    cpu = cpu_seconds(server.pid)
     time.sleep(IDLE_SECONDS)
-    idle = (processes.cpu_seconds(server.pid) - cpu) / IDLE_SECONDS
-    cpu, began = processes.cpu_seconds(server.pid), time.perf_counter()
+    idle = (cpu_seconds(server.pid) - cpu) / IDLE_SECONDS
+    cpu, began = cpu_seconds(server.pid), time.perf_counter()
     answers = herds.ask(do="beat", rounds=math.ceil(seconds / INTERVAL), interval=INTERVAL)
-    cpu, spent = processes.cpu_seconds(server.pid) - cpu, time.perf_counter() - began
+    cpu, spent = cpu_seconds(server.pid) - cpu, time.perf_counter() - began
     latencies = sorted(one * 1000 for answer in answers for one in answer["latencies"])
     herds.ask(do="leave")
     time.sleep(SETTLE_SECONDS)
-    back_cpu = processes.cpu_seconds(server.pid)
+    back_cpu = cpu_seconds(server.pid)
     back = herds.ask(do="connect", at_once=AT_ONCE)
     return Load(
         nodes=nodes,
@@ -164,7 +172,7 @@ def put_under_load(
         p50=statistics.median(latencies),
         p99=latencies[int(len(latencies) * 0.99)],
         back_seconds=max(answer["seconds"] for answer in back),
-        back_cpu=processes.cpu_seconds(server.pid) - back_cpu,
+        back_cpu=cpu_seconds(server.pid) - back_cpu,
         lost=lost + _lost(answers) + _lost(back),
     )
 

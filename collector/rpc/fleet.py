@@ -17,6 +17,7 @@ from collector.ports import Clock, Refused, StoreError
 from collector.rejections import Rejections
 from collector.rpc import peers, refusals, wire
 from collector.rpc.bounds import MESSAGE_BYTES_MAX, WireError
+from collector.rpc.peers import Peer
 from collector.rpc.stream import ENDED, Context, Epochs, Stream
 from collector.rpc.streams import LiveStreams
 from collector.rpc.wire import Arrival
@@ -51,21 +52,24 @@ class FleetFace:
         try:
             peer = peers.identify(context.auth_context())
             peers.check_fleet(peer, self._behind.fleet)
-            subject = self._behind.register.bearer(peer.fingerprint)
-            if subject != peer.node_id:
-                raise Refused("CERTIFICATE_WRONG", "the certificate was issued to another node")
-            refused = await self._limited(subject, context)
+            self._check_bearer(peer)
+            subject = peer.node_id
+            refused = await self._limited(peer, context)
         except Refused as error:
             refused = error
         if refused is not None:
             await self._refuse(refused, context, subject=subject)
 
-    async def _limited(self, node_id: str, context: Context) -> Refused | None:
+    def _check_bearer(self, peer: Peer) -> None:
+        if self._behind.register.bearer(peer.fingerprint) != peer.node_id:
+            raise Refused("CERTIFICATE_WRONG", "the certificate was issued to another node")
+
+    async def _limited(self, peer: Peer, context: Context) -> Refused | None:
         """Serves the stream until it ends; why, when it was not the peer's wish."""
         stream = None
         try:
             async with asyncio.timeout(self._hello_seconds) as limit:
-                stream = Stream(node_id, context, limit)
+                stream = Stream(peer, context, limit)
                 await self._serve(stream, context)
         except TimeoutError:
             return _why_ended(stream)
@@ -74,7 +78,7 @@ class FleetFace:
         except StoreError as error:
             return Refused("JOURNAL", f"the collector cannot write now: {error}")
         except ENDED as error:
-            log.debug("stream ended while writing", node=node_id, problem=str(error))
+            log.debug("stream ended while writing", node=peer.node_id, problem=str(error))
         finally:
             if stream is not None:
                 self._behind.streams.remove(stream)
@@ -114,6 +118,8 @@ class FleetFace:
     async def _greet(self, stream: Stream, hello: Hello) -> None:
         """Admits the stream and answers."""
         check_clock(hello.sent_at, now=hello.received_at)
+        # Once more: it may have been revoked while we waited for its Hello.
+        self._check_bearer(stream.peer)
         claim = Claim(machine_id=hello.machine_id, run_id=hello.run_id)
         try:
             # Admitted before its account is read: an order made meanwhile waits in the stream.

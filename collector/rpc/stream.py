@@ -13,6 +13,7 @@ from collector.core.model import Order
 from collector.ports import Refused
 from collector.rpc import wire
 from collector.rpc.bounds import WireError
+from collector.rpc.peers import Peer
 
 EPOCHS_MAX = 8
 
@@ -50,12 +51,12 @@ class Stream:
     """One call of one node. Writes one message at a time; of directives only the newest waits."""
 
     __slots__ = (
-        *("node_id", "claim", "epochs", "refused", "is_welcomed"),
+        *("peer", "claim", "epochs", "refused", "is_welcomed"),
         *("_context", "_limit", "_order", "_messages", "_is_writing", "_written", "_written_then"),
     )
 
-    def __init__(self, node_id: str, context: Context, limit: asyncio.Timeout) -> None:
-        self.node_id = node_id
+    def __init__(self, peer: Peer, context: Context, limit: asyncio.Timeout) -> None:
+        self.peer = peer
         self.claim: Claim | None = None
         self.epochs = Epochs("", is_over=True)
         # Why it must end; the handler says it to the peer.
@@ -68,6 +69,10 @@ class Stream:
         self._is_writing = False
         self._written = 0
         self._written_then = -1
+
+    @property
+    def node_id(self) -> str:
+        return self.peer.node_id
 
     def end(self, refused: Refused) -> None:
         """Its handler's time is up. The first reason counts, and nothing extends the time."""

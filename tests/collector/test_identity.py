@@ -12,7 +12,7 @@ from collector.adapters import ca
 from collector.adapters.secrets import MasterKey
 from protos import fleet_pb2 as pb
 from tests.rpc_bed import Bed, bed, entry
-from tests.rpc_node import Identity, key_pem, milliseconds, new_key, request
+from tests.rpc_node import Identity, hello, key_pem, milliseconds, new_key, request
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -239,6 +239,30 @@ async def test_a_revoked_node_is_cut_off_within_a_second_and_stays_out(tmp_path:
         after = await collector.connect(node).refusal()
         assert str(after.details()).startswith("REVOKED: ")
         await collector.connect(healthy).greet(machine_id="machine-2", sequence=1)
+
+
+async def test_a_node_revoked_before_its_hello_is_not_let_in(tmp_path: Path) -> None:
+    async with bed(tmp_path) as collector:
+        node = await collector.enrol()
+        call = collector.connect(node)
+        await call.call.wait_for_connection()
+        await anyio.sleep(0.2)
+        revoking = entry("revoke", node.node_id, now=collector.clock.now())
+        await collector.register.revoke(node.node_id, revoking)
+        await call.say(hello())
+        error = await call.refusal()
+        assert str(error.details()).startswith("REVOKED: ")
+
+
+async def test_an_ended_certificate_opens_no_stream_but_is_renewed(tmp_path: Path) -> None:
+    async with bed(tmp_path) as collector:
+        collector.clock.off = timedelta(days=-40)
+        ended = await collector.enrol()
+        collector.clock.off = timedelta(0)
+        error = await collector.connect(ended).refusal()
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        renewed = await collector.renew(ended)
+        assert (await collector.connect(renewed).greet()).node_id == ended.node_id
 
 
 async def test_a_revoked_node_returns_with_a_token_of_its_own(tmp_path: Path) -> None:
