@@ -69,7 +69,7 @@ def _of_fleet(snapshot: Snapshot, brakes: ZoneBrakes, *, now: datetime) -> Itera
     for zone in brakes.held:
         text = (
             f"{zone} newly lists more than {brakes.limit} of {snapshot.fleet.addresses} addresses:"
-            " its automatic pauses are held until a person has looked"
+            " its automatic pauses are held while so many stand; who is truly listed, pause by hand"
         )
         yield AlertFact(key=f"zone-brake:{zone}", severity=Severity.HIGH, text=text, opened_at=now)
     if snapshot.fleet.detector.frozen:

@@ -75,9 +75,9 @@ def pausing(opinion: Opinion) -> bool:
 
 
 def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str]]:
-    """(zone, address) of each new listing that asks for a pause."""
+    """(zone, node id) of each new listing that asks for a pause."""
     for node in nodes:
         for address in node.addresses:
             for opinion in address.confirmed:
                 if pausing(opinion):
-                    yield opinion.fact.zone, address.facts.ip
+                    yield opinion.fact.zone, node.facts.id

@@ -2,9 +2,9 @@
 
 More than max(3, 20 %) of the fleet's addresses newly listed on one zone in one round holds that
 zone's automatic pauses (DESIGN 6). It lets go when no more than that many of those listings stand.
+A node counts once, however many addresses it claims: no single node can trip the brake.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +35,9 @@ def apply(
     nodes: tuple[NodeSignals, ...], fleet: Fleet, *, policy: Policy, now: datetime
 ) -> ZoneBrakes:
     """Which zones are held, counting this batch's new listings."""
-    fresh = Counter(zone for zone, _ in signals.newly_listed(nodes))
+    fresh: dict[str, set[str]] = {}
+    for zone, node_id in signals.newly_listed(nodes):
+        fresh.setdefault(zone, set()).add(node_id)
     over = {listing.id for node in nodes for a in node.addresses for listing in a.over}
     limit = int(max(policy.zone_brake_addresses, policy.zone_brake_ratio * fleet.addresses))
     counts: dict[str, int] = {}
@@ -44,7 +46,7 @@ def apply(
         engaged = fleet.brakes.get(zone)
         since = (engaged.engaged_at if engaged else now) - policy.sweep_critical
         wave = _wave(fleet.open_listings.get(zone, ()), over=over, since=since)
-        counts[zone] = fresh[zone] + len(wave)
+        counts[zone] = len(fresh.get(zone, set()) | wave)
         if counts[zone] > limit:
             held[zone] = engaged.engaged_at if engaged else now
     return ZoneBrakes(
@@ -57,4 +59,4 @@ def apply(
 
 
 def _wave(listings: Iterable[Listing], *, over: set[str], since: datetime) -> set[str]:
-    return {one.address for one in listings if one.opened_at >= since and one.id not in over}
+    return {one.node_id for one in listings if one.opened_at >= since and one.id not in over}

@@ -5,7 +5,7 @@ import ipaddress
 from collector.operate import change, overview
 from collector.operate.desk import Change, Desk, Done, Wish, entry, guard
 from collector.operate.overview import rows_of
-from collector.ports import Refused
+from collector.ports import OperatorPause, Refused
 from deliverability.zones import ZONES
 
 
@@ -42,10 +42,16 @@ async def revoke(desk: Desk, node: str, *, wish: Wish) -> Done:
     count = 0
     if not wish.dry_run:
         count = await desk.register.revoke(str(row["id"]), entry(desk, wish, change=asked))
+        # Whom we can no longer tell to be silent must not be given mail.
+        note = f"certificates revoked: {wish.reason}"
+        out = OperatorPause(node_id=str(row["id"]), address=None, pausing=True, note=note)
+        paused = Change(action="pause", subject=str(row["id"]), after={"note": note})
+        await desk.store.operator_pause(out, entry(desk, wish, change=paused))
         desk.doorbell.ring(str(row["id"]))
     said = "would be revoked" if wish.dry_run else f"is revoked ({count} certificates)"
     return Done(
-        text=f"{row['name']} {said}; its stream is closed, Postfix keeps its last directive",
+        text=f"{row['name']} {said} and out of the rotation; its stream is closed, and Postfix"
+        f" keeps its last directive. Once enrolled anew: mailfleet node resume {row['name']}",
         changed=not wish.dry_run,
         dry_run=wish.dry_run,
         affected=(str(row["name"]),),

@@ -259,6 +259,9 @@ async def test_revoking_ends_the_certificates(bed: Bed) -> None:
     assert "1 certificates" in done.text
     revoked = [one for one in await bed.parts.store.certificates() if one.revoked_at]
     assert [one.node_id for one in revoked] == [bed.nodes["mta-1"].id]
+    await bed.settle()
+    row = await overview.one(bed.parts.desk, "mta-1")
+    assert [address["in_rotation"] for address in overview.rows_of(row, "addresses")] == [False]
 
 
 def _hurting(answer: Any) -> Any:

@@ -221,7 +221,7 @@ async def test_a_hello_says_who_and_from_where(journal: SqlStore) -> None:
         await journal.record_hello(hello(77))
 
 
-async def test_the_newest_look_stands(journal: SqlStore) -> None:
+async def test_the_look_that_came_last_stands_whatever_the_clock_says(journal: SqlStore) -> None:
     def look(seconds: int, verdict: Verdict) -> Look:
         return Look(
             address=ip(1),
@@ -235,7 +235,7 @@ async def test_the_newest_look_stands(journal: SqlStore) -> None:
     for seconds, verdict in ((10, Verdict.CLEAR), (20, Verdict.LISTED), (5, Verdict.UNKNOWN)):
         await journal.record_look(look(seconds, verdict))
     (node,) = (await journal.load([node_id(1)])).nodes
-    assert node.addresses[0].looks == (look(20, Verdict.LISTED),)
+    assert node.addresses[0].looks == (look(5, Verdict.UNKNOWN),)
 
 
 async def test_a_restored_journal_believes_the_node(journal: SqlStore) -> None:

@@ -207,3 +207,16 @@ async def test_addresses_of_a_hello_wait_for_their_admission(journal: SqlStore) 
     await journal.record_hello(hello(1, addresses=(ip(1), ip(2))))
     (node,) = (await journal.load([node_id(1)])).nodes
     assert [(one.ip, one.in_rotation) for one in node.addresses] == [(ip(1), False), (ip(2), False)]
+
+
+async def test_a_hello_takes_no_other_nodes_address(journal: SqlStore) -> None:
+    await enrol(journal, [1, 2], await pool_of(journal))
+    await journal.record_hello(hello(2, addresses=(ip(2), ip(1))))
+    await journal.record_hello(hello(2, addresses=(ip(1),)))
+    first, second = (await journal.load([node_id(1), node_id(2)])).nodes
+    assert [one.ip for one in first.addresses] == [ip(1)]
+    assert [one.ip for one in second.addresses] == [ip(2)]
+    told = [
+        str(row["text"]) for row in await journal.journal(after=0, limit=50, node_id=node_id(2))
+    ]
+    assert any(f"claims {ip(1)}, which another node has" in text for text in told)

@@ -14,6 +14,7 @@ COUNTED_FROM = """UPDATE epochs SET counted_from = ? WHERE node_id = ? AND epoch
  AND counted_from IS NULL"""
 KNOWN = """SELECT ip, is_present, in_rotation, pool_id FROM addresses WHERE node_id = ?
  ORDER BY position"""
+TAKEN = """SELECT 1 FROM addresses WHERE ip = ? AND is_present = 1 AND node_id <> ?"""
 ADD = """INSERT INTO addresses (node_id, ip, position, pool_id)
  SELECT id, ?, ?, pool_id FROM nodes WHERE id = ?"""
 PRESENT = "UPDATE addresses SET is_present = 1, position = ? WHERE node_id = ? AND ip = ?"
@@ -58,20 +59,39 @@ def _addresses(journal: sqlite3.Connection, hello: Hello, at: int) -> None:
     present = tuple(ip for ip, (is_present, _, _) in known.items() if is_present)
     if present == hello.addresses:
         return
-    for position, ip in enumerate(hello.addresses):
+    free, taken = _apart(journal, hello, known=frozenset(known))
+    if taken:
+        text = f"claims {', '.join(taken)}, which another node has: not taken"
+        journal.execute(TELL, (at, hello.node_id, text, encode.text({"claimed": taken})))
+    if not free or present == free:
+        return
+    for position, ip in enumerate(free):
         if ip in known:
             journal.execute(PRESENT, (position, hello.node_id, ip))
         else:
             journal.execute(ADD, (ip, position, hello.node_id))
-    gone = [ip for ip in present if ip not in hello.addresses]
+    gone = [ip for ip in present if ip not in free]
     for ip in gone:
         journal.execute(GONE, (at, hello.node_id, ip))
     if any(known[ip][1] for ip in gone):
         journal.execute(ROTATION, (known[gone[0]][2], at))
-    if set(present) != set(hello.addresses):
-        text = f"sends from {', '.join(hello.addresses)}; before: {', '.join(present) or 'nothing'}"
-        details = encode.text({"before": present, "after": hello.addresses})
+    if set(present) != set(free):
+        text = f"sends from {', '.join(free)}; before: {', '.join(present) or 'nothing'}"
+        details = encode.text({"before": present, "after": free})
         journal.execute(TELL, (at, hello.node_id, text, details))
+
+
+def _apart(
+    journal: sqlite3.Connection, hello: Hello, *, known: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What it may have, and what another node has: a liar takes nobody's address. What it was
+    enrolled with, by a person's token, stays its own."""
+    taken = tuple(
+        ip
+        for ip in hello.addresses
+        if ip not in known and list(journal.execute(TAKEN, (ip, hello.node_id)))
+    )
+    return tuple(ip for ip in hello.addresses if ip not in taken), taken
 
 
 def begin_epoch(

@@ -62,11 +62,8 @@ class Intake(Part):
             "why": look.why,
         }
         statement = upsert(looks).values(address=look.address, zone=look.zone, **values)
-        newest = statement.on_conflict_do_update(
-            index_elements=["address", "zone"],
-            set_=values,
-            where=looks.c.at <= statement.excluded.at,
-        )
+        # The newest by arrival: a clock set back must not keep an old look in force.
+        newest = statement.on_conflict_do_update(index_elements=["address", "zone"], set_=values)
 
         def job(connection: Connection) -> None:
             connection.execute(newest)

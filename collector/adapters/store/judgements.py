@@ -46,7 +46,8 @@ class Judging(Part):
         query = (
             select(effects)
             .where(effects.c.finished_at.is_(None))
-            .order_by(effects.c.created_at, effects.c.key)
+            # Directives before looks: nothing may starve an order to be silent.
+            .order_by(effects.c.kind, effects.c.created_at, effects.c.key)
             .limit(limit)
         )
 
