@@ -143,7 +143,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def put_under_load(
-    what: str, server: CollectorProcess | EchoProcess, herds: Herds, *, nodes: int, seconds: float
+    what: str, server: CollectorProcess | EchoProcess, *, herds: Herds, nodes: int, seconds: float
 ) -> Load:
     """The whole story of one server."""
     bare = processes.pss_bytes(server.pid)
@@ -183,7 +183,7 @@ def _lost(answers: Sequence[dict[str, Any]]) -> int:
 
 @contextmanager
 def under_load(
-    kind: str, server: CollectorProcess | EchoProcess, fleet: Fleet, *, herds: int
+    kind: str, server: CollectorProcess | EchoProcess, *, fleet: Fleet, herds: int
 ) -> Iterator[Herds]:
     """Stops clients and server, whatever happens."""
     clients = Herds(kind, fleet, port=server.port, count=herds)
@@ -200,11 +200,11 @@ def compare(folder: Path, *, nodes: int, seconds: float, herds: int) -> tuple[Lo
     collector = CollectorProcess(folder)
     (folder / "ca.pem").write_text(fleet.ca_pem)
     (folder / "listener.pem").symlink_to(folder / "state/ca/listener.pem")
-    with under_load("grpc", collector, fleet, herds=herds) as clients:
-        ours = put_under_load("collector", collector, clients, nodes=nodes, seconds=seconds)
+    with under_load("grpc", collector, fleet=fleet, herds=herds) as clients:
+        ours = put_under_load("collector", collector, herds=clients, nodes=nodes, seconds=seconds)
     echo = EchoProcess(folder)
-    with under_load("raw", echo, fleet, herds=herds) as clients:
-        peer = put_under_load("raw echo", echo, clients, nodes=nodes, seconds=seconds)
+    with under_load("raw", echo, fleet=fleet, herds=herds) as clients:
+        peer = put_under_load("raw echo", echo, herds=clients, nodes=nodes, seconds=seconds)
     return ours, peer
 
 

@@ -52,22 +52,7 @@ def heartbeat(number: int, *, sequence: int) -> bytes:
         epoch=f"epoch-{number}",
         sequence=sequence,
         sent_at_ms=now,
-        host=pb.HostReading(
-            cpu_ratio=0.25,
-            cpu_count=2,
-            memory_bytes_total=2_000_000_000,
-            memory_bytes_used=900_000_000 + sequence,
-            load_1m=0.5,
-            disk_bytes_total=40_000_000_000,
-            disk_bytes_used=9_000_000_000,
-            inodes_total=2_000_000,
-            inodes_used=150_000,
-            network_bytes_received=10**9 + sequence * 10**6,
-            network_bytes_sent=10**9 + sequence * 10**6,
-            network_packets_received=10**6 + sequence * 1000,
-            network_packets_sent=10**6 + sequence * 1000,
-            uptime_seconds=86_400 + sequence * 30,
-        ),
+        host=_host(sequence),
         queue=pb.QueueReading(active=3, incoming=0, deferred=40 + sequence % 9, hold=0, maildrop=0),
         services=[
             pb.ServiceReading(name=name, state=pb.SERVICE_STATE_RUNNING)
@@ -100,6 +85,25 @@ def heartbeat(number: int, *, sequence: int) -> bytes:
         counted_to_ms=now,
     )
     return pb.AgentMessage(heartbeat=message).SerializeToString()
+
+
+def _host(sequence: int) -> pb.HostReading:
+    return pb.HostReading(
+        cpu_ratio=0.25,
+        cpu_count=2,
+        memory_bytes_total=2_000_000_000,
+        memory_bytes_used=900_000_000 + sequence,
+        load_1m=0.5,
+        disk_bytes_total=40_000_000_000,
+        disk_bytes_used=9_000_000_000,
+        inodes_total=2_000_000,
+        inodes_used=150_000,
+        network_bytes_received=10**9 + sequence * 10**6,
+        network_bytes_sent=10**9 + sequence * 10**6,
+        network_packets_received=10**6 + sequence * 1000,
+        network_packets_sent=10**6 + sequence * 1000,
+        uptime_seconds=86_400 + sequence * 30,
+    )
 
 
 def _zones(address: str, now: int) -> list[pb.ZoneReading]:
@@ -208,7 +212,7 @@ def nodes(spec: dict[str, Any]) -> list[Node]:
         int(number): pem.encode() for number, pem in spec["certificates"].items()
     }
     if spec["kind"] == "raw":
-        trust = _trust(key, roots, certificate=next(iter(certificates.values())))
+        trust = _trust(roots, key=key, certificate=next(iter(certificates.values())))
         return [RawNode(number, trust, port=port) for number in certificates]
     return [
         GrpcNode(number, grpc.ssl_channel_credentials(roots, key, pem), port=port)
@@ -216,7 +220,7 @@ def nodes(spec: dict[str, Any]) -> list[Node]:
     ]
 
 
-def _trust(key: bytes, roots: bytes, *, certificate: bytes) -> ssl.SSLContext:
+def _trust(roots: bytes, *, key: bytes, certificate: bytes) -> ssl.SSLContext:
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trust.load_verify_locations(cadata=roots.decode())
     with tempfile.NamedTemporaryFile() as file:
