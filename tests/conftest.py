@@ -62,9 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if unknown:
             raise pytest.UsageError(f"{item.nodeid} needs unknown components: {sorted(unknown)}")
     choice = config.getoption("--root-tests")
-    if choice == "all":
-        return
-    kept = [item for item in items if ("root" in needed(item)) == (choice == "only")]
+    is_soak = os.environ.get("SOAK") == "1"
+    kept = [
+        item
+        for item in items
+        if (is_soak or item.get_closest_marker("soak") is None)
+        and (choice == "all" or ("root" in needed(item)) == (choice == "only"))
+    ]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

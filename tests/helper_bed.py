@@ -10,7 +10,7 @@ from tests import postfix_bed
 from tests.postfix_bed import PostfixBed
 
 STEP = 0.05
-SIGHTS_MAX = 100
+SIGHTS_MAX = 400
 
 
 @contextmanager

@@ -105,6 +105,8 @@ class Peer:
     """The collector's end of one stream."""
 
     context: Context
+    # grpc.aio refuses a write while another is under way.
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def read(self) -> pb.AgentMessage | None:
         data = await self.context.read()
@@ -113,7 +115,9 @@ class Peer:
         return pb.AgentMessage.FromString(said) if isinstance(said, bytes) else None
 
     async def send(self, **body: object) -> None:
-        await self.context.write(pb.CollectorMessage(**body).SerializeToString())  # type: ignore[arg-type]
+        message = pb.CollectorMessage(**body)  # type: ignore[arg-type]
+        async with self.writing:
+            await self.context.write(message.SerializeToString())
 
     async def welcome(self, **changes: int | bool | str) -> pb.Hello:
         """Read the Hello and answer it as a collector with the given pace would."""

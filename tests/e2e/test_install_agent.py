@@ -104,6 +104,7 @@ def test_a_node_from_nothing_to_nothing(vps: Machine, hub: Hub) -> None:
     remove(vps)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("vps", vps_images.suites()[1:], indirect=True)
 def test_the_other_release_pauses_too(vps: Machine, hub: Hub) -> None:
     """Another systemd, Python and Postfix: sandboxes and units differ in what they take away."""

@@ -17,8 +17,9 @@ lint=$!
 if python=$(tests/tools/python310.sh); then
     echo "test: the agent's tests on $("$python" -V) ($python)"
     UV_PROJECT_ENVIRONMENT="$PWD/.run/py310" .venv/bin/uv sync --quiet \
-        --locked --no-dev --group test --no-install-project --python "$python" &&
-        .run/py310/bin/python "${pytest[@]}" "${agent_tests[@]}" || failed+=("agent on 3.10")
+        --locked --no-dev --group test --group build --no-editable --python "$python" &&
+        .run/py310/bin/python "${pytest[@]}" --root-tests=none "${agent_tests[@]}" ||
+        failed+=("agent on 3.10")
 else
     not_run+=("the agent's tests on Python 3.10: no such interpreter here")
 fi
