@@ -49,6 +49,8 @@ class Around:
     policy: Callable[[], Policy]
     # How many nodes may come back at once.
     fleet_size: Callable[[], int]
+    # Told how many seconds each heartbeat's commit took: the detector distrusts a slow journal.
+    committed: Callable[[float], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +116,10 @@ class Intake:
             beat.node_id, now=self._around.clock.monotonic(), interval=policy.heartbeat_interval
         )
         beat = self._of_its_own(beat)
+        begun = self._around.clock.monotonic()
         with self._presence.recording(beat.node_id, monotonic=self._around.clock.monotonic):
             await self._store.record(beat)
+        self._around.committed(self._around.clock.monotonic() - begun)
         said, is_news = news.compare(self._said.get(beat.node_id), beat, policy=policy)
         self._said[beat.node_id] = said
         if is_news or in_row <= policy.back_after_heartbeats:

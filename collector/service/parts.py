@@ -138,6 +138,7 @@ def _parts(ground: _Ground) -> Parts:
         doorbell=ground.bell,
         policy=ground.policy,
         fleet_size=lambda: len(ground.census),
+        committed=vitals.committed,
     )
     return Parts(
         config=ground.config,
