@@ -10,6 +10,7 @@ from collector.core.lifecycle import SENDING
 from collector.core.model import (
     Fate,
     Kind,
+    Listing,
     NodeFacts,
     Proposal,
     Reason,
@@ -17,9 +18,10 @@ from collector.core.model import (
     Subject,
 )
 from collector.core.policy import Policy
-from collector.core.reputation import Stand
+from collector.core.reputation import Stand, is_clean
 from collector.core.signals import AddressSignals, NodeSignals, pausing
 from collector.core.zonebrake import ZoneBrakes
+from deliverability.zones import Verdict
 
 
 def propose(
@@ -73,7 +75,7 @@ def _listed(
             )
             return
     for listing in address.standing:
-        if listing.consequence == "pause":
+        if listing.consequence == "pause" and not _is_ending(listing, address):
             yield Proposal(
                 kind=Kind.PAUSE,
                 subject=subject,
@@ -83,6 +85,16 @@ def _listed(
                 zone=listing.zone,
             )
             return
+
+
+def _is_ending(listing: Listing, address: AddressSignals) -> bool:
+    """The zone says clear by now: it takes a second clean round to end the listing and its pause,
+    but nothing new is paused for it meanwhile (a zone brake that lets go, above all)."""
+    return any(
+        is_clean(one.fact) and (one.look is None or one.look.verdict is Verdict.CLEAR)
+        for one in address.opinions
+        if one.fact.zone == listing.zone
+    )
 
 
 def _delisted(

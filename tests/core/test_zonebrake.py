@@ -8,6 +8,7 @@ import pytest
 from collector.core.judge import judge
 from collector.core.judgement import Judgement
 from collector.core.model import Brake, Fate, Kind, Listing, Snapshot, ZoneBrake
+from deliverability.zones import Verdict
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY, ZEN
 
@@ -69,6 +70,20 @@ def test_the_zone_brake_lets_go_when_the_wave_is_over_and_the_rest_is_paused() -
     assert judgement.brakes_release == (ZEN,)
     made = [d for d in judgement.decisions if d.proposal.kind is Kind.PAUSE]
     assert [d.fate for d in made] == [Fate.MADE, Fate.MADE]
+
+
+def test_when_it_lets_go_nobody_is_paused_whom_the_zone_calls_clear_by_now() -> None:
+    """Of the wave two listings are left, which await only their second clean round."""
+    seen = wave(0, known=2)
+    clear = (fleet.fact(Verdict.CLEAR, ip=f"198.51.100.{i}") for i in range(2))
+    nodes = tuple(
+        replace(node, pauses=(), addresses=(replace(node.addresses[0], zones=(fact,), looks=()),))
+        for node, fact in zip(seen.nodes, clear, strict=True)
+    )
+    braked = replace(seen.fleet, brakes={ZEN: ZoneBrake(zone=ZEN, engaged_at=fleet.ago(minutes=1))})
+    judgement = judged(replace(seen, nodes=nodes, fleet=braked))
+    assert judgement.brakes_release == (ZEN,)
+    assert [d for d in judgement.decisions if d.proposal.kind is Kind.PAUSE] == []
 
 
 def test_a_listing_older_than_the_wave_is_paused_although_the_zone_is_held() -> None:
