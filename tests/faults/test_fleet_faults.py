@@ -143,6 +143,10 @@ async def test_revocation_ends_the_stream_at_once(bed: FleetBed) -> None:
     assert {("revoke", ""), ("refused", "REVOKED")} <= audited
     await bed.enrol_again(name)
     await bed.restart_agent(name)
+    # Whoever was revoked gets mail again on a person's word alone.
+    assert await bed.pauses(name) == ["OPERATOR"]
+    await bed.resume(name)
+    await until(lambda: bed.in_rotation(name), seconds=60)
 
 
 async def test_a_stranger_is_told_why_it_may_not_enrol(bed: FleetBed) -> None:
