@@ -21,6 +21,8 @@ from deliverability.zones import ZONES
 
 # An alert of a duplicate identity is resolved when the node was alone for so long.
 ALONE_SECONDS = 600.0
+# Longer than any commit takes.
+SETTLING = timedelta(seconds=10)
 DUPLICATE = "duplicate"
 
 log = structlog.get_logger(__name__)
@@ -140,6 +142,20 @@ class Intake:
             one for one in beat.zones if one.zone in ZONES and (mine is None or one.address in mine)
         )
         return beat if len(kept) == len(beat.zones) else replace(beat, zones=kept)
+
+    async def settle(self, node_id: str) -> None:
+        """Returns when every heartbeat handed in before is committed: an account read earlier would
+        let a newer process count once more what the older one's last heartbeat brings. Only a node
+        heard lately can have one under way."""
+        now = self._around.clock.monotonic()
+        if not self._presence.was_heard(node_id):
+            return
+        if self._presence.silence(node_id, now=now) > SETTLING:
+            return
+        account = await self._store.account(node_id)
+        if account is not None and account.epoch:
+            # In its turn behind them, and without effect: the epoch is the present one.
+            await self._store.begin_epoch(node_id, epoch=account.epoch)
 
     async def new_epoch(self, node_id: str, *, epoch: str) -> None:
         """The node counts anew on the stream it has. Refused EPOCH_USED."""

@@ -128,6 +128,8 @@ class FleetFace:
             await self._behind.intake.duplicate(stream.node_id, text=str(refused))
             raise
         stream.unlimit()
+        # What an older stream of this node left under way is committed before its account is read.
+        await self._behind.intake.settle(stream.node_id)
         await self._open(stream, hello)
 
     async def _greet_again(self, stream: Stream, hello: Hello) -> None:
