@@ -26,8 +26,6 @@ class World:
         self.dns = dns
         # New messages a node; 0: the platform brings none, and what is queued runs out.
         self.per_second = MESSAGES_PER_SECOND
-        # Nodes the platform brings nothing at all.
-        self.spared: set[str] = set()
 
     def node(self, number: int) -> Node:
         """The place of node-NN, with its Postfix running."""
@@ -51,9 +49,8 @@ class World:
     async def run(self) -> None:
         """Ticks every Postfix for ever."""
         while True:
-            for name, postfix in self._postfixes.items():
-                rate = 0.0 if name in self.spared else self.per_second
-                postfix.tick(_now(), per_second=rate)
+            for postfix in self._postfixes.values():
+                postfix.tick(_now(), per_second=self.per_second)
             await anyio.sleep(TICK_SECONDS)
 
     @contextmanager

@@ -21,13 +21,12 @@ from demo.dns import DnsServer
 from demo.fleet import Fleet, Node
 from demo.world import World
 from tests import fleet_truth
-from tests.fleet_truth import Totals
 
 STEP_SECONDS = 0.1
 MESSAGES_PER_SECOND = 2.0
 # The demo's pace on a machine that may be slow: more time to come back after a start, and less
 # doubt after the collector's own loop stood still.
-PATIENT = replace(pace.DEMO, grace_intervals_min=6.0, freeze_ends_after=timedelta(seconds=4))
+PATIENT = replace(pace.DEMO, grace_intervals_min=5.0, freeze_ends_after=timedelta(seconds=4))
 GRACE_SECONDS = PATIENT.heartbeat_interval.total_seconds() * PATIENT.grace_intervals_min
 Row = Mapping[str, Any]
 
@@ -99,6 +98,11 @@ class FleetBed:
         (zone,) = (await self.node(name))["zones"]
         return dict(zone)
 
+    async def is_unknown(self, name: str, why: str) -> bool:
+        """The zone did not say, and that is why."""
+        zone = await self.zone(name)
+        return zone["verdict"] == "unknown" and why in zone["why"]
+
     async def connected(self, name: str) -> bool:
         return bool((await self.node(name))["connected"])
 
@@ -125,6 +129,16 @@ class FleetBed:
 
     async def resume(self, name: str) -> None:
         await self.fleet.post(f"/nodes/{name}/resume", {"reason": "a test"})
+
+    async def switch(self, what: str, *, stop: bool) -> None:
+        """`automation` or `sending`, of the whole fleet."""
+        body = {"stop": stop, "reason": "a test", "max_affected": 100}
+        await self.fleet.post(f"/stop/{what}", body)
+
+    async def decided(self, name: str) -> list[str]:
+        """About this node, since it was first admitted: what, why, and its fate unless made."""
+        found = [one for one in fleet_truth.decisions(self.fleet) if one[0] == name]
+        return [f"{kind} {reason}" for _, kind, reason in found][1:]
 
     def sent(self, name: str) -> int:
         """Messages that left, by the node's log."""
@@ -187,16 +201,22 @@ class FleetBed:
         self.fleet.agent_config(twin)
         return twin
 
-    async def differing(self, name: str) -> tuple[Totals, Totals] | None:
-        """What the collector and an independent count of the log say, unless they agree."""
-        counted = fleet_truth.totals(self.fleet, name)
-        truth = fleet_truth.recount(self.nodes[name].log)
-        return None if counted == truth else (counted, truth)
+    async def until_counted(self, *names: str) -> None:
+        """All that these logs hold now is counted; and until then, at every moment and over all
+        epochs, the collector's totals are exactly those of an independent count."""
+        sizes = {name: self.nodes[name].log.stat().st_size for name in names or self.nodes}
 
-    async def in_step(self) -> Mapping[str, object]:
-        """Nodes whose totals are not (yet) what an independent count of their log says."""
-        found = {name: await self.differing(name) for name in self.nodes}
-        return {name: pair for name, pair in found.items() if pair is not None}
+        async def behind() -> list[str]:
+            return [name for name, size in sizes.items() if self._counted(name) < size]
+
+        await until(behind, [], seconds=60)
+
+    def _counted(self, name: str) -> int:
+        """Up to which byte of its log, rightly."""
+        offset, counted = fleet_truth.totals(self.fleet, name)
+        truth = fleet_truth.recount(self.nodes[name].log, offset)
+        assert counted == truth, (name, offset, counted, truth)
+        return offset
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sqlite3
+import struct
 from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Mapping
@@ -19,18 +20,19 @@ from typing import Any
 from demo.fleet import Fleet, Node
 
 DELIVERY = re.compile(rb" postfix/(\w+)\[\d+\]: \w+: to=<.*, status=(\w+) \((.*)\)$")
+# The offset in a log position: behind version, flags, device and inode.
+POSITION = struct.Struct(">18xQ")
 Totals = Mapping[str, int]
 
 
-def recount(log: Path) -> Totals:
-    """Attempts by outcome in a log and in what was rotated away from it, oldest first."""
+def recount(log: Path, upto: int | None = None) -> Totals:
+    """Attempts by outcome in a log, or in its first so many bytes."""
     counted: Counter[str] = Counter()
-    for path in [*sorted(log.parent.glob(f"{log.name}.*"), reverse=True), log]:
-        for line in path.read_bytes().splitlines():
-            if found := DELIVERY.search(line):
-                daemon, status, text = found.groups()
-                is_ours = daemon == b"retry" and text == b"deferred transport"
-                counted["ours" if is_ours else status.decode()] += 1
+    for line in log.read_bytes()[:upto].splitlines():
+        if found := DELIVERY.search(line):
+            daemon, status, text = found.groups()
+            is_ours = daemon == b"retry" and text == b"deferred transport"
+            counted["ours" if is_ours else status.decode()] += 1
     return dict(counted)
 
 
@@ -87,16 +89,22 @@ def put_state_back(node: Node, snapshot: Path) -> None:
     shutil.copytree(snapshot, node.folder / "state", symlinks=True)
 
 
-def totals(fleet: Fleet, name: str) -> Totals:
-    """What the collector counted of a node, over all its epochs."""
+def totals(fleet: Fleet, name: str) -> tuple[int, Totals]:
+    """What the collector counted of a node, over all its epochs, and up to which byte of its log.
+
+    Both stand in the journal since the same heartbeat.
+    """
     rows = journal(
         fleet,
-        "SELECT outcome, sum(attempts) FROM totals JOIN epochs ON number = epoch_number"
-        " JOIN nodes ON nodes.id = epochs.node_id WHERE nodes.name = ?"
-        " GROUP BY outcome HAVING sum(attempts) > 0",
+        "SELECT log_position, outcome, sum(attempts) FROM node_states"
+        " JOIN nodes ON nodes.id = node_states.node_id"
+        " LEFT JOIN epochs ON epochs.node_id = nodes.id"
+        " LEFT JOIN totals ON totals.epoch_number = epochs.number"
+        " WHERE nodes.name = ? GROUP BY outcome",
         name,
     )
-    return dict(rows)
+    offset: int = POSITION.unpack_from(rows[0][0])[0] if rows[0][0] else 0
+    return offset, {outcome: attempts for _, outcome, attempts in rows if attempts}
 
 
 def epochs(fleet: Fleet, name: str) -> list[str]:

@@ -9,7 +9,6 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -20,6 +19,7 @@ from tests.faults import fleet_cases
 from tests.fleet_bed import FleetBed, until
 
 NODES = len(fleet_cases.ALL)
+POLICY = replace(fleet_bed.PATIENT, freeze_ends_after=timedelta(seconds=6))
 BRAKE = f"zone-brake:{fleet_cases.ZONE}"
 Cases = Mapping[str, asyncio.Task[None]]
 
@@ -33,7 +33,7 @@ pytestmark = [
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FleetBed]:
     folder = tmp_path_factory.mktemp("faults")
-    async with fleet_bed.lent(folder, nodes=NODES) as bed:
+    async with fleet_bed.lent(folder, nodes=NODES, policy=POLICY) as bed:
         yield bed
 
 
@@ -51,7 +51,6 @@ async def cases(lent: FleetBed) -> AsyncIterator[Cases]:
 async def bed(lent: FleetBed, cases: Cases) -> FleetBed:
     """After the single nodes' faults, with every node in the rotation."""
     await asyncio.wait(cases.values())
-    lent.world.spared.clear()
     await until(lent.all_in_rotation, NODES, seconds=60)
     return lent
 
@@ -65,20 +64,23 @@ async def test_silent_together_removes_nobody(bed: FleetBed) -> None:
     """Three of six at one moment: rather our ears than their mouths."""
     together = sorted(bed.nodes)[:3]
     before, seen = fleet_truth.rotations(bed.fleet), len(fleet_truth.decisions(bed.fleet))
+
+    async def decided() -> list[tuple[str, str, str]]:
+        return sorted(fleet_truth.decisions(bed.fleet)[seen:])
+
+    withheld = [(name, "remove", "SILENCE withheld") for name in together]
     for name in together:
         bed.fleet.agents[name].signal(signal.SIGSTOP)
     try:
         await until(lambda: bed.has_alert("detector:silence"), seconds=30)
-        for name in together:
-            await until(partial(decided, bed, (name, "remove", "SILENCE withheld")), seconds=30)
+        await until(decided, withheld, seconds=30)
         assert await members(bed) == sorted(bed.nodes)
     finally:
         for name in together:
             bed.fleet.agents[name].signal(signal.SIGCONT)
     await until(lambda: bed.has_alert("detector:silence"), False, seconds=60)
     assert fleet_truth.rotations(bed.fleet) == before
-    withheld = [(name, "remove", "SILENCE withheld") for name in together]
-    assert sorted(fleet_truth.decisions(bed.fleet)[seen:]) == withheld
+    assert await decided() == withheld
 
 
 async def test_a_zone_that_lists_everybody_is_held(bed: FleetBed) -> None:
@@ -88,34 +90,31 @@ async def test_a_zone_that_lists_everybody_is_held(bed: FleetBed) -> None:
     await until(lambda: bed.has_alert(BRAKE), seconds=60)
     await until(lambda: bed.of_all(bed.is_listed, bed.nodes), seconds=60)
     await until(lambda: members(bed), sorted(bed.nodes), seconds=60)
-    assert all([await bed.pauses(name) == [] for name in bed.nodes])
+    assert [await bed.pauses(name) for name in bed.nodes] == [[]] * NODES
 
     for node in bed.nodes.values():
         bed.world.dns.delist(node.address)
     await until(lambda: bed.has_alert(BRAKE), False, seconds=60)
-    await until(lambda: members(bed), sorted(bed.nodes), seconds=60)
+    await until(lambda: listed(bed), [], seconds=60)
 
 
-async def test_the_two_switches(bed: FleetBed) -> None:
-    """Without automation a listing is only noted; lifting `stop sending` restores exactly."""
-    listed, address = "node-05", bed.nodes["node-05"].address
-    others = sorted(set(bed.nodes) - {listed})
-    await switch(bed, "automation", stop=True)
-    bed.world.dns.list(address)
-    await until(lambda: decided(bed, (listed, "pause", "LISTED withheld")), seconds=60)
-    assert await bed.pauses(listed) == []
-    await switch(bed, "automation", stop=False)
-    await until(lambda: bed.is_silent(listed), seconds=60)
-
-    await switch(bed, "sending", stop=True)
+async def test_lifting_stop_sending_restores_exactly(bed: FleetBed) -> None:
+    """Who was paused before stays paused, everybody else sends again."""
+    paused, others = "node-05", sorted(set(bed.nodes) - {"node-05"})
+    await bed.pause(paused)
+    await bed.switch("sending", stop=True)
     await until(lambda: bed.of_all(bed.is_silent, bed.nodes), seconds=60)
-    await switch(bed, "sending", stop=False)
+    await bed.switch("sending", stop=False)
     for name in others:
         await bed.until_sends(name)
-    assert await bed.is_silent(listed)
+    await until(lambda: bed.is_silent(paused), seconds=30)
     assert await members(bed) == others
-    bed.world.dns.delist(address)
-    await until(lambda: bed.in_rotation(listed), seconds=60)
+    await bed.resume(paused)
+    await bed.until_sends(paused)
+
+
+async def listed(bed: FleetBed) -> list[str]:
+    return [name for name in sorted(bed.nodes) if await bed.is_listed(name)]
 
 
 async def members(bed: FleetBed) -> list[str]:
@@ -169,12 +168,3 @@ async def test_a_stranger_is_told_why_it_may_not_enrol(bed: FleetBed) -> None:
     audited = fleet_truth.audited(bed.fleet, "127.0.0.1")
     assert {("refused", "TOKEN_USED"), ("refused", "TOKEN_EXPIRED")} <= audited
     assert await members(bed) == sorted(bed.nodes)
-
-
-async def decided(bed: FleetBed, decision: tuple[str, str, str]) -> bool:
-    return decision in fleet_truth.decisions(bed.fleet)
-
-
-async def switch(bed: FleetBed, what: str, *, stop: bool) -> None:
-    body = {"stop": stop, "reason": "a test", "max_affected": NODES + 1}
-    await bed.fleet.post(f"/stop/{what}", body)
