@@ -4,6 +4,7 @@ One task reads, one writes. The next stream follows after a wait that suits the 
 last one ended. With a renewed identity a second stream is welcomed before the first is closed.
 """
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,9 +69,13 @@ class Uplink:
         return self._outbox is not None
 
     def send(self, heartbeat: Heartbeat) -> None:
-        """To be called only when `is_ready`; whether it arrived, the acknowledgement tells."""
+        """To be called only when `is_ready`; whether it arrived, the acknowledgement tells.
+
+        A stream that is just ending may still look ready: its writer is cancelled already.
+        """
         assert self._outbox is not None
-        self._outbox.send_nowait(wire.encode_heartbeat(heartbeat))
+        with contextlib.suppress(anyio.WouldBlock):
+            self._outbox.send_nowait(wire.encode_heartbeat(heartbeat))
 
     def identity_changed(self) -> None:
         """Another identity is in place: use it now."""

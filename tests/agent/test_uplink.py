@@ -19,6 +19,7 @@ from agent.model import (
     NewEpoch,
     Welcome,
 )
+from agent.stream import Stream, StreamEnded
 from agent.uplink import Outside, Uplink
 from protos import fleet_pb2 as pb
 from tests.agent.samples import HEARTBEAT, HELLO
@@ -128,6 +129,39 @@ async def test_a_killed_listener_is_found_again() -> None:
             await eventually(lambda: uplink.is_connected)
             assert uplink.problem == ""
     assert node.kinds().count(Welcome) == 2
+
+
+async def test_a_heartbeat_at_the_moment_of_the_loss_is_only_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each time so many turns of the loop after the stream ended, before anyone is told."""
+    issuer = Issuer()
+    turns = 8
+    beats: list[asyncio.Task[None]] = []
+    read = Stream.read
+
+    async def beat_after(turn: int) -> None:
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        if uplink.is_ready:
+            uplink.send(HEARTBEAT)
+
+    async def ending(stream: Stream) -> FromCollector:
+        try:
+            return await read(stream)
+        except StreamEnded:
+            beats.append(asyncio.create_task(beat_after(len(beats))))
+            raise
+
+    async def collector(peer: Peer) -> None:
+        await peer.welcome()
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(Stream, "read", ending)
+    node = Node(issuer.identity("node-1"), reconnect_spread=timedelta(milliseconds=1))
+    async with serving(issuer, collector) as stand_in, running(node, stand_in.place) as uplink:
+        await eventually(lambda: len(beats) >= turns)
+    await asyncio.gather(*beats)
 
 
 async def test_the_collector_may_ask_to_reconnect_later() -> None:
