@@ -11,19 +11,20 @@ from typing import Protocol
 import structlog
 
 from collector.core import liveness, news, restored
+from collector.core.allowance import Allowance
 from collector.core.heartbeat import Account, Heartbeat, Hello, NewEpoch, Welcome
-from collector.core.judgement import Judgement
-from collector.core.model import AlertFact, Order, Severity
+from collector.core.model import Order, Severity
 from collector.core.policy import Policy
+from collector.nuisances import DUPLICATE, TALKATIVE, Nuisance, Nuisances
 from collector.ports import Clock, Doorbell, IntakeStore, JudgementStore, Refused
 from collector.presence import Presence
 from deliverability.zones import ZONES
 
-# An alert of a duplicate identity is resolved when the node was alone for so long.
-ALONE_SECONDS = 600.0
+# Events of one node: what a long outage saves up, and a rate no honest node comes near.
+EVENTS_AT_ONCE = 1_000
+EVENTS_PER_SECOND = 1 / 6
 # Longer than any commit takes.
 SETTLING = timedelta(seconds=10)
-DUPLICATE = "duplicate"
 
 log = structlog.get_logger(__name__)
 
@@ -75,14 +76,12 @@ class Intake:
         self._said: dict[str, news.Said] = {}
         # What each node sends from, by its last Hello.
         self._addresses: dict[str, frozenset[str]] = {}
-        self._duplicates: dict[str, float] = {}
+        self._events: dict[str, Allowance] = {}
+        self._nuisances = Nuisances(store, clock=around.clock)
 
     async def load(self) -> None:
-        """The duplicates of before our start: their alerts are ours to resolve."""
-        for alert in (await self._store.load(())).alerts:
-            cause, _, node_id = alert.key.partition(":")
-            if cause == DUPLICATE:
-                self._duplicates[node_id] = self._around.clock.monotonic()
+        """What a former run of ours was annoyed at."""
+        await self._nuisances.load()
 
     async def hello(self, hello: Hello) -> Opening:
         """Records who is there, and finds out whose memory is older: the node's or ours.
@@ -111,13 +110,15 @@ class Intake:
             order=hello.applied if was_restored else account.order,
         )
 
-    async def heartbeat(self, beat: Heartbeat) -> None:
-        """Returns once the heartbeat is committed; then it may be acknowledged."""
+    async def heartbeat(self, beat: Heartbeat) -> Heartbeat:
+        """What of it is committed; that may be acknowledged."""
         policy = self._around.policy()
         in_row = self._presence.heard(
             beat.node_id, now=self._around.clock.monotonic(), interval=policy.heartbeat_interval
         )
         beat = self._of_its_own(beat)
+        if beat.events:
+            beat = await self._allowed(beat)
         begun = self._around.clock.monotonic()
         with self._presence.recording(beat.node_id, monotonic=self._around.clock.monotonic):
             await self._store.record(beat)
@@ -126,8 +127,9 @@ class Intake:
         self._said[beat.node_id] = said
         if is_news or in_row <= policy.back_after_heartbeats:
             self._around.doorbell.ring(beat.node_id)
-        if beat.node_id in self._duplicates:
-            await self._perhaps_alone(beat.node_id)
+        if self._nuisances.has(beat.node_id):
+            await self._nuisances.resolve(beat.node_id, term=self._terms.term)
+        return beat
 
     def _own(self, node_id: str, addresses: frozenset[str]) -> None:
         if addresses != self._addresses.get(node_id):
@@ -142,6 +144,22 @@ class Intake:
             one for one in beat.zones if one.zone in ZONES and (mine is None or one.address in mine)
         )
         return beat if len(kept) == len(beat.zones) else replace(beat, zones=kept)
+
+    async def _allowed(self, beat: Heartbeat) -> Heartbeat:
+        """With no more events than a node may bring: the oldest. The rest it tells again, because
+        nobody acknowledges them."""
+        now = self._around.clock.monotonic()
+        purse = self._events.setdefault(beat.node_id, Allowance(left=EVENTS_AT_ONCE, at=now))
+        granted = purse.take(
+            len(beat.events), most=EVENTS_AT_ONCE, per_second=EVENTS_PER_SECOND, now=now
+        )
+        if granted == len(beat.events):
+            return beat
+        text = f"it tells more events than {EVENTS_AT_ONCE} at once and 10 a minute: they wait"
+        nuisance = Nuisance(cause=TALKATIVE, severity=Severity.MEDIUM, text=text)
+        await self._nuisances.saw(beat.node_id, nuisance, term=self._terms.term)
+        oldest = sorted(beat.events, key=lambda event: event.id)[:granted]
+        return replace(beat, events=tuple(oldest))
 
     async def settle(self, node_id: str) -> None:
         """Returns when every heartbeat handed in before is committed: an account read earlier would
@@ -163,25 +181,8 @@ class Intake:
 
     async def duplicate(self, node_id: str, *, text: str) -> None:
         """Two processes speak as this node: a High alert, once while it lasts."""
-        is_new = node_id not in self._duplicates
-        self._duplicates[node_id] = self._around.clock.monotonic()
-        if is_new:
-            now = self._around.clock.now()
-            alert = AlertFact(
-                key=f"{DUPLICATE}:{node_id}",
-                severity=Severity.HIGH,
-                text=text,
-                opened_at=now,
-                node_id=node_id,
-            )
-            await self._store.commit(Judgement(at=now, term=self._terms.term, alerts_open=(alert,)))
-
-    async def _perhaps_alone(self, node_id: str) -> None:
-        if self._around.clock.monotonic() - self._duplicates[node_id] < ALONE_SECONDS:
-            return
-        del self._duplicates[node_id]
-        now, key = self._around.clock.now(), f"{DUPLICATE}:{node_id}"
-        await self._store.commit(Judgement(at=now, term=self._terms.term, alerts_resolve=(key,)))
+        nuisance = Nuisance(cause=DUPLICATE, severity=Severity.HIGH, text=text)
+        await self._nuisances.saw(node_id, nuisance, term=self._terms.term)
 
     async def _import_restored(self, account: Account, hello: Hello) -> bool:
         """The node holds an order we do not know: it was given by a later self of ours."""

@@ -24,6 +24,8 @@ from collector.rpc.wire import Arrival
 
 HELLO_SECONDS_MAX = 10.0
 ABORT_SECONDS_MAX = 2.0
+# Whoever speaks too often is read no faster than this; its own sending buffer makes it wait.
+QUIET_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -92,11 +94,13 @@ class FleetFace:
             raise WireError("the first message is not a Hello")
         await self._greet(stream, hello)
         while (message := await self._read(stream, context)) is not None:
+            if not stream.may_speak(self._behind.clock.monotonic()):
+                await asyncio.sleep(QUIET_SECONDS)
             if isinstance(message, Hello):
                 await self._greet_again(stream, message)
             elif stream.epochs.counts(message.epoch) or await self._begun(stream, message.epoch):
-                await self._behind.intake.heartbeat(message)
-                await stream.write(wire.encode_ack(message))
+                kept = await self._behind.intake.heartbeat(message)
+                await stream.write(wire.encode_ack(kept))
 
     async def _read(self, stream: Stream, context: Context) -> Hello | Heartbeat | None:
         data: object = await context.read()

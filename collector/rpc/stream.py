@@ -8,6 +8,7 @@ import asyncio
 
 from grpc import aio
 
+from collector.core.allowance import Allowance
 from collector.core.duplicates import Claim
 from collector.core.model import Order
 from collector.ports import Refused
@@ -16,6 +17,9 @@ from collector.rpc.bounds import WireError
 from collector.rpc.peers import Peer
 
 EPOCHS_MAX = 8
+# Messages of one stream. An honest node sends one in 30 s, and early ones a second apart.
+MESSAGES_AT_ONCE = 100
+MESSAGES_PER_SECOND = 2.0
 
 Context = aio.ServicerContext[bytes, bytes]
 # What writing to a call that has ended raises.
@@ -52,7 +56,16 @@ class Stream:
 
     __slots__ = (
         *("peer", "claim", "epochs", "refused", "is_welcomed"),
-        *("_context", "_limit", "_order", "_messages", "_is_writing", "_written", "_written_then"),
+        *(
+            "_allowance",
+            "_context",
+            "_limit",
+            "_order",
+            "_messages",
+            "_is_writing",
+            "_written",
+            "_written_then",
+        ),
     )
 
     def __init__(self, peer: Peer, context: Context, limit: asyncio.Timeout) -> None:
@@ -62,6 +75,7 @@ class Stream:
         # Why it must end; the handler says it to the peer.
         self.refused: Refused | None = None
         self.is_welcomed = False
+        self._allowance = Allowance(left=MESSAGES_AT_ONCE, at=0.0)
         self._context = context
         self._limit = limit
         self._order: Order | None = None
@@ -85,6 +99,11 @@ class Stream:
         """It said Hello: from now on it may be as silent as it likes."""
         if self.refused is None and not self._limit.expired():
             self._limit.reschedule(None)
+
+    def may_speak(self, now: float) -> bool:
+        """Whether one more message is within what a stream may say; `now` is monotonic seconds."""
+        most, rate = MESSAGES_AT_ONCE, MESSAGES_PER_SECOND
+        return self._allowance.take(1, most=most, per_second=rate, now=now) == 1
 
     def offer(self, order: Order) -> None:
         """To be written by `flush`, unless a newer one waits already."""
