@@ -45,6 +45,8 @@ class Desk:
     ca_sent: bytes | None = None
     seen: list[pb.EnrolRequest] = field(default_factory=list)
     proofs: int = 0
+    # A renewal is answered when this is set, or after twenty seconds.
+    may_renew: threading.Event | None = None
     place: CollectorPlace = field(init=False)
 
     def token(self) -> str:
@@ -58,6 +60,8 @@ class Desk:
 
     def renew(self, request: pb.RenewRequest, context: Context) -> pb.RenewReply:
         self._refuse(context)
+        if self.may_renew is not None:
+            self.may_renew.wait(20)
         if not request.signature:
             return pb.RenewReply(nonce=self.nonce)
         old = x509.load_der_x509_certificate(request.certificate_der).public_key()

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -275,10 +276,12 @@ async def test_the_certificate_is_renewed_and_the_stream_handed_over(
     issuer.made_at -= timedelta(days=25)
     identity.swap(node.folder, issuer.identity("node-1"))
     issuer.made_at += timedelta(days=25)
-    collector = Collector()
-    with enrolling(Desk(issuer=issuer), tmp_path / "web") as desk:
+    collector, connected = Collector(), threading.Event()
+    with enrolling(Desk(issuer=issuer, may_renew=connected), tmp_path / "web") as desk:
         async with serving(issuer, collector.stream) as stand_in:
             node.start(stand_in, enrolment_port=desk.place.enrolment_port)
+            await eventually(lambda: len(collector.hellos) == 1, seconds=SECONDS)
+            connected.set()
             await eventually(lambda: desk.proofs == 1, seconds=SECONDS)
             await eventually(lambda: len(collector.hellos) == 2, seconds=SECONDS)
             count = len(collector.beats)
