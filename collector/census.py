@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from collector.core import liveness
 from collector.core.model import Detector, Fleet, Liveness, NodeFacts, PoolFacts, Snapshot
 from collector.core.policy import Policy
 from collector.presence import Presence
 
-# How old a count may be.
-COUNTED_FOR_SECONDS = 0.5
+# Newly silent, in intervals: or not yet heard as the grace ends.
+NEWLY_INTERVALS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,14 @@ class Headcount:
     heard: Counter[str]
 
 
+class Hush(NamedTuple):
+    """One silent node; `beyond`: seconds past the moment from which it counts as silent."""
+
+    beyond: float
+    is_lost: bool
+    is_heard: bool
+
+
 class Census:
     """Pools by node, learned from every snapshot; `now` is monotonic seconds."""
 
@@ -33,10 +42,7 @@ class Census:
         self._presence = presence
         self._started_at = started_at
         self._pools: dict[str, str] = {}
-        self._counted_at = -COUNTED_FOR_SECONDS
-        self._counted = Headcount(
-            lost=set(), nodes=Counter(), newly_silent=Counter(), heard=Counter()
-        )
+        self._sizes: Counter[str] = Counter()
 
     def __len__(self) -> int:
         """Nodes known."""
@@ -44,7 +50,12 @@ class Census:
 
     def learn(self, nodes: Iterable[NodeFacts], *, now: float) -> None:
         for node in nodes:
-            self._pools[node.id] = node.pool_id
+            before = self._pools.get(node.id)
+            if before != node.pool_id:
+                self._pools[node.id] = node.pool_id
+                self._sizes[node.pool_id] += 1
+                if before is not None:
+                    self._sizes[before] -= 1
             self._presence.meet(node.id, now=now)
 
     def grace(self, policy: Policy) -> timedelta:
@@ -62,10 +73,23 @@ class Census:
         )
 
     def count(self, policy: Policy, *, now: float) -> Headcount:
-        """Everybody in one stride, at most every half second: 10,000 nodes take milliseconds."""
-        if not 0 <= now - self._counted_at < COUNTED_FOR_SECONDS:
-            self._counted, self._counted_at = self._count(policy, now=now), now
-        return self._counted
+        """Looks at those who are silent, and nobody else."""
+        interval = policy.heartbeat_interval.total_seconds()
+        late, lost = policy.late_after_intervals * interval, policy.lost_after_intervals * interval
+        grace = self.grace(policy).total_seconds()
+        found = Headcount(
+            lost=set(),
+            nodes=Counter(self._sizes),
+            newly_silent=Counter(),
+            heard=Counter(self._sizes),
+        )
+        for node, silence in self._presence.unheard(now=now).items():
+            hush = Hush(silence - grace, is_lost=silence > grace, is_heard=False)
+            self._note(node, hush, found=found, newly=interval * NEWLY_INTERVALS)
+        for node, silence in self._presence.silent(over=late, now=now):
+            hush = Hush(silence - late, is_lost=silence > lost, is_heard=silence <= lost)
+            self._note(node, hush, found=found, newly=interval * NEWLY_INTERVALS)
+        return found
 
     def complete(
         self, snapshot: Snapshot, *, detector: Detector, policy: Policy, now: float
@@ -100,22 +124,13 @@ class Census:
             for pool_id, pool in fleet.pools.items()
         }
 
-    def _count(self, policy: Policy, *, now: float) -> Headcount:
-        """In seconds, not timedeltas: this touches every node."""
-        interval = policy.heartbeat_interval.total_seconds()
-        late, lost = policy.late_after_intervals * interval, policy.lost_after_intervals * interval
-        grace = self.grace(policy).total_seconds()
-        found = Headcount(lost=set(), nodes=Counter(), newly_silent=Counter(), heard=Counter())
-        for node, pool in self._pools.items():
-            since, was_heard = self._presence.since(node, now=now)
-            silence = now - since
-            edge = late if was_heard else grace
-            found.nodes[pool] += 1
-            if was_heard and silence <= lost:
-                found.heard[pool] += 1
-            elif silence > (lost if was_heard else grace):
-                found.lost.add(node)
-            # Fell silent within the last two intervals, or is not yet heard as the grace ends.
-            if edge < silence <= edge + interval * 2:
-                found.newly_silent[pool] += 1
-        return found
+    def _note(self, node: str, hush: Hush, *, found: Headcount, newly: float) -> None:
+        pool = self._pools.get(node)
+        if pool is None:
+            return
+        if hush.is_lost:
+            found.lost.add(node)
+        if not hush.is_heard:
+            found.heard[pool] -= 1
+        if 0 < hush.beyond <= newly:
+            found.newly_silent[pool] += 1

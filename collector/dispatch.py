@@ -72,9 +72,11 @@ class Dispatch:
         nodes = sorted({effect.node_id for effect in effects if effect.node_id})
         orders = await self._store.orders(nodes)
         sent = {node: self._streams.send(node, orders[node]) for node in nodes if node in orders}
-        for effect in effects:
-            outcome = "sent" if sent.get(effect.node_id or "") else "waits for the node's Hello"
-            await self._store.finish_effect(effect.key, outcome=outcome, at=self._clock.now())
+        outcomes = {
+            effect.key: "sent" if sent.get(effect.node_id or "") else "waits for the node's Hello"
+            for effect in effects
+        }
+        await self._store.finish_effects(outcomes, at=self._clock.now())
 
     async def _look(self, effect: PendingEffect) -> None:
         zone, address = str(effect.payload["zone"]), str(effect.payload["address"])
@@ -82,7 +84,7 @@ class Dispatch:
             look = await self._resolver.look(zone, address=address)
             await self._store.record_look(look)
             said = f"{look.verdict.value} {' '.join(look.answers)} {look.why}".strip()
-            await self._store.finish_effect(effect.key, outcome=said, at=self._clock.now())
+            await self._store.finish_effects({effect.key: said}, at=self._clock.now())
             self._judged.ring(effect.node_id)
         except StoreError as error:
             log.warning("look not recorded, asking again", zone=zone, problem=str(error))

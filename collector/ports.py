@@ -324,7 +324,8 @@ class JudgementStore(Protocol):
 
     async def effects(self, *, limit: int) -> Sequence[PendingEffect]: ...
 
-    async def finish_effect(self, key: str, *, outcome: str, at: datetime) -> None: ...
+    async def finish_effects(self, outcomes: Mapping[str, str], *, at: datetime) -> None:
+        """What came of each, by key, in one transaction. One finished before is passed over."""
 
     async def orders(self, node_ids: Sequence[str]) -> Mapping[str, Order]: ...
 

@@ -1,77 +1,25 @@
 """The stream against a real mTLS listener: acks, loss, refusals, hand-over, an end in time."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import grpc
 import pytest
 
-from agent.membership import CollectorPlace, Identity
 from agent.model import (
     Ack,
     Directive,
     FromCollector,
-    Hello,
     NewEpoch,
     Welcome,
 )
 from agent.stream import Stream, StreamEnded
-from agent.uplink import Outside, Uplink
 from protos import fleet_pb2 as pb
-from tests.agent.samples import HEARTBEAT, HELLO
+from tests.agent.samples import HEARTBEAT
 from tests.agent.stand_in import Issuer, Peer, eventually, serving, welcome
-
-
-@dataclass
-class Node:
-    """What stands behind an uplink: an identity, and a memory of what came."""
-
-    identity: Identity | None
-    hello_now: Hello = HELLO
-    reconnect_spread: timedelta | None = timedelta(milliseconds=50)
-    came: list[FromCollector] = field(default_factory=list)
-    losses: int = 0
-
-    def hello(self) -> Hello:
-        return self.hello_now
-
-    def received(self, message: FromCollector) -> None:
-        self.came.append(message)
-
-    def stream_lost(self) -> None:
-        self.losses += 1
-
-    def kinds(self) -> list[type[FromCollector]]:
-        return [type(message) for message in self.came]
-
-
-@contextlib.asynccontextmanager
-async def running(node: Node, place: CollectorPlace) -> AsyncIterator[Uplink]:
-    outside = Outside(identity=lambda: node.identity, now=lambda: datetime.now(timezone.utc))
-    uplink = Uplink(place, node, outside=outside)
-    task = asyncio.create_task(uplink.run())
-    try:
-        yield uplink
-    finally:
-        started = time.monotonic()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        assert time.monotonic() - started < 5
-
-
-async def idle(peer: Peer) -> None:
-    while await peer.read() is not None:
-        pass
-
-
-async def beat(uplink: Uplink, sequence: int) -> None:
-    await eventually(lambda: uplink.is_ready)
-    uplink.send(replace(HEARTBEAT, sequence=sequence))
+from tests.agent.uplink_bed import Node, beat, idle, running
 
 
 async def test_hello_is_welcomed_and_each_heartbeat_is_acknowledged() -> None:

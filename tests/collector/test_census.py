@@ -1,6 +1,7 @@
 """Presence and census: silence in memory, counted over the fleet in one stride."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 from collector.census import Census
@@ -73,9 +74,25 @@ def test_in_a_row_means_in_time() -> None:
     assert presence.in_row("n0") == 0
 
 
-def test_ten_thousand_nodes_are_counted_in_one_stride() -> None:
+def test_a_node_that_changes_its_pool_is_counted_there() -> None:
+    _, found = census(nodes=2)
+    found.learn([replace(fleet.node("n0"), pool_id="p2")], now=1001.0)
+    counted = found.count(POLICY, now=1002.0)
+    assert (counted.nodes["p1"], counted.nodes["p2"]) == (1, 1)
+    assert (counted.heard["p1"], counted.heard["p2"]) == (1, 1)
+
+
+def test_ten_thousand_silent_nodes_are_counted_in_one_stride() -> None:
     _, found = census(nodes=10_000)
     begun = time.process_time()
     assert len(found.count(POLICY, now=1100.0).lost) == 10_000
     assert time.process_time() - begun < 0.5
-    assert found.count(POLICY, now=1100.2) is found.count(POLICY, now=1100.4)
+
+
+def test_who_speaks_costs_nothing() -> None:
+    presence, found = census(nodes=20_000)
+    presence.heard("n7", now=1015.0, interval=HALF_MINUTE)
+    begun = time.process_time()
+    for _ in range(100):
+        assert found.count(POLICY, now=1020.0).heard["p1"] == 20_000
+    assert time.process_time() - begun < 0.5

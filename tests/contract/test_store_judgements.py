@@ -74,7 +74,7 @@ async def test_it_is_told_in_the_timeline_and_explained(journal: SqlStore) -> No
     end = (await journal.journal(after=-1, limit=1, node_id=None))[0]["seq"]
     assert isinstance(end, int)
     ids = await journal.commit(await listed(journal))
-    await journal.finish_effect("directive:1", outcome="sent", at=START)
+    await journal.finish_effects({"directive:1": "sent"}, at=START)
     rows = await journal.journal(after=end, limit=99, node_id=None)
     assert [row["kind"] for row in rows] == [
         *("decision", "decision", "listing", "alert", "event", "effect"),
@@ -189,8 +189,8 @@ async def test_only_pausing_listings_count_for_the_fleet(journal: SqlStore) -> N
 
 async def test_effects_are_finished_once(journal: SqlStore) -> None:
     await journal.commit(await listed(journal))
-    await journal.finish_effect("directive:1", outcome="sent", at=START)
-    await journal.finish_effect("directive:1", outcome="sent twice", at=START)
+    await journal.finish_effects({"directive:1": "sent"}, at=START)
+    await journal.finish_effects({"directive:1": "sent twice"}, at=START)
     assert await journal.effects(limit=9) == []
     told = [
         row["text"]

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
-from collector.adapters.store import encode, outcomes, rotation, snapshot, verdicts
+from collector.adapters.store import effects, outcomes, rotation, snapshot, verdicts
 from collector.adapters.store.database import Part
-from collector.adapters.store.moments import from_ms, to_ms
+from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import nodes
-from collector.adapters.store.schema_acts import effects
 from collector.adapters.store.timeline import Told, new_id, tell
 from collector.core.judgement import Judgement
 from collector.core.model import Lifecycle, Order, Snapshot
@@ -43,50 +42,10 @@ class Judging(Part):
         await self._database.write(job)
 
     async def effects(self, *, limit: int) -> Sequence[PendingEffect]:
-        query = (
-            select(effects)
-            .where(effects.c.finished_at.is_(None))
-            # Directives before looks: nothing may starve an order to be silent.
-            .order_by(effects.c.kind, effects.c.created_at, effects.c.key)
-            .limit(limit)
-        )
+        return await self._database.read(lambda c: effects.pending(c, limit=limit))
 
-        def job(connection: Connection) -> list[PendingEffect]:
-            return [
-                PendingEffect(
-                    key=row.key,
-                    kind=row.kind,
-                    node_id=row.node_id,
-                    payload=encode.value(row.payload),
-                    created_at=from_ms(row.created_at),
-                    attempts=row.attempts,
-                )
-                for row in connection.execute(query)
-            ]
-
-        return await self._database.read(job)
-
-    async def finish_effect(self, key: str, *, outcome: str, at: datetime) -> None:
-        def job(connection: Connection) -> None:
-            pending = (effects.c.key == key) & effects.c.finished_at.is_(None)
-            values = {
-                "outcome": outcome,
-                "finished_at": to_ms(at),
-                "attempts": effects.c.attempts + 1,
-            }
-            done = update(effects).where(pending).values(values)
-            row = connection.execute(
-                done.returning(effects.c.kind, effects.c.node_id)
-            ).one_or_none()
-            if row is not None:
-                details = {"key": key, "kind": row.kind, "outcome": outcome}
-                text = f"{row.kind}: {outcome}"
-                told = Told(
-                    at=to_ms(at), kind="effect", text=text, node_id=row.node_id, details=details
-                )
-                tell(connection, told)
-
-        await self._database.write(job)
+    async def finish_effects(self, outcomes: Mapping[str, str], *, at: datetime) -> None:
+        await self._database.write(lambda c: effects.finish(c, outcomes, at=to_ms(at)))
 
     async def orders(self, node_ids: Sequence[str]) -> Mapping[str, Order]:
         return await self._database.read(lambda c: snapshot.read_orders(c, node_ids))
@@ -106,7 +65,7 @@ def commit(connection: Connection, judgement: Judgement, *, core_version: str) -
     outcomes.close_pauses(connection, judgement.pauses_close, at=at)
     rotation.change(connection, judgement, ids=ids)
     verdicts.put_orders(connection, judgement.orders, at=at)
-    outcomes.add_effects(connection, judgement, batch=batch)
+    effects.add(connection, judgement, batch=batch)
     outcomes.open_alerts(connection, judgement.alerts_open, at=at)
     outcomes.resolve_alerts(connection, judgement.alerts_resolve, at=at)
     outcomes.move_brakes(connection, judgement, at=at)

@@ -1,4 +1,4 @@
-"""Listings, pauses, effects, alerts and brakes: what a judgement opens and closes.
+"""Listings, pauses, alerts and brakes: what a judgement opens and closes.
 
 Opening what is open already changes nothing, or, for an alert, its words.
 """
@@ -13,7 +13,6 @@ from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema_acts import (
     OPEN,
     alerts,
-    effects,
     listings,
     pauses,
     zone_brakes,
@@ -24,6 +23,9 @@ from collector.core.model import AlertFact
 
 UNRESOLVED = text("resolved_at IS NULL")
 UNRELEASED = text("released_at IS NULL")
+PUT_PAUSE = upsert(pauses).on_conflict_do_nothing(
+    index_elements=["node_id", "address", "reason"], index_where=OPEN
+)
 
 
 def open_listings(connection: Connection, drafts: Sequence[ListingDraft], *, at: int) -> None:
@@ -69,8 +71,8 @@ def close_listings(connection: Connection, ids: Sequence[str], *, at: int) -> No
 
 def open_pauses(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
     """Told by the decisions they come from."""
-    for draft in judgement.pauses_open:
-        values: dict[str, object] = {
+    rows: list[dict[str, object]] = [
+        {
             "id": new_id(),
             "node_id": draft.subject.node_id,
             "address": draft.subject.address or "",
@@ -80,15 +82,15 @@ def open_pauses(connection: Connection, judgement: Judgement, *, ids: Sequence[s
             "decision_id": ids[draft.decision],
             "opened_at": to_ms(judgement.at),
         }
-        put_pause(connection, values)
+        for draft in judgement.pauses_open
+    ]
+    if rows:
+        connection.execute(PUT_PAUSE, rows)
 
 
 def put_pause(connection: Connection, values: dict[str, object]) -> bool:
     """False when one of the same reason covers the same already."""
-    key = ("node_id", "address", "reason")
-    statement = upsert(pauses).values(values)
-    statement = statement.on_conflict_do_nothing(index_elements=key, index_where=OPEN)
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(PUT_PAUSE, values).rowcount == 1
 
 
 def close_pauses(
@@ -97,22 +99,6 @@ def close_pauses(
     for id_ in ids:
         still = (pauses.c.id == id_) & pauses.c.closed_at.is_(None)
         connection.execute(update(pauses).where(still).values(closed_at=at, closed_by=by))
-
-
-def add_effects(connection: Connection, judgement: Judgement, *, batch: str) -> None:
-    for draft in judgement.effects:
-        connection.execute(
-            upsert(effects)
-            .values(
-                key=draft.key,
-                batch=batch,
-                kind=draft.kind,
-                node_id=draft.node_id,
-                payload=encode.text(draft.payload),
-                created_at=to_ms(judgement.at),
-            )
-            .on_conflict_do_nothing(index_elements=["key"])
-        )
 
 
 def open_alerts(connection: Connection, facts: Sequence[AlertFact], *, at: int) -> None:

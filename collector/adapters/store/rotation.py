@@ -34,10 +34,11 @@ def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) 
     named = [row for row in rows if row["moved"] is not None]
     if named:
         connection.execute(moving, named)
-    for row in rows:
-        if row.pop("moved") is None:
-            whole = addresses.c.node_id == row.pop("mover")
-            connection.execute(update(addresses).where(whole).values(row))
+    whole = [row for row in rows if row.pop("moved") is None]
+    if whole:
+        connection.execute(
+            update(addresses).where(addresses.c.node_id == bindparam("mover")), whole
+        )
     for pool_id in sorted({move.subject.pool_id for move in judgement.rotation}):
         revise(connection, pool_id, at=at)
 

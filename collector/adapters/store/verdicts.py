@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, insert
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
@@ -12,6 +13,19 @@ from collector.adapters.store.schema_acts import decisions, standing
 from collector.adapters.store.timeline import Told, new_id, tell
 from collector.core.judgement import Judgement
 from collector.core.model import Decision, Order, Reason, StandingKey
+
+
+def _put_order() -> Insert:
+    statement = upsert(orders)
+    given = statement.excluded
+    fresh = {name: given[name] for name in ("term", "revision", "body", "at")}
+    newer = (orders.c.term < given.term) | (
+        (orders.c.term == given.term) & (orders.c.revision < given.revision)
+    )
+    return statement.on_conflict_do_update(index_elements=["node_id"], set_=fresh, where=newer)
+
+
+PUT_ORDER = _put_order()
 
 
 def put_decisions(
@@ -115,19 +129,14 @@ def put_orders(connection: Connection, given: Sequence[tuple[str, Order]], *, at
     a later one after the judgement was begun, and is judged again."""
     if not given:
         return
-    statement = upsert(orders)
-    fresh = {name: statement.excluded[name] for name in ("term", "revision", "body", "at")}
-    newer = (orders.c.term < statement.excluded.term) | (
-        (orders.c.term == statement.excluded.term)
-        & (orders.c.revision < statement.excluded.revision)
-    )
-    for node_id, order in given:
-        connection.execute(
-            statement.values(
-                node_id=node_id,
-                term=order.term,
-                revision=order.revision,
-                body=encode.text({"node": order.node_pauses, "addresses": order.addresses}),
-                at=at,
-            ).on_conflict_do_update(index_elements=["node_id"], set_=fresh, where=newer)
-        )
+    rows = [
+        {
+            "node_id": node_id,
+            "term": order.term,
+            "revision": order.revision,
+            "body": encode.text({"node": order.node_pauses, "addresses": order.addresses}),
+            "at": at,
+        }
+        for node_id, order in given
+    ]
+    connection.execute(PUT_ORDER, rows)
