@@ -94,7 +94,7 @@ class Census:
     def complete(
         self, snapshot: Snapshot, *, detector: Detector, policy: Policy, now: float
     ) -> Snapshot:
-        """The snapshot with everything only this process knows."""
+        """The snapshot, its pools counted already, with everything only this process knows."""
         nodes = tuple(
             replace(
                 node,
@@ -106,7 +106,6 @@ class Census:
         )
         fleet = replace(
             snapshot.fleet,
-            pools=self.pools(snapshot.fleet, policy, now=now),
             detector=detector,
             in_startup_grace=self.in_grace(policy, now=now),
         )

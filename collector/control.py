@@ -6,6 +6,7 @@ core does, over one snapshot.
 
 import heapq
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import anyio
@@ -84,6 +85,7 @@ class Control:
         now = self._clock.monotonic()
         self._census.learn(read.nodes, now=now)
         pools = self._census.pools(read.fleet, policy, now=now)
+        read = replace(read, fleet=replace(read.fleet, pools=pools))
         before = self._detector
         self._detector = liveness.distrust(
             before, self._vitals.take(), pools=pools, policy=policy, now=self._clock.now()

@@ -197,7 +197,7 @@ class Bed:
                 Cell(
                     address=node.address,
                     receiver="gmail.com",
-                    attempts={Outcome.SENT: 10 * node.sequence},
+                    attempts=((Outcome.SENT, 10 * node.sequence),),
                 ),
             ),
             full_state=True,

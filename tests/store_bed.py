@@ -149,7 +149,7 @@ def host(sequence: int = 0) -> HostReading:
 
 
 def cell(address: str, receiver: str, **attempts: int) -> Cell:
-    counted = {Outcome(name): number for name, number in attempts.items()}
+    counted = tuple((Outcome(name), number) for name, number in attempts.items())
     return Cell(address=address, receiver=receiver, attempts=counted)
 
 

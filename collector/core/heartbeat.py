@@ -1,6 +1,5 @@
 """What a node says of itself, as the collector keeps it. Agent times are evidence only."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,7 +46,7 @@ class Cell:
 
     address: str
     receiver: str
-    attempts: Mapping[Outcome, int]
+    attempts: tuple[tuple[Outcome, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

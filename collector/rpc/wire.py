@@ -207,20 +207,19 @@ def _queue(m: pb.QueueReading) -> QueueReading:
 
 def _cell(m: pb.Cell) -> Cell:
     """The most frequent of all: written out, where the others call."""
-    attempts = {}
+    attempts, told = [], 0
     for one in m.outcomes:
-        outcome, count = OUTCOMES.get(one.outcome), one.attempts
-        if outcome is None or count > ATTEMPTS_MAX:
-            raise WireError(f"cell: outcome {one.outcome} with {count} attempts")
-        attempts[outcome] = count
-    if len(attempts) != len(m.outcomes):
-        raise WireError("cell: the same outcome twice")
+        code, count = one.outcome, one.attempts
+        if code not in OUTCOMES or count > ATTEMPTS_MAX or told >> code & 1:
+            raise WireError(f"cell: outcome {code} with {count} attempts, or twice")
+        told |= 1 << code
+        attempts.append((OUTCOMES[code], count))
     receiver, address = m.receiver, m.address
     if not 0 < len(receiver) <= NAME_MAX or not receiver.isprintable():
         raise WireError(f"cell: receiver {receiver[:80]!r}")
     # Without an address: not attributed to any.
-    address = bounds.address(address) if address else ""
-    return Cell(address=address, receiver=receiver, attempts=attempts)
+    address = address and bounds.address(address)
+    return Cell(address=address, receiver=receiver, attempts=tuple(attempts))
 
 
 def _zone(m: pb.ZoneReading) -> ZoneReading:

@@ -219,7 +219,7 @@ def test_the_process_ends_within_seconds(tmp_path: Path, ending: str) -> None:
 async def test_our_own_mistake_ends_the_writer_and_says_so_to_all(tmp_path: Path) -> None:
     async with opened(tmp_path) as journal:
         await enrol(journal, NODES, await pool_of(journal))
-        wrong = replace(cell(ip(1), "gmail", sent=1), attempts={"sent": 1})  # type: ignore[dict-item]
+        wrong = replace(cell(ip(1), "gmail", sent=1), attempts=(("sent", 1),))  # type: ignore[arg-type]
         outcomes = await asyncio.gather(
             journal.record(beat(1, 1, cells=[wrong])),
             journal.record(beat(2, 1)),

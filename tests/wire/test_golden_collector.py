@@ -95,7 +95,7 @@ HEARTBEAT = Heartbeat(
         Cell(
             address=ADDRESS,
             receiver="gmail",
-            attempts={Outcome.SENT: 100, Outcome.DEFERRED: 5, Outcome.BOUNCED: 1},
+            attempts=((Outcome.BOUNCED, 1), (Outcome.DEFERRED, 5), (Outcome.SENT, 100)),
         ),
     ),
     full_state=True,

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
+from collector.adapters.store.among import among
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema_acts import effects
 from collector.adapters.store.timeline import Told, tell
@@ -60,7 +61,7 @@ def pending(connection: Connection, *, limit: int) -> list[PendingEffect]:
 def finish(connection: Connection, outcomes: Mapping[str, str], *, at: int) -> None:
     c = effects.c
     unfinished = select(c.key, c.kind, c.node_id).where(
-        c.key.in_(list(outcomes)), c.finished_at.is_(None)
+        among(c.key, outcomes), c.finished_at.is_(None)
     )
     rows = connection.execute(unfinished.order_by(c.created_at, c.key)).all()
     if not rows:

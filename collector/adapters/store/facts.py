@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, select
 
 from collector.adapters.store import encode
+from collector.adapters.store.among import among
 from collector.adapters.store.moments import from_ms
 from collector.adapters.store.schema import addresses, looks, node_states, nodes, orders, zone_facts
 from collector.adapters.store.schema_acts import listings, pauses
@@ -37,7 +38,7 @@ def read(connection: Connection, chunk: list[str]) -> list[NodeFacts]:
         for table in (addresses, zone_facts, listings, pauses, orders, node_states)
     }
     asked = looks_of(connection, {row.ip for rows in parts["addresses"].values() for row in rows})
-    query = select(nodes).where(nodes.c.id.in_(chunk)).order_by(nodes.c.id)
+    query = select(nodes).where(among(nodes.c.id, chunk)).order_by(nodes.c.id)
     return [
         _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, asked)
         for row in connection.execute(query).all()
@@ -63,7 +64,7 @@ def by_node(
     connection: Connection, table: Table, *, chunk: list[str], but: Collection[str] = ()
 ) -> Rows:
     columns = [column for column in table.columns if column.name not in but]
-    query = select(*columns).where(table.c.node_id.in_(chunk))
+    query = select(*columns).where(among(table.c.node_id, chunk))
     if table.name in ONLY:
         query = query.where(ONLY[table.name])
     if table.name in ORDERED:
@@ -76,7 +77,7 @@ def by_node(
 
 def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...]]:
     found: dict[str, tuple[Look, ...]] = {}
-    query = select(looks).where(looks.c.address.in_(sorted(ips))).order_by(looks.c.zone)
+    query = select(looks).where(among(looks.c.address, ips)).order_by(looks.c.zone)
     for row in connection.execute(query).all():
         look = Look(
             address=row.address,

@@ -96,7 +96,7 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
         rows.totals += [
             (number, cell.address, cell.receiver, outcome._value_, attempts)
             for cell in beat.cells
-            for outcome, attempts in cell.attempts.items()
+            for outcome, attempts in cell.attempts
         ]
         rows.counted[number] = beat.node_id
     if samples.sums_are_due(state.last_heartbeat, received=received):

@@ -10,6 +10,7 @@ from itertools import islice
 from sqlalchemy import Connection, func, select
 
 from collector.adapters.store import facts, rotation
+from collector.adapters.store.among import among
 from collector.adapters.store.moments import from_ms
 from collector.adapters.store.reign import read_switches, read_term
 from collector.adapters.store.schema import addresses, nodes, orders, pools
@@ -60,7 +61,7 @@ def load(connection: Connection, node_ids: Sequence[str] | None, *, now: int) ->
 def read_orders(connection: Connection, node_ids: Sequence[str]) -> dict[str, Order]:
     found: dict[str, Order] = {}
     for chunk in chunks(node_ids):
-        query = select(orders).where(orders.c.node_id.in_(chunk))
+        query = select(orders).where(among(orders.c.node_id, chunk))
         for row in connection.execute(query):
             found[row.node_id] = facts.order_of(term=row.term, revision=row.revision, body=row.body)
     return found
@@ -73,7 +74,7 @@ def chunks(ids: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Standing]:
-    query = select(standing).where(standing.c.node_id.in_(chunk))
+    query = select(standing).where(among(standing.c.node_id, chunk))
     return {
         (row.node_id, row.address or None, Kind(row.kind), Reason(row.reason)): Standing(
             decision_id=row.decision_id,

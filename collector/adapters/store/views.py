@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, migrate, reign, snapshot, views_nodes
+from collector.adapters.store.among import among
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.schema import nodes, policies, pools, rotations
@@ -123,7 +124,7 @@ def _decisions(connection: Connection, subject: str, *, limit: int) -> list[Row]
 
 
 def _effects(connection: Connection, batches: set[str]) -> dict[str, list[SqlRow[Any]]]:
-    query = select(effects).where(effects.c.batch.in_(sorted(batches))).order_by(effects.c.key)
+    query = select(effects).where(among(effects.c.batch, batches)).order_by(effects.c.key)
     found: dict[str, list[SqlRow[Any]]] = {}
     for row in connection.execute(query):
         found.setdefault(row.batch, []).append(row)

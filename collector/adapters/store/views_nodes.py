@@ -6,6 +6,7 @@ from sqlalchemy import Connection, or_, select
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, facts
+from collector.adapters.store.among import among
 from collector.adapters.store.moments import iso
 from collector.adapters.store.schema import (
     addresses,
@@ -39,7 +40,7 @@ def read(connection: Connection, node: str | None) -> list[Row]:
 
 def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool) -> list[Shown]:
     parts = {table.name: facts.by_node(connection, table, chunk=chunk) for table in TABLES}
-    query = select(nodes, pools.c.name.label("pool")).join(pools).where(nodes.c.id.in_(chunk))
+    query = select(nodes, pools.c.name.label("pool")).join(pools).where(among(nodes.c.id, chunk))
     rows: list[Shown] = []
     for row in connection.execute(query).all():
         mine = {name: by_node.get(row.id, []) for name, by_node in parts.items()}
