@@ -104,10 +104,10 @@ class Bench:
         for rows in self.groups:
             self.journal.execute("BEGIN IMMEDIATE")
             self.samples.execute("BEGIN IMMEDIATE")
-            self.samples.executemany(samples.INSERT, rows.samples)
+            self.samples.executemany(samples.INSERT.single, rows.samples)
             self.samples.commit()
-            self.journal.executemany(heartbeats.TOTAL, rows.totals)
-            self.journal.executemany(heartbeats.ZONE, rows.zones)
+            self.journal.executemany(heartbeats.TOTALS.single, rows.totals)
+            self.journal.executemany(heartbeats.ZONES.single, rows.zones)
             self.journal.executemany(heartbeats.STATE, rows.states)
             self.journal.commit()
 

@@ -63,7 +63,7 @@ def _remember(history: sqlite3.Connection, rows: Rows) -> None:
     """Samples go first, and their loss loses charts: never a heartbeat."""
     try:
         history.execute("BEGIN IMMEDIATE")
-        history.executemany(samples.INSERT, rows.samples)
+        samples.INSERT.write(history, rows.samples)
         history.commit()
     except sqlite3.Error as error:
         history.rollback()

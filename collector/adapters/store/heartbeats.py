@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collector.adapters.store import encode, node_events, samples
+from collector.adapters.store.bulk import Bulk
 from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.core.heartbeat import Heartbeat, ZoneReading
 from collector.ports import Refused
@@ -19,16 +20,18 @@ STATES = """SELECT node_id, number, epoch_number, epoch, sequence, last_heartbea
  network_received, network_sent FROM node_states WHERE node_id IN ({})"""
 
 # The condition refuses a total that goes backwards: then no row counts as changed.
-TOTAL = """INSERT INTO totals (epoch_number, address, receiver, outcome, attempts)
- VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET attempts = excluded.attempts
- WHERE excluded.attempts >= attempts"""
+TOTALS = Bulk(
+    """INSERT INTO totals (epoch_number, address, receiver, outcome, attempts) VALUES {}
+ ON CONFLICT DO UPDATE SET attempts = excluded.attempts WHERE excluded.attempts >= attempts""",
+    width=5,
+)
 HIGHER_TOTAL = """SELECT attempts FROM totals WHERE epoch_number = ? AND address = ?
  AND receiver = ? AND outcome = ? AND attempts > ?"""
 
 # Repeated in each heartbeat until the next sweep: the same answer of the same sweep writes nothing.
-ZONE = """INSERT INTO zone_facts (node_id, address, zone, verdict, answers, sentinels, round,
- received_at, since, rounds, why, usable_at)
- VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 1, ?9, ?10)
+ZONES = Bulk(
+    """INSERT INTO zone_facts (node_id, address, zone, verdict, answers, sentinels, round,
+ received_at, since, why, usable_at, rounds) VALUES {}
  ON CONFLICT DO UPDATE SET
  since = CASE WHEN verdict = excluded.verdict AND sentinels = excluded.sentinels
   THEN since ELSE excluded.since END,
@@ -38,7 +41,9 @@ ZONE = """INSERT INTO zone_facts (node_id, address, zone, verdict, answers, sent
  round = excluded.round, received_at = excluded.received_at, why = excluded.why,
  usable_at = coalesce(excluded.usable_at, usable_at)
  WHERE round <> excluded.round OR verdict <> excluded.verdict
-  OR sentinels <> excluded.sentinels OR answers <> excluded.answers"""
+  OR sentinels <> excluded.sentinels OR answers <> excluded.answers""",
+    width=12,
+)
 
 STATE = """UPDATE node_states SET sequence = ?, last_heartbeat = ?, clock_skew = ?,
  counted_to = coalesce(?, counted_to), log_position = ?, latest = ?, uptime = ?,
@@ -124,8 +129,10 @@ def _zone(node_id: str, zone: ZoneReading, *, received: int) -> Row:
         zone.sentinels._value_,
         zone.round,
         received,
+        received,
         zone.why,
         received if usable else None,
+        1,
     )
 
 
@@ -172,12 +179,9 @@ def _latest(beat: Heartbeat) -> str:
 
 
 def store(journal: sqlite3.Connection, rows: Rows) -> None:
-    if rows.totals:
-        cursor = journal.executemany(TOTAL, rows.totals)
-        if cursor.rowcount != len(rows.totals):
-            _tell_backwards(journal, rows)
-    if rows.zones:
-        journal.executemany(ZONE, rows.zones)
+    if TOTALS.write(journal, rows.totals) != len(rows.totals):
+        _tell_backwards(journal, rows)
+    ZONES.write(journal, rows.zones)
     for event in rows.events:
         node_events.write(journal, event)
     journal.executemany(STATE, rows.states)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
+from collector.adapters.store.bulk import Bulk
 from collector.core.heartbeat import Heartbeat, HostReading
 
 if TYPE_CHECKING:
@@ -54,9 +55,12 @@ rolled = Table(
     Column("node", Integer, nullable=False),
 )
 
-INSERT = """INSERT INTO samples (at, node, cpu, memory, load, disk, queue_active, queue_deferred,
- queue_hold, queue_age, received, transmitted, attempts, sent, deferred, bounced)
- VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+INSERT = Bulk(
+    """INSERT INTO samples (at, node, cpu, memory, load, disk, queue_active, queue_deferred,
+ queue_hold, queue_age, received, transmitted, attempts, sent, deferred, bounced) VALUES {}
+ ON CONFLICT DO NOTHING""",
+    width=2 + len(FIELDS),
+)
 # In the order of the table's key, so that nothing is sorted.
 SUMS = """SELECT epoch_number, sum(attempts), sum(attempts) FILTER (WHERE outcome = 'sent'),
  sum(attempts) FILTER (WHERE outcome = 'deferred'),
