@@ -2,8 +2,8 @@
 
     python -m benchmarks.agents [--counts 1000,4000,10000] [--seconds 60] [--herds 2]
 
-For each count: everybody comes at once, two slow rounds of heartbeats so that the nodes are known
-and steady, then heartbeats every 30 s for the time asked; then everybody leaves and comes back.
+For each count: everybody comes at once, four slow rounds of heartbeats so that the nodes are known
+and steady, a wait until the server has judged them all, then heartbeats every 30 s for the time asked; then everybody leaves and comes back.
 CPU is of the server's process alone, from /proc; memory is its PSS before and after, by stream.
 """
 
@@ -30,7 +30,9 @@ from benchmarks.enrolled import CollectorProcess, Fleet
 
 INTERVAL = 30.0
 # Slower than half an interval: closer ones do not count as two in a row.
-STEADYING = {"do": "beat", "rounds": 2, "interval": 16.0}
+STEADYING = {"do": "beat", "rounds": 4, "interval": 16.0}
+# Judged and told: the server is quiet for so long, or never.
+QUIET_CORES, QUIET_SECONDS, QUIET_SECONDS_MAX = 0.1, 3.0, 120.0
 AT_ONCE = 256
 SETTLE_SECONDS = 3.0
 IDLE_SECONDS = 10.0
@@ -142,6 +144,18 @@ def cpu_seconds(pid: int) -> float:
     return times.user + times.system
 
 
+def wait_until_quiet(pid: int) -> None:
+    """TimeoutError when the server never has nothing to do."""
+    began = time.monotonic()
+    while True:
+        cpu = cpu_seconds(pid)
+        time.sleep(QUIET_SECONDS)
+        if (cpu_seconds(pid) - cpu) / QUIET_SECONDS < QUIET_CORES:
+            return
+        if time.monotonic() - began > QUIET_SECONDS_MAX:
+            raise TimeoutError(f"busy for {QUIET_SECONDS_MAX:.0f} s with nobody speaking")
+
+
 def put_under_load(
     what: str, server: CollectorProcess | EchoProcess, *, herds: Herds, nodes: int, seconds: float
 ) -> Load:
@@ -149,6 +163,7 @@ def put_under_load(
     bare = processes.pss_bytes(server.pid)
     lost = _lost(herds.ask(do="connect", at_once=AT_ONCE))
     lost += _lost(herds.ask(**STEADYING))
+    wait_until_quiet(server.pid)
     memory = processes.pss_bytes(server.pid) - bare
     cpu = cpu_seconds(server.pid)
     time.sleep(IDLE_SECONDS)
