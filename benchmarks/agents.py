@@ -3,8 +3,9 @@
     python -m benchmarks.agents [--counts 1000,4000,10000] [--seconds 60] [--herds 2]
 
 For each count: everybody comes at once, four slow rounds of heartbeats so that the nodes are known
-and steady, a wait until the server has judged them all, then heartbeats every 30 s for the time asked; then everybody leaves and comes back.
-CPU is of the server's process alone, from /proc; memory is its PSS before and after, by stream.
+and steady, and a wait until the server has judged them all. Then heartbeats every 30 s for the
+time asked, which are measured; then everybody leaves and comes back. CPU is of the server's
+process alone, from /proc; memory is its PSS before and after, by stream.
 """
 
 import argparse

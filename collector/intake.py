@@ -127,8 +127,6 @@ class Intake:
         self._said[beat.node_id] = said
         if is_news or in_row <= policy.back_after_heartbeats:
             self._around.doorbell.ring(beat.node_id)
-        if self._nuisances.has(beat.node_id):
-            await self._nuisances.resolve(beat.node_id, term=self._terms.term)
         return beat
 
     def _own(self, node_id: str, addresses: frozenset[str]) -> None:
@@ -183,6 +181,10 @@ class Intake:
         """Two processes speak as this node: a High alert, once while it lasts."""
         nuisance = Nuisance(cause=DUPLICATE, severity=Severity.HIGH, text=text)
         await self._nuisances.saw(node_id, nuisance, term=self._terms.term)
+
+    async def resolve_nuisances(self) -> None:
+        """To be called now and then: the alerts of intake's own that are over."""
+        await self._nuisances.resolve(term=self._terms.term)
 
     async def _import_restored(self, account: Account, hello: Hello) -> bool:
         """The node holds an order we do not know: it was given by a later self of ours."""

@@ -53,18 +53,18 @@ class Nuisances:
             )
             await self._store.commit(Judgement(at=now, term=term, alerts_open=(alert,)))
 
-    def has(self, node_id: str) -> bool:
-        return node_id in self._seen
-
-    async def resolve(self, node_id: str, *, term: int) -> None:
-        """The alerts of this node that are over."""
-        now, seen = self._clock.monotonic(), self._seen.get(node_id, {})
-        over = [cause for cause, at in seen.items() if now - at >= OVER_AFTER_SECONDS]
+    async def resolve(self, *, term: int) -> None:
+        """The alerts that are over; also of a node that never came back."""
+        now = self._clock.monotonic()
+        over = [
+            (cause, node_id)
+            for node_id, seen in self._seen.items()
+            for cause, at in seen.items()
+            if now - at >= OVER_AFTER_SECONDS
+        ]
         if not over:
             return
-        for cause in over:
-            del seen[cause]
-        if not seen:
-            del self._seen[node_id]
-        keys = tuple(f"{cause}:{node_id}" for cause in over)
+        keys = tuple(f"{cause}:{node_id}" for cause, node_id in over)
         await self._store.commit(Judgement(at=self._clock.now(), term=term, alerts_resolve=keys))
+        for cause, node_id in over:
+            self._seen[node_id].pop(cause, None)

@@ -111,8 +111,7 @@ class PostfixClient:
 
     async def _exchange(self, verb: str, directories: list[QueueDirectory]) -> Message:
         """The answer to `verb`, of its kind or a problem; of several parts, the last."""
-        connection = self._connect()
-        connection.send(verbs.encode_request(Message(verb)))
+        connection = self._send(verbs.encode_request(Message(verb)))
         expected = EXPECTED[verb]
         for number in range(1, PARTS_MAX + 1):
             answer = await _receive(connection, directories)
@@ -125,6 +124,17 @@ class PostfixClient:
             if answer.count("parts") == number:
                 return answer
         raise Refused(f"more than {PARTS_MAX} parts")
+
+    def _send(self, request: bytes) -> socket.socket:
+        """On a new connection when the helper has been restarted since the last question."""
+        connection = self._connect()
+        try:
+            connection.send(request)
+        except ConnectionError:  # EPIPE among them
+            self.close()
+            connection = self._connect()
+            connection.send(request)
+        return connection
 
     def _connect(self) -> socket.socket:
         if self._socket is None:

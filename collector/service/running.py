@@ -29,6 +29,7 @@ WRITER_SECONDS_MAX = 60.0
 PRUNE_SECONDS = 5.0
 WATCH_SECONDS = 1.0
 RENEW_SECONDS = 60.0
+RESOLVE_SECONDS = 30.0
 GC_OBJECTS = 50_000
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ async def _serve(parts: Parts) -> None:
                 loops.start_soon(_supervised, "control", lambda: _control(parts))
                 loops.start_soon(_supervised, "dispatch", lambda: _dispatch(parts))
                 loops.start_soon(_supervised, "prune", lambda: _prune(parts))
+                loops.start_soon(_supervised, "nuisances", lambda: _resolve(parts))
                 loops.start_soon(_supervised, "listeners", parts.listeners.keep)
                 loops.start_soon(_supervised, "renew", lambda: _renew(parts, trust))
                 loops.start_soon(_supervised, "watch", lambda: _watch(parts))
@@ -151,6 +153,17 @@ async def _prune(parts: Parts) -> None:
         else:
             parts.progress.advanced(WRITER)
         await anyio.sleep(PRUNE_SECONDS)
+
+
+async def _resolve(parts: Parts) -> None:
+    while True:
+        await anyio.sleep(RESOLVE_SECONDS)
+        try:
+            await parts.intake.resolve_nuisances()
+        except StoreError as error:
+            if not error.retryable:
+                raise
+            log.warning("alerts not resolved, trying again", problem=str(error))
 
 
 async def _renew(parts: Parts, trust: ssl.SSLContext) -> None:

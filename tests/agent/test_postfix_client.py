@@ -95,6 +95,22 @@ def leaving(connection: socket.socket) -> None:
     connection.recv(1000)
 
 
+def answering_once(connection: socket.socket) -> None:
+    """As a helper that is stopped after its answer."""
+    connection.recv(1000)
+    connection.send(encoded("observed", **OBSERVED))
+
+
+async def test_a_restarted_helper_is_asked_at_once(path: Path, peer: Callable[..., None]) -> None:
+    peer(answering_once, answering(encoded("observed", **OBSERVED)))
+    client = PostfixClient(path)
+    first = await client.observe()
+    # The end of the first connection is on its way: as long as it is not here, nothing is wrong.
+    await asyncio.sleep(0.1)
+    assert await client.observe() == first
+    client.close()
+
+
 @pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_an_observation_becomes_a_value(
     path: Path, peer: Callable[..., None], make_loop: Callable[[], asyncio.AbstractEventLoop]

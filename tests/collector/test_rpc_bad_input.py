@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,27 @@ async def test_a_certificate_of_our_ca_for_another_fleet_is_refused(tmp_path: Pa
         assert error.code() is grpc.StatusCode.UNAUTHENTICATED
         assert str(error.details()).startswith("OTHER_FLEET: ")
         assert len(await refusals(collector)) == 1
+
+
+async def test_a_certificate_speaks_for_the_node_it_was_issued_to_alone(tmp_path: Path) -> None:
+    """The name in it is not enough: a CA that signed the wrong name is not believed."""
+    async with beside_a_healthy_one(tmp_path) as (collector, identity):
+        key, now = new_key(), collector.clock.now()
+        pem, certificate = collector.authority.issue(
+            request(key), node_id=identity.node_id, now=now
+        )
+        other = await collector.enrol(machine_id="machine-9")
+        collector.register._bearers.add(replace(certificate, node_id=other.node_id))
+        liar = Identity(identity.node_id, key_pem(key), pem, identity.ca)
+        call = collector.connect(liar)
+        await call.say(hello())
+        error = await call.refusal()
+        assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert str(error.details()) == (
+            "CERTIFICATE_WRONG: the certificate was issued to another node"
+        )
+        assert any("CERTIFICATE_WRONG" in str(row) for row in await refusals(collector))
+        assert identity.node_id not in collector.streams.connected()
 
 
 async def test_who_has_no_certificate_does_not_speak(tmp_path: Path) -> None:

@@ -74,10 +74,10 @@ async def test_two_that_take_turns_are_both_out(tmp_path: Path) -> None:
         collector.clock.off = timedelta(minutes=5)
         survivor = collector.connect(identity)
         await survivor.greet(run_id="run-1")
-        await survivor.beat(1)
+        await collector.intake.resolve_nuisances()
         assert await open_alerts(collector) == [f"duplicate:{identity.node_id}"]
         collector.clock.off = timedelta(minutes=16)
-        await survivor.beat(2)
+        await collector.intake.resolve_nuisances()
         assert await open_alerts(collector) == []
 
 
@@ -115,7 +115,8 @@ async def test_an_alert_of_before_a_restart_is_resolved_after_it(tmp_path: Path)
         assert await open_alerts(collector) == [f"duplicate:{identity.node_id}"]
         call = collector.connect(identity)
         await call.greet()
-        await call.beat(1)
+        await collector.intake.resolve_nuisances()
+        assert await open_alerts(collector) == [f"duplicate:{identity.node_id}"]
         collector.clock.off = timedelta(minutes=11)
-        await call.beat(2)
+        await collector.intake.resolve_nuisances()
         assert await open_alerts(collector) == []

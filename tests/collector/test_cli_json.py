@@ -1,0 +1,81 @@
+"""`-o json` of every command: one JSON object on stdout, and nothing beside it."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from collector.cli.root import root
+from collector.core.model import Automation
+from tests import collector_bed
+from tests.collector_bed import Bed
+
+REASON = ("--reason", "a test", "-y")
+COUNTED = (*REASON, "--max-affected", "9")
+# What each is asked, in an order in which all of it can be done.
+ASKED: tuple[tuple[str, ...], ...] = (
+    ("status",),
+    ("why", "mta-1"),
+    ("events",),
+    ("node", "ls"),
+    ("node", "show", "mta-1"),
+    ("node", "pause", "mta-1", *COUNTED),
+    ("node", "resume", "mta-1", *REASON),
+    ("node", "act", "mta-1", *REASON),
+    ("node", "observe", "mta-1", *REASON),
+    ("node", "token"),
+    ("node", "revoke", "mta-2", *COUNTED),
+    ("pool", "ls"),
+    ("pool", "act", "default", *REASON),
+    ("pool", "observe", "default", *COUNTED),
+    ("zone", "test", "zen.spamhaus.org", "192.0.2.2"),
+    ("stop", "automation", *REASON),
+    ("stop", "sending", *COUNTED),
+    ("doctor",),
+    ("ca", "show"),
+    ("ca", "rotate", *REASON),
+)
+# Without a running collector; each has its own test of what it prints.
+ELSEWHERE = {
+    *("init", "collector run", "completion", "demo incident"),
+    *("backup create", "backup restore", "backup verify"),
+}
+
+
+@pytest.fixture
+async def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bed]:
+    place = tmp_path / "context.toml"
+    place.write_text(f'socket = "{tmp_path}/c.sock"\n')
+    monkeypatch.setenv("MAILFLEET_CONTEXT", str(place))
+    monkeypatch.delenv("MAILFLEET_URL", raising=False)
+    async with collector_bed.running(tmp_path) as running:
+        await running.automation(Automation.ACT)
+        await running.join("mta-1", "mta-2", "mta-3")
+        yield running
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield " ".join(path)
+        return
+    for name in command.commands:
+        yield from leaves(command.commands[name], (*path, name))
+
+
+def test_every_command_is_asked() -> None:
+    asked = {" ".join(words[:2] if words[0] in root_groups() else words[:1]) for words in ASKED}
+    assert asked | ELSEWHERE == set(leaves(root))
+    assert not asked & ELSEWHERE
+
+
+def root_groups() -> set[str]:
+    return {name for name in root.commands if isinstance(root.commands[name], click.Group)}
+
+
+async def test_each_prints_one_object(bed: Bed) -> None:
+    for words in ASKED:
+        code, out, err = await bed.mailfleet(*words, "-o", "json")
+        assert code == 0, (words, err)
+        assert isinstance(json.loads(out), dict), words
