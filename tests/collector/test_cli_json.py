@@ -31,7 +31,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("pool", "act", "default", *REASON),
     ("pool", "observe", "default", *COUNTED),
     ("zone", "test", "zen.spamhaus.org", "192.0.2.2"),
-    ("stop", "automation", *REASON),
+    ("stop", "automation", *COUNTED),
     ("stop", "sending", *COUNTED),
     ("doctor",),
     ("ca", "show"),
