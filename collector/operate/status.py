@@ -29,6 +29,7 @@ REMEDIES: Mapping[str, str] = {
     "blind": "mailfleet doctor",
     "disobedient": "mailfleet why {node}",
     "duplicate": "mailfleet node show {node}",
+    "talkative": "mailfleet events --node {node}",
     "skew": "set the clock of {node} (chrony)",
 }
 
