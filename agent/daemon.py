@@ -27,6 +27,7 @@ from agent.host.services import Services
 from agent.identity import IdentityError
 from agent.loops import Edges, Loops
 from agent.maillog.accounting import Accounting
+from agent.maillog.logs import Logs
 from agent.membership import Identity
 from agent.model import AgentReading, NewEpoch, QueueReading
 from agent.postfix.client import PostfixClient, PostfixError
@@ -73,7 +74,7 @@ class Agent:
         self.postfix = PostfixClient(settings.helper)
         self.queue = QueueReader()
         self.log_watch = FileWatch(settings.log)
-        self.maillog = Accounting(settings.log, state, address=addresses[0], pipes_out=outbound)
+        self.maillog = Accounting(Logs.of(settings.log), state, address=addresses[0], pipes_out=outbound)
         self.enforcement = Enforcement(
             self.postfix,
             state.directive,

@@ -1,14 +1,15 @@
+# long: the agent's vocabulary is read on one page
 """The agent's own values: readings, totals, the directive. No protobuf, no IO, no clock.
 
 Times are aware UTC datetimes. What is not known is None, never zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-from deliverability.replies import Outcome
+from deliverability.replies import Outcome, ReplyClass
 from deliverability.zones import Sentinels, Verdict
 
 
@@ -58,18 +59,82 @@ class ServiceReading:
 
 @dataclass(frozen=True, slots=True)
 class CellKey:
-    """One sending address and one receiver (its roll-up name)."""
+    """One sending address, one receiver (its roll-up name), one Postfix instance (syslog_name)."""
 
     address: str
     receiver: str
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Attempts since the epoch by outcome."""
+    """What was counted since the epoch.
+
+    `attempts` by outcome, one for each recipient each time; `rejected` at the door. The `first_…`
+    are first attempts of unique recipients by what came of them; `first_unknown`: it could not be
+    told whether they were the first. `delays`: a histogram for each of `deliverability.delays`'
+    PARTS. `classes`: attempts not sent, by what the reply meant.
+    """
 
     key: CellKey
-    attempts: Mapping[Outcome, int]
+    attempts: Mapping[Outcome, int] = field(default_factory=dict)
+    rejected: int = 0
+    first_sent: int = 0
+    first_deferred: int = 0
+    first_bounced: int = 0
+    first_unknown: int = 0
+    bytes_sent: int = 0
+    delays: tuple[tuple[int, ...], ...] = ()
+    classes: Mapping[ReplyClass, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The newest words of a receiver that meant this, local parts of addresses hidden."""
+
+    receiver: str
+    reply_class: ReplyClass
+    outcome: Outcome
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Messages that came in from one client since the epoch."""
+
+    instance: str
+    client: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinuteCount:
+    """Attempts in one minute of log time, all instances together."""
+
+    minute: datetime
+    address: str
+    receiver: str
+    outcome: Outcome
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What lines changed, to be stored together with how far they were read.
+
+    Cells and intake are whole new values; `history` is to be added up. `opened` and `closed` are
+    hashes of deferred recipients (`agent.maillog.recipients`), in this order. `blind_until`: whose
+    message came before may have been attempted where nobody counted.
+    """
+
+    cells: Sequence[Cell] = ()
+    intake: Sequence[Intake] = ()
+    replies: Sequence[Reply] = ()
+    history: Sequence[MinuteCount] = ()
+    opened: Sequence[int] = ()
+    closed: Sequence[int] = ()
+    blind_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +293,9 @@ class Heartbeat:
     events: tuple[Event, ...]
     log_position: bytes
     counted_to: datetime | None
+    replies: tuple[Reply, ...] = ()
+    intake: tuple[Intake, ...] = ()
+    history: tuple[MinuteCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 
 from agent import state_events, state_zones
-from agent.maillog.position import LogPosition
+from agent.maillog import position as positions
+from agent.maillog.position import Position
 from agent.maillog.silence import Silence
 from agent.model import Cell, CellKey, Directive, Event, EventDraft, EventKind, ZoneReading
 from agent.state_file import StateError, StateFile, to_datetime, to_microseconds
@@ -61,10 +62,10 @@ class State:
         return str(self._file.node("epoch"))
 
     @property
-    def position(self) -> LogPosition | None:
+    def position(self) -> Position | None:
         """None: counting has not started."""
         packed = self._file.node("position")
-        return None if packed is None else LogPosition.from_bytes(packed)
+        return None if packed is None else positions.from_bytes(packed)
 
     @property
     def counted_from(self) -> datetime | None:
@@ -82,7 +83,7 @@ class State:
         )
         return Silence(reload_at=to_datetime(reload_at), in_flight=in_flight, begun=begun)
 
-    def start_counting(self, *, position: LogPosition, counted_from: datetime) -> None:
+    def start_counting(self, *, position: Position, counted_from: datetime) -> None:
         """Once, before the first `count`: where and when the very first reading begins."""
         with self._file.transaction() as database:
             values = (position.to_bytes(), to_microseconds(counted_from))
@@ -91,7 +92,7 @@ class State:
     def count(
         self,
         *,
-        position: LogPosition,
+        position: Position,
         counted_to: datetime,
         changed: Mapping[CellKey, Mapping[Outcome, int]],
         events: Sequence[EventDraft] = (),
@@ -124,7 +125,7 @@ class State:
         epoch: str,
         *,
         counted_from: datetime,
-        position: LogPosition | None,
+        position: Position | None,
         gap: tuple[datetime, datetime] | None,
         now: datetime,
     ) -> tuple[Event, ...]:

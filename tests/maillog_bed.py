@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from agent.maillog.accounting import Accounting
+from agent.maillog.logs import Logs
 from agent.state import State
 from deliverability.replies import Outcome
 from demo import grammar
@@ -98,7 +99,7 @@ class Bed:
         self.account = self.new_account()
 
     def new_account(self) -> Accounting:
-        return Accounting(self.log.path, self.state, address=ADDRESS)
+        return Accounting(Logs.of(self.log.path), self.state, address=ADDRESS)
 
     def restart(self) -> None:
         self.account.close()

@@ -1,28 +1,31 @@
 """The log's account: what was read is counted, and both are committed together.
 
-One pass is one function; the pace is the caller's. Keeps nothing itself: the totals are the
-ledger's, and what could not be committed is read again. A line is counted once, whatever dies.
+One pass is one function; the pace is the caller's. A line is counted at once and committed about a
+second later at most. Keeps nothing itself: the totals are the ledger's, and what could not be
+committed is read again. A line is counted once, whatever dies.
 """
 
-import grp
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from agent.maillog import parse
-from agent.maillog.follow import CHUNK_BYTES, Batch, Follower
-from agent.maillog.position import LogPosition
+from agent.maillog import position as positions
+from agent.maillog.follow import Batch
+from agent.maillog.logs import Logs
+from agent.maillog.position import LogPosition, Position
 from agent.maillog.silence import Silence, SilenceWatch
+from agent.maillog.sources import Source
 from agent.maillog.tally import Tally
 from agent.maillog.times import LineClock, first_time
 from agent.model import Cell, CellKey, Event, EventDraft, EventKind, NewEpoch
 from deliverability.replies import Outcome
 
-# What is read but not committed is read again after a restart, and was shown to nobody: so lines
-# that change no total may wait this long, and while catching up a commit covers so many bytes.
+# What is read but not committed is read again after a restart, and no heartbeat tells of it. Each
+# commit waits for the disk: so they keep apart, lines that change no total may wait longer still,
+# and while catching up a commit covers so many bytes.
+COMMITS_APART = timedelta(seconds=1)
 UNCOMMITTED_BYTES_MAX = 1 << 20
 UNCOMMITTED_FOR_MAX = timedelta(seconds=30)
 _SECOND = timedelta(seconds=1)
@@ -32,7 +35,7 @@ class Ledger(Protocol):
     """What an account needs of the state file. A method that raises has changed nothing."""
 
     @property
-    def position(self) -> LogPosition | None: ...
+    def position(self) -> Position | None: ...
     @property
     def counted_from(self) -> datetime | None: ...
     @property
@@ -42,12 +45,12 @@ class Ledger(Protocol):
 
     def cells(self) -> tuple[Cell, ...]: ...
 
-    def start_counting(self, *, position: LogPosition, counted_from: datetime) -> None: ...
+    def start_counting(self, *, position: Position, counted_from: datetime) -> None: ...
 
     def count(
         self,
         *,
-        position: LogPosition,
+        position: Position,
         counted_to: datetime,
         changed: Mapping[CellKey, Mapping[Outcome, int]],
         events: Sequence[EventDraft] = (),
@@ -59,7 +62,7 @@ class Ledger(Protocol):
         epoch: str,
         *,
         counted_from: datetime,
-        position: LogPosition | None,
+        position: Position | None,
         gap: tuple[datetime, datetime] | None,
         now: datetime,
     ) -> tuple[Event, ...]: ...
@@ -69,7 +72,7 @@ class Ledger(Protocol):
 class _Reading:
     """What stands between the ledger and the log; made anew from the ledger when in doubt."""
 
-    follower: Follower
+    source: Source
     tally: Tally
     watch: SilenceWatch
     clock: LineClock
@@ -81,11 +84,11 @@ class _Reading:
 
 
 class Accounting:
-    """Counts one log for one address. `pipes_out`: relay names of pipes that leave the machine."""
+    """Counts the logs for one address. `pipes_out`: relay names of pipes that leave the machine."""
 
     def __init__(
         self,
-        path: Path,
+        logs: Logs,
         ledger: Ledger,
         *,
         address: str,
@@ -93,17 +96,17 @@ class Accounting:
     ) -> None:
         self.lines_read = 0
         self.lines_unparsed = 0
-        self._path = path
+        self._logs = logs
         self._ledger = ledger
         self._address = address
         self._pipes_out = pipes_out
         self._reading: _Reading | None = None
-        self._problem = ""
+        self._problems: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What a person must mend, one sentence each."""
-        return (self._problem,) if self._problem else ()
+        return self._problems
 
     @property
     def silence(self) -> Silence:
@@ -111,28 +114,41 @@ class Accounting:
         return self._ledger.silence if self._reading is None else self._reading.watch.silence
 
     def step(self, now: datetime) -> bool:
-        """Reads, counts and commits at most a mebibyte of lines; True: there may be more at once.
+        """Reads and counts some lines, and commits when it is time; True: there may be more.
 
-        StateError when it could not be committed: nothing was counted, call again later.
+        StateError when it could not be committed: what was not is counted again, call later.
         """
         reading, self._reading = self._reading or self._resume(now), None
         try:
-            batch = reading.follower.read(now)
-        except OSError as error:
-            reading.follower.close()
-            self._problem = _explain(error, self._path)
+            batch = reading.source.read(now)
+        except OSError:
+            self._problems = reading.source.problems
+            reading.source.close()
             return False
-        self._problem = "" if reading.follower.is_open else f"there is no log {self._path}"
+        self._problems = reading.source.problems
         try:
             if reading.is_started:
                 self._account(reading, batch, now)
             else:
                 self._start(reading, batch, now)
         except BaseException:
-            reading.follower.close()
+            reading.source.close()
             raise
         self._reading = reading
         return batch is not None
+
+    def commit(self, now: datetime) -> None:
+        """All that was counted is on the disk when this returns. StateError as for `step`."""
+        reading, self._reading = self._reading, None
+        if reading is None:
+            return
+        try:
+            if reading.uncommitted is not None:
+                self._commit(reading, reading.uncommitted, now)
+        except BaseException:
+            reading.source.close()
+            raise
+        self._reading = reading
 
     def restart_at(self, wanted: NewEpoch, *, epoch: str, now: datetime) -> tuple[Event, ...]:
         """Begins an epoch where the collector's account ends: at its position of the log, else
@@ -148,12 +164,12 @@ class Accounting:
         is_by_time = position is None and wanted.counted_to is not None
         if position is None:
             position = _NOWHERE if is_by_time else self._ledger.position
-        follower = Follower(self._path, position=position, counted_to=counted_from)
+        source = self._logs.open(position, counted_to=counted_from)
         try:
-            found = follower.read(now)
-            following = follower.read(now) if is_by_time else None
+            found = source.read(now)
+            following = source.read(now) if is_by_time else None
         finally:
-            follower.close()
+            source.close()
         window = None
         if found is not None and found.gap is not None:
             window = _window(found.gap.start, end=found.gap.end)
@@ -171,7 +187,7 @@ class Accounting:
     def close(self) -> None:
         """Lets go of the log. What was not committed is read again when counting goes on."""
         if self._reading is not None:
-            self._reading.follower.close()
+            self._reading.source.close()
             self._reading = None
 
     def _resume(self, now: datetime) -> _Reading:
@@ -179,9 +195,8 @@ class Accounting:
         since = ledger.counted_from or now
         position, clock = ledger.position, LineClock(now)
         return _Reading(
-            follower=Follower(
-                self._path,
-                position=position,
+            source=self._logs.open(
+                position,
                 # A line is stamped with its second's beginning: one written since is not earlier.
                 counted_to=ledger.counted_to or since.replace(microsecond=0) - _SECOND,
             ),
@@ -198,18 +213,18 @@ class Accounting:
         self._ledger.start_counting(position=position, counted_from=now)
         reading.is_started = True
         if batch is None:
-            reading.follower.expect_new()
+            reading.source.expect_new()
 
     def _account(self, reading: _Reading, batch: Batch | None, now: datetime) -> None:
         if batch is None:
-            if reading.uncommitted is not None and reading.has_news:
+            if reading.uncommitted is not None and _is_due(reading, reading.uncommitted, now):
                 self._commit(reading, reading.uncommitted, now)
             return
         reading.clock.now = now
         parsed = parse.parse_chunk(batch.data)
         for event in parsed.events:
             reading.watch.fold(event)
-            if not isinstance(event, parse.Reload):
+            if isinstance(event, (parse.Delivery, parse.Expiry)):
                 reading.tally.add(event)
         reading.uncommitted = batch
         reading.has_news = reading.has_news or bool(parsed.events)
@@ -240,22 +255,22 @@ class Accounting:
 
 
 def _is_due(reading: _Reading, batch: Batch, now: datetime) -> bool:
-    """Whether what was read must be on the disk before more is read."""
+    """Whether what was read is to be on the disk before more is read."""
     if batch.moved or batch.gap is not None:
         return True
     if reading.bytes_uncommitted > UNCOMMITTED_BYTES_MAX:
         return True
-    is_last = len(batch.data) <= CHUNK_BYTES // 2
-    return (is_last and reading.has_news) or now - reading.committed_at > UNCOMMITTED_FOR_MAX
+    wait = COMMITS_APART if reading.has_news else UNCOMMITTED_FOR_MAX
+    return not timedelta(0) <= now - reading.committed_at < wait  # also by a clock put back
 
 
 _NOWHERE = LogPosition()
 
 
-def _position_of(wanted: NewEpoch) -> LogPosition | None:
+def _position_of(wanted: NewEpoch) -> Position | None:
     """None: the collector has none, or none this version understands."""
     try:
-        return LogPosition.from_bytes(wanted.log_position)
+        return positions.from_bytes(wanted.log_position)
     except ValueError:
         return None
 
@@ -263,20 +278,3 @@ def _position_of(wanted: NewEpoch) -> LogPosition | None:
 def _window(start: datetime, *, end: datetime) -> tuple[datetime, datetime]:
     """In order, even where the log's clock was put back."""
     return (min(start, end), max(start, end))
-
-
-def _explain(error: OSError, path: Path) -> str:
-    if not isinstance(error, PermissionError):
-        return f"cannot read {path}: {error.strerror or error}"
-    try:
-        group = grp.getgrgid(path.stat().st_gid).gr_name
-        mode = path.stat().st_mode
-    except (OSError, KeyError):
-        group, mode = "adm", 0o040
-    if group == "root" or not mode & 0o040:
-        group = "adm"
-        cure = f"let the group adm read it (chgrp adm {path}; chmod g+r {path}), and "
-    else:
-        cure = ""
-    user = f"add the user with id {os.geteuid()} to the group {group}"
-    return f"cannot read {path}: permission denied; {cure}{user}"

@@ -16,6 +16,7 @@ from agent.maillog.position import HEAD_BYTES, TAIL_BYTES, LogPosition, digest
 
 SIBLINGS_MAX = 100  # the newest; a year of weekly files is half of it
 _SUFFIX = re.compile(r"[.-](?P<number>\d[\dT:_-]*)(?P<compressed>\.(?:gz|bz2|xz|zst|lz4))?")
+_SEPARATOR = re.compile(r"(?<=[^/])[.-]")
 _NUMBER_DIGITS_MAX = 3  # more digits are a date
 
 
@@ -91,6 +92,26 @@ class LogFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def has_place(path: Path, position: LogPosition) -> bool:
+    """Whether this file begins as ours does and holds what we read last where we stand."""
+    try:
+        file = LogFile(path)
+    except OSError:
+        return False
+    try:
+        return file.has_head_of(position) and file.has_tail_of(position)
+    finally:
+        file.close()
+
+
+def stem(name: str) -> str | None:
+    """The log's name that this sibling's was made of; None: it is no sibling's name."""
+    for place in (match.start() for match in _SEPARATOR.finditer(name)):
+        if _SUFFIX.fullmatch(name, place):
+            return name[:place]
+    return None
 
 
 def family(path: Path) -> Sequence[Entry]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.maillog.files import Entry, Exchanged, LogFile, family, open_entry
 from agent.maillog.locate import PEEK_BYTES, Gap, Located, at_end, locate
 from agent.maillog.parse import LINE_BYTES_MAX
-from agent.maillog.position import HEAD_BYTES, LogPosition, digest
+from agent.maillog.position import HEAD_BYTES, LogPosition, Position, digest
 from agent.maillog.times import LineClock, first_time, last_time
 
 CHUNK_BYTES = 1 << 18
@@ -28,7 +28,7 @@ class Batch:
     """
 
     data: bytes
-    position: LogPosition
+    position: Position
     counted_to: datetime
     overlong: int = 0
     gap: Gap | None = None

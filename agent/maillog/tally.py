@@ -1,131 +1,279 @@
-"""Attempts by address, receiver and outcome since the epoch. Pure; keeps the uncommitted apart.
+"""What was counted by address, receiver and instance since the epoch. Pure; keeps the uncommitted
+apart.
 
-One delivery line is one attempt for one recipient. The table is bounded: a receiver without a row
-when the table is full counts as `other` to the end of the epoch, so that no total ever moves.
+One delivery line is one attempt for one recipient. Every table is bounded, and no total ever moves.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
 
-from agent.maillog.parse import Delivery, Expiry
-from agent.model import Cell, CellKey
+from agent.maillog import histogram, recipients_firsts, tally_names
+from agent.maillog.lines import Delivery, Expiry, Parsed, Queued, Rejected
+from agent.maillog.recipients_firsts import KIND_OF, KINDS, NONE, SENT, Firsts
+from agent.maillog.tally_intake import Clients
+from agent.maillog.tally_names import Names
+from agent.maillog.times import LineClock
+from agent.model import Cell, CellKey, Counted, Intake, MinuteCount, Reply
 from deliverability import receivers, replies
-from deliverability.replies import Outcome
+from deliverability.replies import Outcome, ReplyClass
 
-# Rows of `local`, `unknown` and `other` not counted. Known providers always find one.
-RECEIVERS_MAX = 32
-STRANGERS_MAX = RECEIVERS_MAX - len(receivers.KNOWN)
-NAMES_REMEMBERED_MAX = 4096
+SHORTCUTS_MAX = 4096
+# Messages whose size is known, of those between the queue manager's line and their deliveries'.
+SIZES_MAX = 8192
 
-_AT_HOME = frozenset((b"local", b"virtual", b"discard"))
+_STAMP_BYTES = 16  # to the minute, or to the second in RFC 3164's form
+_Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger holds, to go on from."""
+
+    cells: Iterable[Cell] = ()
+    intake: Iterable[Intake] = ()
+    open_recipients: Iterable[int] = ()
+    blind_until: datetime | None = None
+
+
+class _Row:
+    """What is not committed yet, of one cell."""
+
+    __slots__ = ("bytes_sent", "classes", "delays", "firsts", "key", "rejected")
+
+    def __init__(self, key: CellKey) -> None:
+        self.key = key
+        self.reset()
+
+    def reset(self) -> None:
+        self.delays: list[bytes] = []
+        self.classes: dict[ReplyClass, int] = {}
+        self.firsts = [0] * KINDS
+        self.rejected = 0
+        self.bytes_sent = 0
 
 
 class _Count:
-    """Attempts not committed yet, of one receiver and outcome."""
+    """Attempts not committed yet, of one cell and outcome; `noted` of them in a minute's count."""
 
-    __slots__ = ("outcome", "pending", "receiver")
+    __slots__ = ("kind", "noted", "outcome", "pending", "row")
 
-    def __init__(self, receiver: str, outcome: Outcome) -> None:
-        self.receiver = receiver
+    def __init__(self, row: _Row, outcome: Outcome) -> None:
+        self.row = row
         self.outcome = outcome
+        self.kind = KIND_OF.get(outcome, NONE)
         self.pending = 0
+        self.noted = 0
 
 
 class Tally:
-    """Totals of one node's address. `add`, then `changed`, then `committed` or `discard`.
-
-    `pipes_out`: relay names of pipes that leave the machine.
+    """Totals of one node's address. `fold`, then `counted`, then `committed`; what could not be
+    stored is forgotten with the tally. `pipes_out`: relay names of pipes that leave the machine.
     """
 
     def __init__(
-        self, address: str, cells: Iterable[Cell], *, pipes_out: frozenset[bytes] = frozenset()
+        self,
+        address: str,
+        known: Known,
+        *,
+        clock: LineClock,
+        pipes_out: frozenset[bytes] = frozenset(),
     ) -> None:
         self._address = address
-        self._pipes_out = pipes_out
-        self._totals = {
-            cell.key.receiver: dict(cell.attempts) for cell in cells if cell.key.address == address
-        }
-        self._strangers = self._committed_strangers()
-        self._counts: dict[tuple[str, Outcome], _Count] = {}
-        # By daemon, relay and status: nearly every line is one of few such three.
-        self._shortcuts: dict[tuple[bytes, bytes, bytes], _Count] = {}
+        self._clock = clock
+        self._totals = {cell.key: cell for cell in known.cells if cell.key.address == address}
+        self._names = Names(self._totals, pipes_out=pipes_out)
+        self._clients = Clients(known.intake)
+        self._firsts = Firsts(known.open_recipients, blind_until=known.blind_until)
+        self._rows: dict[CellKey, _Row] = {}
+        self._counts: dict[tuple[CellKey, Outcome], _Count] = {}
+        # By instance, daemon, relay and status: nearly every line is one of few such four.
+        self._shortcuts: dict[tuple[bytes, bytes, bytes, bytes], _Count] = {}
+        self._sizes: dict[bytes, bytes] = {}
+        self._stamp = b""
+        self._minute: datetime | None = None
+        self._history: list[MinuteCount] = []
+        self._replies: dict[tuple[str, ReplyClass], tuple[Outcome, bytes, datetime]] = {}
+        self._told: Counted | None = None
 
-    def add(self, event: Delivery | Expiry) -> None:
-        """Deliveries without an outcome (address probes) are not attempts."""
-        if isinstance(event, Expiry):
-            self._count(receivers.UNKNOWN, Outcome.EXPIRED).pending += 1
-            return
-        key = (event.daemon, event.relay, event.status)
-        count = self._shortcuts.get(key)
-        if count is None:
-            outcome = replies.outcome_of(event.daemon, status=event.status, text=event.text)
-            if outcome is None:
-                return
-            by_relay = self._receiver_by_relay(event)
-            count = self._count(by_relay or _receiver_by_domain(event.recipient), outcome)
-            if by_relay and event.relay != b"none":
-                if len(self._shortcuts) >= NAMES_REMEMBERED_MAX:
-                    self._shortcuts.clear()
-                self._shortcuts[key] = count
-        count.pending += 1
+    def fold(self, parsed: Parsed) -> None:
+        """Counts the facts of some lines."""
+        for came in parsed.accepted:
+            self._clients.add(came, self._names.instance(came.instance))
+        if parsed.queued:
+            self._remember_sizes(parsed.queued)
+        for event in parsed.events:
+            if isinstance(event, Delivery):
+                self._deliver(event)
+            elif isinstance(event, Rejected):
+                self._row(receivers.LOCAL, event.instance).rejected += 1
+            elif isinstance(event, Expiry):
+                self._turn(event.stamp)
+                count = self._count(receivers.UNKNOWN, event.instance, outcome=Outcome.EXPIRED)
+                count.pending += 1
+        for gone in parsed.removed:
+            self._sizes.pop(gone.instance + gone.queue_id, None)
+        self._firsts.removed(parsed.removed)
 
-    def changed(self) -> Mapping[CellKey, Mapping[Outcome, int]]:
-        """Totals, with what is pending, of every cell that anything pending belongs to."""
-        cells: dict[CellKey, dict[Outcome, int]] = {}
-        for count in self._counts.values():
-            if count.pending:
-                key = CellKey(self._address, count.receiver)
-                cell = cells.setdefault(key, dict(self._totals.get(count.receiver, {})))
-                cell[count.outcome] = cell.get(count.outcome, 0) + count.pending
-        return cells
+    def missed(self, until: datetime) -> None:
+        """Lines of before may never have been read."""
+        self._firsts.missed(until)
+
+    def counted(self) -> Counted:
+        """What is to be stored: whole new totals of every cell anything pending belongs to."""
+        self._note_minute()
+        opened, closed = self._firsts.changed()
+        self._told = Counted(
+            cells=tuple(self._changed_cells()),
+            intake=self._clients.changed(),
+            replies=tuple(
+                Reply(
+                    receiver=receiver,
+                    reply_class=meant,
+                    outcome=outcome,
+                    text=replies.redact(text),
+                    at=at,
+                )
+                for (receiver, meant), (outcome, text, at) in self._replies.items()
+            ),
+            history=tuple(self._history),
+            opened=opened,
+            closed=closed,
+            blind_until=self._firsts.blind_until,
+        )
+        return self._told
 
     def committed(self) -> None:
-        """What was pending is stored."""
-        self._totals |= {key.receiver: dict(cell) for key, cell in self.changed().items()}
+        """What `counted` gave last is stored."""
+        assert self._told is not None
+        self._totals |= {cell.key: cell for cell in self._told.cells}
+        self._told = None
+        for row in self._rows.values():
+            row.reset()
         for count in self._counts.values():
-            count.pending = 0
+            count.pending = count.noted = 0
+        self._clients.committed()
+        self._firsts.committed()
+        self._history.clear()
+        self._replies.clear()
 
-    def discard(self) -> None:
-        """What was pending was not stored and will be read again."""
-        self._counts.clear()
-        self._shortcuts.clear()
-        self._strangers = self._committed_strangers()
+    def _deliver(self, event: Delivery) -> None:
+        """Deliveries without an outcome (address probes) are not attempts."""
+        if event.stamp[:_STAMP_BYTES] != self._stamp:
+            self._turn(event.stamp)
+        key = (event.instance, event.daemon, event.relay, event.status)
+        count = self._shortcuts.get(key) or self._find(event, key)
+        if count is None:
+            return
+        count.pending += 1
+        kind = count.kind
+        if kind == NONE:
+            return
+        row = count.row
+        row.delays.append(event.delays)
+        row.firsts[self._firsts.kind(kind, event)] += 1
+        if kind == SENT:
+            row.bytes_sent += int(self._sizes.get(event.instance + event.queue_id, 0))
+        else:
+            self._classify(event, count)
 
-    def _committed_strangers(self) -> set[str]:
-        return self._totals.keys() - receivers.RESERVED - receivers.KNOWN
-
-    def _count(self, receiver: str, outcome: Outcome) -> _Count:
-        """At most one for each row and outcome."""
-        row = self._row(receiver)
-        return self._counts.setdefault((row, outcome), _Count(row, outcome))
-
-    def _row(self, receiver: str) -> str:
-        if receiver in receivers.RESERVED or receiver in receivers.KNOWN:
-            return receiver
-        if receiver not in self._strangers:
-            if len(self._strangers) >= STRANGERS_MAX:
-                return receivers.OTHER
-            self._strangers.add(receiver)
-        return receiver
-
-    def _receiver_by_relay(self, delivery: Delivery) -> str:
-        """Empty: the recipient's domain decides."""
-        if delivery.daemon in _AT_HOME:
-            return receivers.LOCAL
-        if delivery.daemon == b"pipe":
-            return "" if delivery.relay in self._pipes_out else receivers.LOCAL
-        # `host[ip]:port`, `none`, `host[/a/socket]`
-        host, _, rest = delivery.relay.partition(b"[")
-        place = rest.partition(b"]")[0]
-        if b"/" in place or place.startswith(b"127.") or place == b"::1":
-            return receivers.LOCAL
-        name = receivers.receiver_of(
-            relay_host=host.decode("ascii", "replace"), recipient_domain=""
+    def _classify(self, event: Delivery, count: _Count) -> None:
+        row = count.row
+        meant = replies.classify(
+            receiver=row.key.receiver, outcome=count.outcome, dsn=event.dsn, text=event.text
         )
-        return "" if name == receivers.UNKNOWN else name
+        row.classes[meant] = row.classes.get(meant, 0) + 1
+        at = self._minute or self._clock.now
+        self._replies[row.key.receiver, meant] = (count.outcome, event.text, at)
+
+    def _find(self, event: Delivery, key: tuple[bytes, bytes, bytes, bytes]) -> _Count | None:
+        outcome = replies.outcome_of(event.daemon, status=event.status, text=event.text)
+        if outcome is None:
+            return None
+        by_relay = self._names.by_relay(event)
+        receiver = by_relay or tally_names.by_domain(event.recipient)
+        count = self._count(receiver, event.instance, outcome=outcome)
+        if by_relay and event.relay != b"none":
+            if len(self._shortcuts) >= SHORTCUTS_MAX:
+                self._shortcuts.clear()
+            self._shortcuts[key] = count
+        return count
+
+    def _count(self, receiver: str, instance: bytes, *, outcome: Outcome) -> _Count:
+        """At most one for each row and outcome."""
+        row = self._row(receiver, instance)
+        return self._counts.setdefault((row.key, outcome), _Count(row, outcome))
+
+    def _row(self, receiver: str, instance: bytes) -> _Row:
+        names = self._names
+        key = CellKey(self._address, names.receiver(receiver), names.instance(instance))
+        return self._rows.setdefault(key, _Row(key))
+
+    def _remember_sizes(self, queued: list[Queued]) -> None:
+        self._sizes.update({one.instance + one.queue_id: one.size for one in queued})
+        if len(self._sizes) > SIZES_MAX:
+            newest = list(self._sizes.items())[-SIZES_MAX // 2 :]
+            self._sizes = dict(newest)
+
+    def _turn(self, stamp: bytes) -> None:
+        """The lines that follow are of this time."""
+        self._stamp = stamp[:_STAMP_BYTES]
+        at = self._clock.read(stamp)
+        if at is None:
+            return
+        minute = at.replace(second=0, microsecond=0)
+        if minute != self._minute:
+            self._note_minute()
+            self._minute = minute
+        self._firsts.at(at)
+
+    def _note_minute(self) -> None:
+        """What was counted in the minute that is over, or not yet over."""
+        found: dict[tuple[str, Outcome], int] = {}
+        for count in self._counts.values():
+            if count.pending > count.noted and self._minute is not None:
+                key = (count.row.key.receiver, count.outcome)
+                found[key] = found.get(key, 0) + count.pending - count.noted
+            count.noted = count.pending
+        for (receiver, outcome), attempts in found.items():
+            assert self._minute is not None
+            self._history.append(
+                MinuteCount(
+                    minute=self._minute,
+                    address=self._address,
+                    receiver=receiver,
+                    outcome=outcome,
+                    attempts=attempts,
+                )
+            )
+
+    def _changed_cells(self) -> Iterable[Cell]:
+        attempts: dict[CellKey, dict[Outcome, int]] = {}
+        for count in self._counts.values():
+            if count.pending:
+                attempts.setdefault(count.row.key, {})[count.outcome] = count.pending
+        for row in self._rows.values():
+            if row.rejected or row.key in attempts:
+                yield _cell(row, self._totals.get(row.key), attempts=attempts.get(row.key, {}))
 
 
-def _receiver_by_domain(recipient: bytes) -> str:
-    _, at, domain = recipient.rpartition(b"@")
-    return receivers.receiver_of(
-        relay_host="", recipient_domain=domain.decode("ascii", "replace") if at else ""
+def _cell(row: _Row, before: Cell | None, *, attempts: Mapping[Outcome, int]) -> Cell:
+    before = before or Cell(key=row.key)
+    sent, deferred, bounced, unknown = row.firsts[: recipients_firsts.LATER]
+    return replace(
+        before,
+        attempts=_sum(before.attempts, attempts),
+        rejected=before.rejected + row.rejected,
+        first_sent=before.first_sent + sent,
+        first_deferred=before.first_deferred + deferred,
+        first_bounced=before.first_bounced + bounced,
+        first_unknown=before.first_unknown + unknown,
+        bytes_sent=before.bytes_sent + row.bytes_sent,
+        delays=histogram.add(before.delays, row.delays),
+        classes=_sum(before.classes, row.classes),
     )
+
+
+def _sum(before: Mapping[_Key, int], more: Mapping[_Key, int]) -> dict[_Key, int]:
+    return {**before, **{key: before.get(key, 0) + count for key, count in more.items()}}

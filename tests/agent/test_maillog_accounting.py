@@ -11,6 +11,7 @@ import pytest
 
 from agent.maillog import accounting
 from agent.maillog.accounting import Accounting
+from agent.maillog.logs import Logs
 from agent.maillog.follow import CHUNK_BYTES
 from agent.maillog.position import LogPosition
 from agent.maillog.silence import Silence
@@ -268,7 +269,7 @@ def test_two_accounts_of_one_log_agree(bed: Bed, tmp_path: Path) -> None:
     """Read in one go or by drops, the totals are the same."""
     other = tmp_path / "other.db"
     state = State.open(other, now=START)
-    account = Accounting(bed.log.path, state, address=ADDRESS)
+    account = Accounting(Logs.of(bed.log.path), state, address=ADDRESS)
     read_all(account, bed.log.now)
     for _ in range(20):
         bed.log.write(1)

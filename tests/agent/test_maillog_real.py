@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.maillog.accounting import Accounting
+from agent.maillog.logs import Logs
 from agent.state import State
 from deliverability.replies import Outcome
 from tests import postfix_bed
@@ -36,7 +37,7 @@ def rotate(bed: PostfixBed) -> None:
 def test_the_account_of_a_real_log(tmp_path: Path) -> None:
     with postfix_bed.running() as bed:
         state = State.open(tmp_path / "state.db", now=now())
-        account = Accounting(bed.log, state, address=ADDRESS)
+        account = Accounting(Logs.of(bed.log), state, address=ADDRESS)
         read_all(account, now())
 
         bed.send(6, to="u@sink.test")

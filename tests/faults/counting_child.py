@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.maillog.accounting import Accounting
+from agent.maillog.logs import Logs
 from agent.state import State
 from tests.maillog_bed import ADDRESS
 
 
 def count(folder: Path, now: datetime) -> None:
     state = State.open(folder / "state.db", now=now)
-    account = Accounting(folder / "mail.log", state, address=ADDRESS)
+    account = Accounting(Logs.of(folder / "mail.log"), state, address=ADDRESS)
     deadline = time.monotonic() + 60  # should the test be gone
     turn = 0
     while time.monotonic() < deadline:

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit
 failed=()
 not_run=()
 agent_tests=(tests/agent tests/deliverability tests/wire)
-pytest=(-m pytest -q -n "${WORKERS:-2}" --dist loadgroup)
+pytest=(-m pytest -q -n "${WORKERS:-3}" --dist loadgroup)
 
 [ -n "${NO_APT:-}" ] || tests/tools/components.sh test || failed+=(components)
 
