@@ -133,6 +133,7 @@ def read_all(account: Accounting, now: datetime, *, rest: int = 4) -> None:
     still = 0
     while still < rest:
         still = 0 if account.step(now) else still + 1
+    account.commit(now)
 
 
 def totals(state: State) -> Totals:

@@ -1,0 +1,301 @@
+"""Which logs are followed, one or several: hands out their lines in turn, with one position.
+
+Knows names, patterns and who joined or left; what happens to one file is the follower's. A file
+that fits a pattern joins from its beginning; one whose name is gone leaves when it was read.
+"""
+
+import glob
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol
+
+from agent.maillog import files, permission
+from agent.maillog.follow import DISORDER_MAX, Batch, Follower
+from agent.maillog.locate import Gap
+from agent.maillog.position import LogPosition, Place, Position, Positions
+
+SOURCES_MAX = 16  # all their places fit into a heartbeat's 4 KiB
+NAME_BYTES_MAX = 150
+LEFT_REMEMBERED_MAX = 64
+GONE_FOR = timedelta(minutes=1)  # a name missing so long has left; a rotation is over by then
+_NOWHERE = LogPosition()
+
+
+class Source(Protocol):
+    """One log, or several as one.
+
+    `read` hands out the next lines, None when there are none; OSError when nothing can be read.
+    `problems` are what a person must mend, one sentence each.
+    """
+
+    @property
+    def problems(self) -> tuple[str, ...]: ...
+
+    def read(self, now: datetime) -> Batch | None: ...
+
+    def expect_new(self) -> None:
+        """There was no log to start at the end of: whatever comes is read from its beginning."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Followed:
+    follower: Follower
+    may_leave: bool
+    place: Place | None = None
+    gone_since: datetime | None = None
+    problem: str = ""
+
+
+class Sources:
+    """Follows the files of these paths and patterns (glob(7)).
+
+    `position`: where all of them stand; None: each begins at its end. `counted_to`: the last line's
+    time, from where a file that has no place of its own goes on.
+    """
+
+    def __init__(
+        self, patterns: Sequence[str], *, position: Position | None, counted_to: datetime
+    ) -> None:
+        self._patterns = tuple(patterns)
+        self._is_lone = len(patterns) == 1 and not glob.has_magic(patterns[0])
+        self._starts_at_end = position is None
+        self._counted_to = counted_to
+        self._seen_until = counted_to - DISORDER_MAX
+        self._followed: dict[str, _Followed] = {}
+        self._turns: deque[str] = deque()
+        self._left: dict[str, Place] = {}
+        self._lost: deque[tuple[datetime, str]] = deque()  # since when, and why
+        self._surplus = 0
+        self._failure: OSError | None = None
+        if position is not None:
+            self._go_on(position)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        told = [one.problem for one in self._followed.values() if one.problem]
+        for name, one in self._followed.items():
+            if not (one.problem or one.follower.is_open or one.may_leave):
+                told.append(f"there is no log {name}")
+        if not self._followed:
+            told.append(f"there is no log {', '.join(self._patterns)}")
+        if self._surplus:
+            told.append(f"{self._surplus} logs are not followed: too many, or their names too long")
+        return tuple(told)
+
+    def read(self, now: datetime) -> Batch | None:
+        """The next lines of whichever has some; OSError when none of them can be read."""
+        self._failure = None
+        if self._starts_at_end:
+            return self._begin(now)
+        batch = self._read_next(now)
+        if batch is None and not self._is_lone and self._scan(now):
+            batch = self._read_next(now)
+        if batch is None and self._lost:
+            batch = self._tell_lost(now)
+        if batch is None:
+            self._raise_if_all_failed()
+        return batch
+
+    def expect_new(self) -> None:
+        self._starts_at_end = False
+        for one in self._followed.values():
+            if not one.problem:
+                one.follower.expect_new()
+
+    def close(self) -> None:
+        for one in self._followed.values():
+            one.follower.close()
+
+    # Reading.
+
+    def _begin(self, now: datetime) -> Batch | None:
+        """All that there are at their ends, at once; from then on whatever comes is new."""
+        self._scan(now)
+        batches = [batch for name in [*self._turns] if (batch := self._read_one(name, now))]
+        if not batches:
+            self._raise_if_all_failed()
+            return None
+        self.expect_new()
+        return batches[-1]
+
+    def _read_next(self, now: datetime) -> Batch | None:
+        for _ in range(len(self._turns)):
+            name = self._turns[0]
+            batch = self._read_one(name, now)
+            if batch is None or not self._is_lone:
+                self._turns.rotate(-1)
+            if batch is not None:
+                return batch
+        return None
+
+    def _read_one(self, name: str, now: datetime) -> Batch | None:
+        one = self._followed[name]
+        try:
+            batch = one.follower.read(now)
+        except OSError as error:
+            one.follower.close()
+            one.problem = permission.explain(error, Path(name))
+            self._failure = error
+            return None
+        one.problem = ""
+        if batch is None:
+            return None
+        assert isinstance(batch.position, LogPosition)
+        one.place = Place(position=batch.position, counted_to=batch.counted_to)
+        self._counted_to = batch.counted_to
+        return batch if self._is_lone else replace(batch, position=self._positions())
+
+    def _raise_if_all_failed(self) -> None:
+        is_any_open = any(one.follower.is_open for one in self._followed.values())
+        if self._failure is not None and not is_any_open:
+            raise self._failure
+
+    def _positions(self) -> Positions:
+        return Positions(
+            by_name={
+                name: one.place for name, one in self._followed.items() if one.place is not None
+            }
+        )
+
+    def _tell_lost(self, now: datetime) -> Batch:
+        since, text = self._lost.popleft()
+        place = self._followed[self._patterns[0]].place if self._is_lone else None
+        return Batch(
+            data=b"",
+            position=(place.position if place else _NOWHERE)
+            if self._is_lone
+            else self._positions(),
+            counted_to=self._counted_to,
+            gap=Gap(start=since, end=now, text=text),
+            moved=True,
+        )
+
+    # Who is followed.
+
+    def _go_on(self, position: Position) -> None:
+        if isinstance(position, Positions):
+            places: Mapping[str, Place] = position.by_name
+        elif isinstance(position, LogPosition):
+            places = self._owned(position)
+        else:
+            places = {}
+            self._seen_until = self._counted_to
+            self._lost.append((self._counted_to, "files are read now instead of the journal"))
+        for name, place in places.items():
+            if self._is_wanted(name):
+                self._follow(name, place)
+        for name in self._patterns:
+            if name not in self._followed and not glob.has_magic(name):
+                self._follow(name, None)
+
+    def _owned(self, position: LogPosition) -> Mapping[str, Place]:
+        """A lone file's place, also where there are several now: whose it is its bytes say."""
+        place = Place(position=position, counted_to=self._counted_to)
+        names = [*self._patterns] if self._is_lone else [*self._present()]
+        owner = next((name for name in names if files.has_place(Path(name), position)), None)
+        owner = owner or next(iter(names), None)
+        return {} if owner is None else {owner: place}
+
+    def _scan(self, now: datetime) -> bool:
+        """Whether anybody joined or left."""
+        present = [*self._present()]
+        joined = [name for name in present if name not in self._followed]
+        for name in joined:
+            self._join(name)
+        self._seen_until = max(self._seen_until, now - DISORDER_MAX)
+        return self._dismiss(frozenset(present), now) or bool(joined)
+
+    def _present(self) -> Iterator[str]:
+        """What there is to follow: first the paths, there or not, then what fits a pattern."""
+        names = dict.fromkeys(name for name in self._patterns if not glob.has_magic(name))
+        self._surplus = 0
+        for pattern in self._patterns:
+            for name in _fitting(pattern):
+                if name in names:
+                    continue
+                if len(names) < SOURCES_MAX and len(os.fsencode(name)) <= NAME_BYTES_MAX:
+                    names[name] = None
+                else:
+                    self._surplus += 1
+        return iter(names)
+
+    def _is_wanted(self, name: str) -> bool:
+        return name in self._patterns or any(
+            glob.has_magic(pattern) and fnmatchcase(name, pattern) for pattern in self._patterns
+        )
+
+    def _join(self, name: str) -> None:
+        if self._starts_at_end:
+            self._add(name, Follower(Path(name), position=None, counted_to=self._counted_to))
+        else:
+            self._follow(name, self._left.pop(name, None) or self._taken_over(name))
+
+    def _follow(self, name: str, place: Place | None) -> None:
+        """Without a place: from what was written since we last looked."""
+        known = place or Place(position=_NOWHERE, counted_to=self._seen_until)
+        follower = Follower(Path(name), position=known.position, counted_to=known.counted_to)
+        self._add(name, follower)
+        self._followed[name].place = place
+
+    def _add(self, name: str, follower: Follower) -> None:
+        self._followed[name] = _Followed(follower, may_leave=name not in self._patterns)
+        self._turns.append(name)
+
+    def _taken_over(self, name: str) -> Place | None:
+        """A file we know under another name goes on where that one stands."""
+        known = {n: one.place for n, one in self._followed.items() if one.place} | self._left
+        for other, place in known.items():
+            if files.has_place(Path(name), place.position):
+                if other in self._followed and not os.path.lexists(other):
+                    self._drop(other)
+                return place
+        return None
+
+    def _dismiss(self, present: frozenset[str], now: datetime) -> bool:
+        """Who is gone for a while; a name told in the configuration never leaves."""
+        leaving = []
+        for name, one in self._followed.items():
+            if not one.may_leave or name in present:
+                one.gone_since = None
+            elif one.gone_since is None:
+                one.gone_since = now
+            elif now - one.gone_since >= GONE_FOR:
+                leaving.append(name)
+        for name in leaving:
+            one = self._followed[name]
+            if one.place is not None and not one.follower.is_open:
+                reason = f"{Path(name).name} is gone; its end was perhaps not read"
+                self._lost.append((one.place.counted_to, reason))
+            self._drop(name)
+        return bool(leaving)
+
+    def _drop(self, name: str) -> None:
+        one = self._followed.pop(name)
+        self._turns.remove(name)
+        one.follower.close()
+        if one.place is not None:
+            self._left[name] = one.place
+        while len(self._left) > LEFT_REMEMBERED_MAX:
+            del self._left[next(iter(self._left))]
+
+
+def _fitting(pattern: str) -> Iterator[str]:
+    """The logs that fit, in the order of their names; none if this is no pattern."""
+    if glob.has_magic(pattern):
+        found = Path("/").glob(pattern.lstrip("/"))
+        yield from (str(path) for path in sorted(found) if _is_log(path, pattern))
+
+
+def _is_log(path: Path, pattern: str) -> bool:
+    """A rotated sibling of what fits the pattern too is not a log of its own."""
+    if path.name.startswith(".") or path.is_dir():
+        return False
+    stem = files.stem(str(path))
+    return stem is None or not fnmatchcase(stem, pattern)
