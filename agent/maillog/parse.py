@@ -69,6 +69,8 @@ def parse_chunk(chunk: bytes) -> Parsed:
     lines = chunk.split(b"\n")
     if not lines[-1]:
         del lines[-1]
+    if _may_be_overlong(chunk):
+        lines = [line for line in lines if len(line) <= LINE_BYTES_MAX]
     host_at = 0  # where the line before this one names its host
     for line in lines:
         tag_end = line.find(_TAG_END)
@@ -85,14 +87,20 @@ def parse_chunk(chunk: bytes) -> Parsed:
     return found.parsed()
 
 
+def _may_be_overlong(chunk: bytes) -> bool:
+    """A line over the bound covers a whole aligned block of half of it. Those are counted by
+    whoever cuts the chunks, and nobody's delivery.
+    """
+    half = LINE_BYTES_MAX // 2
+    return any(chunk.find(b"\n", at, at + half) < 0 for at in range(0, len(chunk), half))
+
+
 def _read_tag(line: bytes, found: Found) -> tuple[bytes, Tag | None]:
     """The line as RFC 3164 would have it, and its tag; None: not a line of Postfix.
 
     Whatever program wrote it, its tag is the first thing with a colon and a blank behind it: what
     stands further on may come from anybody.
     """
-    if len(line) > LINE_BYTES_MAX:
-        return line, None  # counted by whoever cuts the chunks
     if line[:1] in (b"\0", b"<"):
         line = _plain(line)
     tag_end = line.find(_TAG_END)

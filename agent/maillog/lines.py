@@ -1,0 +1,172 @@
+"""What a mail log's lines say, as values: one shape for each kind of fact. Reads nothing itself.
+
+All fields are bytes as they stood in the log; who uses one decodes it. (NamedTuples: the quickest
+values to make a million of.) `stamp` is all before the tag: the time, for a LineClock, and the
+host, for `host_of`. `instance` is the syslog_name, `daemon` the program: postfix-out and smtp. A
+queue id is one message's only together with host and instance, and short ones are used again.
+"""
+
+from typing import NamedTuple
+
+
+class Delivery(NamedTuple):
+    """One attempt for one recipient.
+
+    `recipient` is without its angle brackets, `delay` the whole and `delays` a/b/c/d in seconds,
+    `text` is what stands in the parentheses.
+    """
+
+    stamp: bytes
+    instance: bytes
+    daemon: bytes
+    queue_id: bytes
+    recipient: bytes
+    relay: bytes
+    delay: bytes
+    delays: bytes
+    dsn: bytes
+    status: bytes
+    text: bytes
+
+
+class Expiry(NamedTuple):
+    """A message that ran out of time; the line names no recipient."""
+
+    stamp: bytes
+    queue_id: bytes
+    instance: bytes = b"postfix"
+
+
+class Reload(NamedTuple):
+    """The master read its configuration anew, or started (`is_start`)."""
+
+    stamp: bytes
+    instance: bytes
+    is_start: bool
+
+
+class Rejected(NamedTuple):
+    """Refused at the door: by smtpd, postscreen, or cleanup once the message was there.
+
+    `stage` is the client's command (RCPT, MAIL, DATA, END-OF-MESSAGE, CONNECT, header…), `client`
+    name[address] or [address]:port, `code` 550 and `dsn` 5.7.1, each empty where the line has none;
+    `recipient` is empty where nobody was named yet. `queue_id` is NOQUEUE before there is one.
+    """
+
+    stamp: bytes
+    instance: bytes
+    daemon: bytes
+    queue_id: bytes
+    stage: bytes
+    client: bytes
+    code: bytes
+    dsn: bytes
+    text: bytes
+    recipient: bytes
+
+
+class Accepted(NamedTuple):
+    """A message came in: `client` is name[address] at smtpd, `uid=N` at pickup.
+
+    `is_authenticated`: with a SASL login. `origin`: the queue id this message had before a content
+    filter gave it back, if the filter says (XFORWARD); such a message came in before.
+    """
+
+    stamp: bytes
+    instance: bytes
+    daemon: bytes
+    queue_id: bytes
+    client: bytes
+    is_authenticated: bool
+    origin: bytes
+
+
+class Queued(NamedTuple):
+    """The queue manager took a message up: at its first attempt, and again at every later one.
+
+    `size` in bytes and `recipients` are decimal digits.
+    """
+
+    stamp: bytes
+    instance: bytes
+    queue_id: bytes
+    sender: bytes
+    size: bytes
+    recipients: bytes
+
+
+class Removed(NamedTuple):
+    """The message left the queue, whatever became of it."""
+
+    stamp: bytes
+    instance: bytes
+    queue_id: bytes
+
+
+class Moved(NamedTuple):
+    """What postsuper(1) did: `action` is held, released, requeued or deleted.
+
+    A message's own line has its `queue_id` and is of 1; the summary that follows them has none and
+    is of them all: add up the one or the other.
+    """
+
+    stamp: bytes
+    instance: bytes
+    action: bytes
+    messages: int
+    queue_id: bytes
+
+
+class Trouble(NamedTuple):
+    """A daemon complains: `level` is warning, error, fatal or panic."""
+
+    stamp: bytes
+    instance: bytes
+    daemon: bytes
+    level: bytes
+    text: bytes
+
+
+MailEvent = Delivery | Expiry | Reload | Rejected | Moved | Trouble
+
+
+class Parsed(NamedTuple):
+    """The facts of some lines, each kind in the log's order.
+
+    Messages come in three plain lists, because there are so many: what came in, what was taken up,
+    what left. Folded in the order accepted, queued, events, removed no message is seen after it
+    left. `unparsed`: lines that look like a delivery's and could not be understood. `unknown`: so
+    many lines of each Postfix daemon that are of no kind we know, the newest few in
+    `newest_unknown`, as they stood there. `foreign`: lines of other programs, and of none.
+    """
+
+    events: list[MailEvent]
+    accepted: list[Accepted]
+    queued: list[Queued]
+    removed: list[Removed]
+    unparsed: int
+    unknown: dict[bytes, int]
+    newest_unknown: list[bytes]
+    foreign: int
+
+
+def host_of(stamp: bytes) -> bytes:
+    """The host of a line, by its stamp; empty where none was written."""
+    return stamp.rstrip(b" ").rpartition(b" ")[2]
+
+
+def is_hop(delivery: Delivery) -> bool:
+    """Whether this is a hand-over to a content filter, which gives the message back.
+
+    A filter listens on this machine and its answer names the id the message has now; a mailbox
+    server on the same machine names none.
+    """
+    if delivery.daemon not in (b"smtp", b"lmtp") or b"queued as " not in delivery.text:
+        return False
+    return is_nearby(delivery.relay)
+
+
+def is_nearby(relay: bytes) -> bool:
+    """Whether a relay is this machine: a loopback address or a socket."""
+    place = relay.partition(b"[")[2].partition(b"]")[0]
+    return b"/" in place or place.startswith(b"127.") or place == b"::1"

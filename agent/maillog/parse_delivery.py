@@ -1,0 +1,85 @@
+"""Delivery lines: one attempt for one recipient. log_adhoc() of Postfix 2.3 to 3.11.
+
+The usual order of keys is read by one pattern; any other order, number or naming of them by pairs.
+"""
+
+import re
+
+from agent.maillog.lines import Delivery
+from agent.maillog.parse_found import Found, Tag
+from agent.maillog.parse_trouble import read_other
+from deliverability import replies
+
+DELIVERERS = (b"smtp", b"lmtp", b"local", b"virtual", b"pipe", b"error", b"retry", b"discard")
+
+# Commas, blanks and > may stand in quotes.
+MAILBOX = rb'[^">\n]*(?:"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"[^">\n]*)*'
+_USUAL = re.compile(
+    rb"([0-9A-Za-z]+): to=<(" + MAILBOX + rb")>, (?:orig_to=<" + MAILBOX + rb">, )?"
+    rb"relay=([^,\n]*), (?:conn_use=\d+, )?delay=([\d.]+), delays=([\d./]*), "
+    rb"(?:tls=[^\s,]*, )?dsn=([\d.]*), status=([A-Za-z-]+) \((.*)\)\Z"
+)
+_BODY = re.compile(rb"([0-9A-Za-z]+): ([A-Za-z_-]+=.*)")
+_PAIR = re.compile(rb"([A-Za-z_-]+)=(<" + MAILBOX + rb">|(?:(?!, [A-Za-z_-]+=)[^\n])*)(?:, |$)")
+_WORD = re.compile(rb"[A-Za-z-]+")
+# The tag of another line within this one's pairs: two that were written into each other.
+_TORN = re.compile(rb"/[a-z-]+\[\d+\]: ")
+
+
+def read_delivery(found: Found, line: bytes, tag: Tag, body: int) -> None:
+    """A deliverer's line."""
+    match = _USUAL.match(line, body)
+    if match is None or match[7] not in replies.BY_STATUS:
+        _read_unusual(found, line, tag, body)
+    else:
+        stamp = line[: body - tag.back]
+        found.events.append(Delivery._make((stamp, tag.instance, tag.daemon, *match.groups())))
+
+
+def pairs(body: bytes) -> dict[bytes, bytes]:
+    """key=value up to the status, the last: its text may hold anything. Values as they stand."""
+    values: dict[bytes, bytes] = {}
+    place = 0
+    while match := _PAIR.match(body, place):
+        key, value = match.groups()
+        if key == b"status":
+            values[key] = body[match.start(2) :]
+            break
+        values.setdefault(key, value)
+        place = match.end()
+    return values
+
+
+def unbracketed(mailbox: bytes) -> bytes:
+    return mailbox[1:-1] if mailbox[:1] == b"<" and mailbox[-1:] == b">" else mailbox
+
+
+def _read_unusual(found: Found, line: bytes, tag: Tag, body: int) -> None:
+    match = _BODY.match(line, body)
+    values = pairs(match[2]) if match else {}
+    if match is None or not (b"to" in values and (b"status" in values or b"relay" in values)):
+        read_other(found, line, tag, body)
+        return
+    status = values.get(b"status", b"")
+    word = _WORD.match(status)
+    if word is not None and word[0] in replies.PROBES:
+        return
+    is_torn = _TORN.search(line, body, len(line) - len(status)) is not None
+    if word is None or b"relay" not in values or word[0] not in replies.BY_STATUS or is_torn:
+        found.unparsed += 1
+        return
+    delivery = Delivery(
+        stamp=line[: body - tag.back],
+        instance=tag.instance,
+        daemon=tag.daemon,
+        queue_id=match[1],
+        recipient=unbracketed(values[b"to"]),
+        relay=values[b"relay"],
+        delay=values.get(b"delay", b""),
+        delays=values.get(b"delays", b""),
+        dsn=values.get(b"dsn", b""),
+        status=word[0],
+        # The closing parenthesis is missing where syslog cut the line.
+        text=status[word.end() :].removeprefix(b" (").removesuffix(b")"),
+    )
+    found.events.append(delivery)

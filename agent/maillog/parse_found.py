@@ -1,0 +1,65 @@
+"""What the readers of one chunk fill, and what they are told of a line's tag. Decides nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from agent.maillog.lines import Accepted, MailEvent, Parsed, Queued, Removed
+
+LINE_BYTES_MAX = 65_536  # a longer line is nobody's delivery; it is skipped and counted
+UNKNOWN_DAEMONS_MAX = 64
+UNKNOWN_KEPT_MAX = 8
+UNKNOWN_BYTES_MAX = 512
+OTHER = b"other"
+
+
+@dataclass(slots=True)
+class Found:
+    """The facts so far."""
+
+    events: list[MailEvent] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+    queued: list[Queued] = field(default_factory=list)
+    removed: list[Removed] = field(default_factory=list)
+    unparsed: int = 0
+    unknown: dict[bytes, int] = field(default_factory=dict)
+    newest_unknown: list[bytes] = field(default_factory=list)
+    foreign: int = 0
+
+    def add_unknown(self, line: bytes, daemon: bytes) -> None:
+        if daemon not in self.unknown and len(self.unknown) >= UNKNOWN_DAEMONS_MAX:
+            daemon = OTHER
+        self.unknown[daemon] = self.unknown.get(daemon, 0) + 1
+        self.newest_unknown.append(line[:UNKNOWN_BYTES_MAX])
+        if len(self.newest_unknown) > UNKNOWN_KEPT_MAX:
+            del self.newest_unknown[0]
+
+    def parsed(self) -> Parsed:
+        return Parsed(
+            events=self.events,
+            accepted=self.accepted,
+            queued=self.queued,
+            removed=self.removed,
+            unparsed=self.unparsed,
+            unknown=self.unknown,
+            newest_unknown=self.newest_unknown,
+            foreign=self.foreign,
+        )
+
+
+class Tag(NamedTuple):
+    """One host and tag. `quiet`: first eight bytes of bodies that are known and carry no fact.
+
+    The tag begins `back` bytes before the body, the host `key_length` before the tag's end.
+    """
+
+    reader: "Reader"
+    quiet: frozenset[bytes]
+    instance: bytes
+    daemon: bytes
+    back: int
+    key_length: int
+
+
+# Called with the line, its tag, and where the body begins.
+Reader = Callable[[Found, bytes, Tag, int], None]
