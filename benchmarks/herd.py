@@ -45,7 +45,7 @@ class Node(Protocol):
     async def leave(self) -> None: ...
 
 
-def heartbeat(number: int, *, sequence: int) -> bytes:
+def heartbeat(number: int, *, sequence: int, held: pb.Directive | None = None) -> bytes:
     """As a node with a dozen busy receivers sends it every 30 s: about 1 KB."""
     now = int(time.time() * 1000)
     address = enrolled.address(number)
@@ -76,6 +76,8 @@ def heartbeat(number: int, *, sequence: int) -> bytes:
             version="3.7.11",
             outbound=["relay", "smtp"],
             reload_at_ms=now - 10**7,
+            directive_term=held.term if held else 0,
+            directive_revision=held.revision if held else 0,
             convergence=pb.CONVERGENCE_VERIFIED,
         ),
         agent=pb.AgentReading(
@@ -127,6 +129,8 @@ class GrpcNode:
         self._port = port
         self._sequence = 0
         self._runs = 0
+        # Obeyed as soon as it is heard.
+        self._held: pb.Directive | None = None
 
     async def connect(self) -> None:
         self._channel = aio.secure_channel(
@@ -148,7 +152,8 @@ class GrpcNode:
 
     async def beat(self) -> None:
         self._sequence += 1
-        await self._call.write(heartbeat(self._number, sequence=self._sequence))
+        data = heartbeat(self._number, sequence=self._sequence, held=self._held)
+        await self._call.write(data)
         await self._hear("ack")
 
     async def leave(self) -> None:
@@ -159,7 +164,11 @@ class GrpcNode:
             data: object = await self._call.read()
             if not isinstance(data, bytes):
                 raise EOFError("the collector ended the stream")  # noqa: TRY004
-            if pb.CollectorMessage.FromString(data).WhichOneof("body") == kind:
+            message = pb.CollectorMessage.FromString(data)
+            heard = message.WhichOneof("body")
+            if heard == "directive":
+                self._held = message.directive
+            if heard == kind:
                 return
 
     def _hello(self) -> bytes:
@@ -176,6 +185,7 @@ class GrpcNode:
             sent_at_ms=now,
             hostname=f"node{self._number}.bench.test",
             addresses=[enrolled.address(self._number)],
+            applied=self._held,
         )
         return pb.AgentMessage(hello=hello).SerializeToString()
 
