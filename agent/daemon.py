@@ -73,8 +73,10 @@ class Agent:
         self.progress = Progress(PATIENCE, began=time.monotonic())
         self.postfix = PostfixClient(settings.helper)
         self.queue = QueueReader()
-        self.log_watch = FileWatch(settings.log)
-        self.maillog = Accounting(Logs.of(settings.log), state, address=addresses[0], pipes_out=outbound)
+        self.maillog = Accounting(
+            Logs.of(settings.log), state, address=addresses[0], pipes_out=outbound
+        )
+        self.log_watch = FileWatch(lambda: self.maillog.watched)
         self.enforcement = Enforcement(
             self.postfix,
             state.directive,

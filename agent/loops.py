@@ -3,14 +3,12 @@
 They share nothing but what they are given; none waits for another, none stops for the collector.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
-import anyio.lowlevel
 import structlog
 
 from agent import backoff
@@ -19,6 +17,7 @@ from agent.dnsbl.sweep import Sweep
 from agent.enforcement import Enforcement
 from agent.filewatch import FileWatch
 from agent.health import Health
+from agent.maillog import pace
 from agent.maillog.silence import Silence
 from agent.model import Convergence, EventDraft, EventKind, PostfixReading
 from agent.pulse import Pulse
@@ -27,12 +26,6 @@ from agent.state import State
 from agent.uplink import Uplink
 from deliverability.zones import Verdict
 
-# The file's own doorbell wakes us; the poll is the safety net. A line after a quiet moment is
-# counted within 200 ms. Each pass that counts is a synced commit: under a steady stream of lines
-# passes move apart to a second, unless a directive waits for its reload line.
-FOLLOW_EVERY = timedelta(seconds=1)
-FOLLOW_APART_MIN = timedelta(milliseconds=150)
-FOLLOW_APART_GROWTH = 1.5
 BEAT_APART = timedelta(seconds=1)  # early heartbeats, at most this often
 UPLINK_READY_SECONDS = 2
 FIRST_SWEEP_WITHIN = timedelta(seconds=3)
@@ -82,25 +75,7 @@ class Loops:
     """Called after each heartbeat pass: the daemon says how it is."""
 
     async def follow(self) -> None:
-        apart = FOLLOW_APART_MIN
-        while True:
-            began = time.monotonic()
-            more = self.follow_once()
-            self.edges.mark("follow", FOLLOW_EVERY)
-            if more:
-                await anyio.lowlevel.checkpoint()
-                continue
-            is_busy = await self.log_watch.wait(FOLLOW_EVERY)
-            apart = self._apart(apart, is_busy=is_busy)
-            early = apart.total_seconds() - (time.monotonic() - began)
-            if early > 0:
-                await anyio.sleep(early)
-
-    def _apart(self, apart: timedelta, *, is_busy: bool) -> timedelta:
-        """How far two passes shall be from each other now."""
-        if not is_busy or self.enforcement.is_waiting:
-            return FOLLOW_APART_MIN
-        return min(apart * FOLLOW_APART_GROWTH, FOLLOW_EVERY)
+        await pace.follow(self.follow_once, self.log_watch)
 
     def follow_once(self) -> bool:
         """What the log has; a reload line wakes the loop that waits for it."""
@@ -111,6 +86,7 @@ class Loops:
         if self.maillog.silence.reload_at != before:
             self.bells.obey.ring()
         self.health.say("log", problem="; ".join(self.maillog.problems))
+        self.edges.mark("follow", pace.LOOK_EVERY)
         return more
 
     async def obey(self) -> None:

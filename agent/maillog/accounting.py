@@ -20,6 +20,7 @@ from agent.maillog.sources import Source
 from agent.maillog.tally import Tally
 from agent.maillog.times import LineClock, first_time
 from agent.model import Cell, CellKey, Event, EventDraft, EventKind, NewEpoch
+from agent.watched import Watched
 from deliverability.replies import Outcome
 
 # What is read but not committed is read again after a restart, and no heartbeat tells of it. Each
@@ -102,6 +103,7 @@ class Accounting:
         self._pipes_out = pipes_out
         self._reading: _Reading | None = None
         self._problems: tuple[str, ...] = ()
+        self._watched = Watched()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -112,6 +114,11 @@ class Accounting:
     def silence(self) -> Silence:
         """As far as the log was read; no earlier than what is committed."""
         return self._ledger.silence if self._reading is None else self._reading.watch.silence
+
+    @property
+    def watched(self) -> Watched:
+        """What is to be watched for news; as it was at the last step."""
+        return self._watched
 
     def step(self, now: datetime) -> bool:
         """Reads and counts some lines, and commits when it is time; True: there may be more.
@@ -126,6 +133,7 @@ class Accounting:
             reading.source.close()
             return False
         self._problems = reading.source.problems
+        self._watched = reading.source.watched
         try:
             if reading.is_started:
                 self._account(reading, batch, now)

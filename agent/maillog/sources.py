@@ -1,26 +1,24 @@
 """Which logs are followed, one or several: hands out their lines in turn, with one position.
 
-Knows names, patterns and who joined or left; what happens to one file is the follower's. A file
-that fits a pattern joins from its beginning; one whose name is gone leaves when it was read.
+Knows who joined and who left; what happens to one file is the follower's. A file that comes to fit
+a pattern joins from its beginning; one whose name is gone leaves when it was read.
 """
 
-import glob
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
 from agent.maillog import files, permission
 from agent.maillog.follow import DISORDER_MAX, Batch, Follower
 from agent.maillog.locate import Gap
+from agent.maillog.patterns import Patterns
 from agent.maillog.position import LogPosition, Place, Position, Positions
+from agent.watched import Watched
 
-SOURCES_MAX = 16  # all their places fit into a heartbeat's 4 KiB
-NAME_BYTES_MAX = 150
 LEFT_REMEMBERED_MAX = 64
 GONE_FOR = timedelta(minutes=1)  # a name missing so long has left; a rotation is over by then
 _NOWHERE = LogPosition()
@@ -35,6 +33,10 @@ class Source(Protocol):
 
     @property
     def problems(self) -> tuple[str, ...]: ...
+
+    @property
+    def watched(self) -> Watched:
+        """What is to be watched for news."""
 
     def read(self, now: datetime) -> Batch | None: ...
 
@@ -63,8 +65,8 @@ class Sources:
     def __init__(
         self, patterns: Sequence[str], *, position: Position | None, counted_to: datetime
     ) -> None:
-        self._patterns = tuple(patterns)
-        self._is_lone = len(patterns) == 1 and not glob.has_magic(patterns[0])
+        self._patterns = Patterns(tuple(patterns))
+        self._lone = self._patterns.lone
         self._starts_at_end = position is None
         self._counted_to = counted_to
         self._seen_until = counted_to - DISORDER_MAX
@@ -72,8 +74,8 @@ class Sources:
         self._turns: deque[str] = deque()
         self._left: dict[str, Place] = {}
         self._lost: deque[tuple[datetime, str]] = deque()  # since when, and why
-        self._surplus = 0
         self._failure: OSError | None = None
+        self._watched: Watched | None = None
         if position is not None:
             self._go_on(position)
 
@@ -84,10 +86,17 @@ class Sources:
             if not (one.problem or one.follower.is_open or one.may_leave):
                 told.append(f"there is no log {name}")
         if not self._followed:
-            told.append(f"there is no log {', '.join(self._patterns)}")
-        if self._surplus:
-            told.append(f"{self._surplus} logs are not followed: too many, or their names too long")
+            told.append(f"there is no log {', '.join(self._patterns.patterns)}")
+        if surplus := self._patterns.surplus:
+            told.append(f"{surplus} logs are not followed: too many, or their names too long")
         return tuple(told)
+
+    @property
+    def watched(self) -> Watched:
+        if self._watched is None:
+            names = dict.fromkeys((*self._patterns.paths, *self._followed))
+            self._watched = Watched(tuple(names), self._patterns.folders)
+        return self._watched
 
     def read(self, now: datetime) -> Batch | None:
         """The next lines of whichever has some; OSError when none of them can be read."""
@@ -95,7 +104,7 @@ class Sources:
         if self._starts_at_end:
             return self._begin(now)
         batch = self._read_next(now)
-        if batch is None and not self._is_lone and self._scan(now):
+        if batch is None and not self._lone and self._scan(now):
             batch = self._read_next(now)
         if batch is None and self._lost:
             batch = self._tell_lost(now)
@@ -129,7 +138,7 @@ class Sources:
         for _ in range(len(self._turns)):
             name = self._turns[0]
             batch = self._read_one(name, now)
-            if batch is None or not self._is_lone:
+            if batch is None or not self._lone:
                 self._turns.rotate(-1)
             if batch is not None:
                 return batch
@@ -150,7 +159,7 @@ class Sources:
         assert isinstance(batch.position, LogPosition)
         one.place = Place(position=batch.position, counted_to=batch.counted_to)
         self._counted_to = batch.counted_to
-        return batch if self._is_lone else replace(batch, position=self._positions())
+        return batch if self._lone else replace(batch, position=self._positions())
 
     def _raise_if_all_failed(self) -> None:
         is_any_open = any(one.follower.is_open for one in self._followed.values())
@@ -166,12 +175,13 @@ class Sources:
 
     def _tell_lost(self, now: datetime) -> Batch:
         since, text = self._lost.popleft()
-        place = self._followed[self._patterns[0]].place if self._is_lone else None
+        position: Position = self._positions()
+        if self._lone:
+            place = self._followed[self._lone].place
+            position = place.position if place else _NOWHERE
         return Batch(
             data=b"",
-            position=(place.position if place else _NOWHERE)
-            if self._is_lone
-            else self._positions(),
+            position=position,
             counted_to=self._counted_to,
             gap=Gap(start=since, end=now, text=text),
             moved=True,
@@ -189,47 +199,28 @@ class Sources:
             self._seen_until = self._counted_to
             self._lost.append((self._counted_to, "files are read now instead of the journal"))
         for name, place in places.items():
-            if self._is_wanted(name):
+            if self._patterns.fit(name):
                 self._follow(name, place)
-        for name in self._patterns:
-            if name not in self._followed and not glob.has_magic(name):
+        for name in self._patterns.paths:
+            if name not in self._followed:
                 self._follow(name, None)
 
     def _owned(self, position: LogPosition) -> Mapping[str, Place]:
         """A lone file's place, also where there are several now: whose it is its bytes say."""
         place = Place(position=position, counted_to=self._counted_to)
-        names = [*self._patterns] if self._is_lone else [*self._present()]
+        names = self._patterns.present()
         owner = next((name for name in names if files.has_place(Path(name), position)), None)
         owner = owner or next(iter(names), None)
         return {} if owner is None else {owner: place}
 
     def _scan(self, now: datetime) -> bool:
         """Whether anybody joined or left."""
-        present = [*self._present()]
+        present = self._patterns.present()
         joined = [name for name in present if name not in self._followed]
         for name in joined:
             self._join(name)
         self._seen_until = max(self._seen_until, now - DISORDER_MAX)
         return self._dismiss(frozenset(present), now) or bool(joined)
-
-    def _present(self) -> Iterator[str]:
-        """What there is to follow: first the paths, there or not, then what fits a pattern."""
-        names = dict.fromkeys(name for name in self._patterns if not glob.has_magic(name))
-        self._surplus = 0
-        for pattern in self._patterns:
-            for name in _fitting(pattern):
-                if name in names:
-                    continue
-                if len(names) < SOURCES_MAX and len(os.fsencode(name)) <= NAME_BYTES_MAX:
-                    names[name] = None
-                else:
-                    self._surplus += 1
-        return iter(names)
-
-    def _is_wanted(self, name: str) -> bool:
-        return name in self._patterns or any(
-            glob.has_magic(pattern) and fnmatchcase(name, pattern) for pattern in self._patterns
-        )
 
     def _join(self, name: str) -> None:
         if self._starts_at_end:
@@ -245,8 +236,9 @@ class Sources:
         self._followed[name].place = place
 
     def _add(self, name: str, follower: Follower) -> None:
-        self._followed[name] = _Followed(follower, may_leave=name not in self._patterns)
+        self._followed[name] = _Followed(follower, may_leave=name not in self._patterns.paths)
         self._turns.append(name)
+        self._watched = None
 
     def _taken_over(self, name: str) -> Place | None:
         """A file we know under another name goes on where that one stands."""
@@ -279,23 +271,9 @@ class Sources:
     def _drop(self, name: str) -> None:
         one = self._followed.pop(name)
         self._turns.remove(name)
+        self._watched = None
         one.follower.close()
         if one.place is not None:
             self._left[name] = one.place
         while len(self._left) > LEFT_REMEMBERED_MAX:
             del self._left[next(iter(self._left))]
-
-
-def _fitting(pattern: str) -> Iterator[str]:
-    """The logs that fit, in the order of their names; none if this is no pattern."""
-    if glob.has_magic(pattern):
-        found = Path("/").glob(pattern.lstrip("/"))
-        yield from (str(path) for path in sorted(found) if _is_log(path, pattern))
-
-
-def _is_log(path: Path, pattern: str) -> bool:
-    """A rotated sibling of what fits the pattern too is not a log of its own."""
-    if path.name.startswith(".") or path.is_dir():
-        return False
-    stem = files.stem(str(path))
-    return stem is None or not fnmatchcase(stem, pattern)

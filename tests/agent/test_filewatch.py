@@ -1,5 +1,6 @@
 """A line written to the log wakes the follower at once, before and after a rotation."""
 
+import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -8,8 +9,15 @@ import anyio
 import pytest
 
 from agent.filewatch import FileWatch
+from agent.watched import Watched
 
 LONG = timedelta(seconds=5)
+
+
+def watch_of(*paths: Path, folder: Path | None = None) -> FileWatch:
+    folders = () if folder is None else (str(folder),)
+    watched = Watched(tuple(map(str, paths)), folders)
+    return FileWatch(lambda: watched)
 
 
 async def waited(watch: FileWatch, at_most: timedelta = LONG) -> float:
@@ -26,7 +34,7 @@ def log(tmp_path: Path) -> Path:
 
 
 async def test_a_line_wakes(log: Path) -> None:
-    watch = FileWatch(log)
+    watch = watch_of(log)
 
     async def write_later() -> None:
         await anyio.sleep(0.2)
@@ -41,7 +49,7 @@ async def test_a_line_wakes(log: Path) -> None:
 
 
 async def test_a_line_written_before_we_wait_counts(log: Path) -> None:
-    watch = FileWatch(log)
+    watch = watch_of(log)
     await watch.wait(timedelta(milliseconds=1))
     with log.open("a") as file:
         file.write("line\n")
@@ -50,13 +58,13 @@ async def test_a_line_written_before_we_wait_counts(log: Path) -> None:
 
 
 async def test_silence_ends_in_time(log: Path) -> None:
-    watch = FileWatch(log)
+    watch = watch_of(log)
     assert 0.2 <= await waited(watch, timedelta(seconds=0.2)) < 2
     watch.close()
 
 
 async def test_the_name_is_followed_through_a_rotation(log: Path) -> None:
-    watch = FileWatch(log)
+    watch = watch_of(log)
     await watch.wait(timedelta(milliseconds=1))
     log.rename(log.with_suffix(".1"))
     assert await waited(watch) < 1
@@ -69,6 +77,38 @@ async def test_the_name_is_followed_through_a_rotation(log: Path) -> None:
 
 
 async def test_without_a_file_it_polls(tmp_path: Path) -> None:
-    watch = FileWatch(tmp_path / "none")
+    watch = watch_of(tmp_path / "none" / "none")
     assert await waited(watch) < 1
+    watch.close()
+
+
+async def test_any_of_several_wakes(log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.log"
+    other.write_text("old\n")
+    watch = watch_of(log, tmp_path / "none", other)
+    for path in (other, log):
+        await watch.wait(timedelta(milliseconds=1))
+        with path.open("a") as file:
+            file.write("line\n")
+        assert await waited(watch) < 1
+    watch.close()
+
+
+async def test_a_file_that_comes_into_the_folder_wakes(tmp_path: Path) -> None:
+    watch = watch_of(tmp_path / "mail.log", folder=tmp_path)
+    await watch.wait(timedelta(milliseconds=1))
+    (tmp_path / "mail.log").write_text("first\n")
+    assert await waited(watch) < 1
+    watch.close()
+
+
+async def test_a_pipe_with_something_in_it_wakes() -> None:
+    ours, theirs = os.pipe()
+    watched = Watched(pipe=ours)
+    watch = FileWatch(lambda: watched)
+    assert not await watch.wait(timedelta(milliseconds=1))
+    os.write(theirs, b"x")
+    assert await watch.wait(LONG)
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
     watch.close()

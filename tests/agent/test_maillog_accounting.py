@@ -88,36 +88,6 @@ def test_lines_without_a_total_need_no_commit(bed: Bed) -> None:
     assert bed.state.position != before
 
 
-def test_lines_are_counted_at_once_and_committed_a_second_apart(bed: Bed) -> None:
-    bed.log.tick = timedelta(0)
-    bed.read()
-    began = bed.log.now
-    for tenth in range(1, 10):
-        bed.log.write(1)
-        bed.account.step(began + timedelta(milliseconds=100 * tenth))
-        assert bed.account.lines_read == 2 * tenth
-        assert not bed.totals
-    assert not bed.account.step(began + accounting.COMMITS_APART)
-    assert bed.totals == bed.log.truth
-
-
-def test_what_is_counted_and_not_committed_is_read_again(bed: Bed) -> None:
-    bed.log.tick = timedelta(0)
-    bed.log.write(3)
-    bed.account.step(bed.log.now)
-    assert bed.account.lines_read == 6
-    assert not bed.totals
-    bed.restart()
-    bed.read()
-    assert bed.totals == bed.log.truth
-
-
-def test_a_clock_put_back_does_not_stop_commits(bed: Bed) -> None:
-    bed.log.write(3)
-    bed.account.step(bed.log.now - timedelta(hours=3))
-    assert bed.totals == bed.log.truth
-
-
 def test_a_reload_is_seen_at_once_and_kept(bed: Bed) -> None:
     reload_at = bed.log.at.replace(microsecond=0)
     with bed.log.path.open("ab") as file:
