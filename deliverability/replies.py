@@ -1,6 +1,21 @@
-"""What became of one delivery attempt, first honest classes. Pure; knows no file and no clock."""
+"""What became of one delivery attempt, why, and whose fault that is. Pure; knows no clock.
 
+The rules stand in `replies.tsv` beside this file. Bytes in, because a remote may say anything;
+nothing here raises on any of them, and what is kept of them is bounded.
+"""
+
+import re
 from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from deliverability import receivers, replies_rules
+from deliverability.replies_classes import Fault as Fault
+from deliverability.replies_classes import ReplyClass as ReplyClass
+from deliverability.replies_classes import fault_of as fault_of
+
+if TYPE_CHECKING:
+    from deliverability.replies_explain import Explanation
 
 
 class Outcome(Enum):
@@ -31,6 +46,32 @@ PROBES = frozenset((b"deliverable", b"undeliverable"))
 UNASKED = frozenset((b"error", b"retry"))
 UNASKED_TEXTS = (b"delivery temporarily suspended", b"deferred transport")
 
+TEXT_BYTES_MAX = 2048  # of a text that are read: RFC 5321 allows 512 a line, Gmail says five lines
+KEPT_MAX = 512  # replies remembered with their class
+REDACTED_LENGTH_MAX = 500
+HIDDEN = "***"
+NAME_LENGTH_MIN = 2  # a shorter one is everywhere
+
+# smtp(8) before what the remote said: `host name[address] said: 550 …`.
+_SAID = (b"] said: ", b"] refused to talk to me: ")
+_COMMAND = b" (in reply to "
+_BRACKET_BYTES_MIN = 16  # shorter ones are somebody's codes: [TSS04]
+_GMAIL_TAIL = b" - gsmtp"
+_BEFORE_NAMES = frozenset(' <>()[],;:"@')
+_UNKNOWN_USER = re.compile(r'(unknown user: )"[^"]*"?')  # local(8)
+
+# What at home fails to take mail is ours: a content filter, a full disk, a command.
+_OURS_AT_HOME = frozenset(
+    (
+        ReplyClass.NETWORK,
+        ReplyClass.DNS,
+        ReplyClass.TLS,
+        ReplyClass.PROTOCOL,
+        ReplyClass.RATE_LIMITED,
+        ReplyClass.UNKNOWN,
+    )
+)
+
 
 def outcome_of(daemon: bytes, *, status: bytes, text: bytes) -> Outcome | None:
     """What one delivery line says; None for an address probe or a word we do not know.
@@ -47,3 +88,113 @@ def outcome_of(daemon: bytes, *, status: bytes, text: bytes) -> Outcome | None:
     if outcome is Outcome.DEFERRED and text.startswith(UNASKED_TEXTS):
         return Outcome.OURS
     return outcome
+
+
+def classify(*, receiver: str, outcome: Outcome, dsn: bytes, text: bytes) -> ReplyClass:
+    """Why one attempt failed. Never raises; UNKNOWN when no rule fits, and for a success.
+
+    `receiver` is a name of `receivers.receiver_of`, `dsn` Postfix's own code, `text` what stands in
+    the parentheses of a delivery line. The same arguments give the same class always.
+    """
+    if outcome is Outcome.OURS:
+        return ReplyClass.LOCAL
+    if outcome is Outcome.EXPIRED:
+        return ReplyClass.EXPIRED
+    if outcome is Outcome.SENT:
+        return ReplyClass.UNKNOWN
+    return _classify(receiver, dsn, essence(text))
+
+
+@lru_cache(maxsize=KEPT_MAX)
+def _classify(receiver: str, dsn: bytes, reply: bytes) -> ReplyClass:
+    rule = replies_rules.rule_for(receiver, reply, dsn=dsn)
+    found = rule.reply_class if rule is not None else ReplyClass.UNKNOWN
+    if receiver == receivers.LOCAL and found in _OURS_AT_HOME:
+        return ReplyClass.LOCAL
+    return found
+
+
+def essence(text: bytes) -> bytes:
+    """The reply without what differs from message to message, as far as that costs little.
+
+    Without: the host's name before it, one address in angle brackets, a session's name at its end.
+    All that is judged of a reply is judged by this.
+    """
+    if len(text) > TEXT_BYTES_MAX:
+        text = text[:TEXT_BYTES_MAX]
+    if text.startswith(b"host "):
+        for said in _SAID:
+            place = text.find(said)
+            if place >= 0:
+                text = text[place + len(said) :]
+                break
+    place = text.find(b"<")
+    if place >= 0 and (close := text.find(b">", place)) >= 0 and b"@" in text[place:close]:
+        text = text[:place] + text[close + 1 :]
+    end = text.rfind(_COMMAND)
+    if end < 0:
+        end = len(text)
+    if text.endswith(_GMAIL_TAIL, 0, end):
+        return text[: text.rfind(b" ", 0, end - len(_GMAIL_TAIL)) + 1] + text[end:]
+    if text.endswith(b"]", 0, end):
+        place = text.rfind(b"[", 0, end)
+        if 0 <= place < end - _BRACKET_BYTES_MIN and b"/" not in text[place:end]:
+            return text[:place] + text[end:]
+    return text
+
+
+def redact(text: bytes, *, recipient: bytes = b"") -> str:
+    """The text for people: mailbox names hidden, safe to print, REDACTED_LENGTH_MAX at most.
+
+    Control characters, such as turn text around, and broken UTF-8 become question marks. With the
+    `recipient` of the line its name is hidden also where it stands without a domain.
+    """
+    is_cut = len(text) > TEXT_BYTES_MAX
+    shown = "".join(
+        character if character.isprintable() and character != "\ufffd" else "?"
+        for character in text[:TEXT_BYTES_MAX].decode("utf-8", "replace")
+    )
+    shown = _without_names(shown, name=_name(recipient))
+    if not is_cut and len(shown) <= REDACTED_LENGTH_MAX:
+        return shown
+    # What a cut leaves may be the first half of an address; what ends before a blank is not.
+    return shown[: REDACTED_LENGTH_MAX - 1].rpartition(" ")[0] + "…"
+
+
+def explain(text: str, *, receiver: str = "") -> "Explanation":
+    """Class, meaning and remedy of a reply or of a whole delivery line of Postfix's log.
+
+    Without a receiver it is guessed from the text.
+    """
+    # The agent classifies and never explains: what only people read stays out of its memory.
+    from deliverability import replies_explain
+
+    return replies_explain.explain(text, receiver=receiver)
+
+
+def _name(recipient: bytes) -> str:
+    name = recipient.rpartition(b"@")[0][:TEXT_BYTES_MAX]
+    return name.decode("utf-8", "replace").strip('"')
+
+
+def _without_names(shown: str, *, name: str) -> str:
+    *before, last = shown.replace("%40", "@").split("@")
+    shown = "@".join((*map(_without_last_name, before), last))
+    shown = _UNKNOWN_USER.sub(rf"\1{HIDDEN}", shown)
+    if len(name) >= NAME_LENGTH_MIN:
+        alone = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
+        shown = alone.sub(HIDDEN, shown)
+    return shown
+
+
+def _without_last_name(before: str) -> str:
+    """What stands before an @, without the mailbox's name at its end. Linear in any text."""
+    end = len(before)
+    if before.endswith('"'):
+        quote = before.rfind('"', 0, end - 1)
+        if quote >= 0:
+            return before[:quote] + HIDDEN
+        end -= 1
+    while end and before[end - 1] not in _BEFORE_NAMES:
+        end -= 1
+    return before[:end] + HIDDEN if end < len(before) else before
