@@ -120,6 +120,14 @@ class MinuteCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """Attempts in one minute of log time, all addresses and receivers together."""
+
+    at: datetime
+    attempts: Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
     """What lines changed, to be stored together with how far they were read.
 
@@ -295,7 +303,7 @@ class Heartbeat:
     counted_to: datetime | None
     replies: tuple[Reply, ...] = ()
     intake: tuple[Intake, ...] = ()
-    history: tuple[MinuteCount, ...] = ()
+    history: tuple[Minute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +334,7 @@ class Welcome:
     collector_time: datetime
     full_state: bool = False
     replay_events: bool = False
+    history_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,4 +357,29 @@ class ReconnectAfter:
     delay: timedelta = field(default=timedelta(0))
 
 
-FromCollector = Welcome | Ack | Directive | NewEpoch | ReconnectAfter
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecountRequest:
+    """Count the logs once more, from the beginning of this epoch up to this place."""
+
+    number: int
+    epoch: str
+    log_position: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount:
+    """What the logs say. `gaps`: windows of log time that are not in them, each with its reason.
+
+    `problem`: why there is no count; empty when there is.
+    """
+
+    number: int
+    epoch: str
+    cells: tuple[Cell, ...] = ()
+    lines: int = 0
+    bytes: int = 0
+    gaps: tuple[tuple[datetime, datetime, str], ...] = ()
+    problem: str = ""
+
+
+FromCollector = Welcome | Ack | Directive | NewEpoch | ReconnectAfter | RecountRequest

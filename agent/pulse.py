@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent import report
+from agent.details import Details
 from agent.host.machine import Machine
 from agent.host.services import Services
 from agent.model import (
     Ack,
     AgentReading,
     Heartbeat,
+    Minute,
     PostfixReading,
     QueueReading,
     ServiceReading,
@@ -37,6 +39,7 @@ class Sources:
 class _Sent:
     rounds: report.Rounds
     full_state: bool
+    history_to: datetime | None
 
 
 class Pulse:
@@ -46,6 +49,10 @@ class Pulse:
         self._acknowledged: dict[tuple[str, str], int] = {}
         self._sent: dict[int, _Sent] = {}
         self._is_full_wanted = False
+        self._details = Details()
+        self._details.add(state.cells(), state.replies_changed_since(-1))
+        # Minutes between the two the collector lacks.
+        self._lacking: tuple[datetime, datetime] | None = None
 
     async def gather(self) -> Readings:
         """The node as it is at this moment."""
@@ -65,8 +72,11 @@ class Pulse:
         """The readings as the next heartbeat. The number is taken first, then what goes with it."""
         state = self._state
         sequence = state.next_sequence()
-        full = self._is_full_wanted
-        cells = state.cells() if full else state.cells_changed_since(state.sequence_acknowledged)
+        full, since = self._is_full_wanted, state.sequence_acknowledged
+        changed = state.cells() if full else state.cells_changed_since(since)
+        self._details.add(changed, state.replies_changed_since(-1 if full else since))
+        cells, replies = self._details.choose(sequence, changed, whole=full)
+        history = self._history()
         position = state.position
         account = Account(
             epoch=state.epoch,
@@ -77,9 +87,16 @@ class Pulse:
             log_position=b"" if position is None else position.to_bytes(),
             counted_to=state.counted_to,
             full_state=full,
+            replies=replies,
+            intake=state.intake_changed_since(-1 if full else since),
+            history=history,
         )
         beat = report.build(readings, account, acknowledged=self._acknowledged, now=now)
-        self._sent[sequence] = _Sent(rounds=report.rounds(beat.zones), full_state=full)
+        self._sent[sequence] = _Sent(
+            rounds=report.rounds(beat.zones),
+            full_state=full,
+            history_to=history[-1].at if history else None,
+        )
         while len(self._sent) > SENT_REMEMBERED_MAX:
             del self._sent[min(self._sent)]
         return beat
@@ -89,10 +106,13 @@ class Pulse:
         if ack.epoch != self._state.epoch or ack.sequence > self._state.sequence:
             return
         self._state.acknowledged(ack.sequence, events_upto=ack.events_upto)
+        self._details.acknowledged(ack.sequence)
         sent = self._sent.pop(ack.sequence, None)
         if sent is not None:
             self._acknowledged.update(sent.rounds)
             self._is_full_wanted = self._is_full_wanted and not sent.full_state
+            if self._lacking is not None and sent.history_to is not None:
+                self._lacking = (max(sent.history_to, self._lacking[0]), self._lacking[1])
         for sequence in [old for old in self._sent if old < ack.sequence]:
             del self._sent[sequence]
 
@@ -101,6 +121,19 @@ class Pulse:
         self._is_full_wanted = True
         self._acknowledged.clear()
         self._sent.clear()
+
+    def tell_minutes(self, *, after: datetime, before: datetime) -> None:
+        """Of history, a few with each heartbeat."""
+        self._lacking = (after, before)
+
+    def _history(self) -> tuple[Minute, ...]:
+        if self._lacking is None:
+            return ()
+        after, before = self._lacking
+        found = self._state.minutes(after=after, before=before, limit=report.MINUTES_MAX)
+        if not found:
+            self._lacking = None
+        return found
 
 
 def _postfix_service(postfix: PostfixReading) -> ServiceReading:

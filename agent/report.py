@@ -14,8 +14,11 @@ from agent.model import (
     Event,
     Heartbeat,
     HostReading,
+    Intake,
+    Minute,
     PostfixReading,
     QueueReading,
+    Reply,
     ServiceReading,
     ZoneReading,
 )
@@ -23,6 +26,11 @@ from deliverability.zones import Verdict
 
 EVENTS_MAX = 16
 REMINDER_EVERY = 10
+# Histograms, classes and replies may come a little later than the counts: a few in each heartbeat,
+# the longest waiting first. A minute of history takes about 15 bytes.
+DETAIL_BYTES_MAX = 900
+REPLIES_MAX = 3
+MINUTES_MAX = 60
 
 Rounds = Mapping[tuple[str, str], int]
 
@@ -51,6 +59,9 @@ class Account:
     log_position: bytes
     counted_to: datetime | None
     full_state: bool
+    replies: Sequence[Reply] = ()
+    intake: Sequence[Intake] = ()
+    history: Sequence[Minute] = ()
 
 
 def build(
@@ -64,7 +75,7 @@ def build(
         host=readings.host,
         queue=readings.queue,
         services=readings.services,
-        cells=tuple(sorted(account.cells, key=lambda c: (c.key.address, c.key.receiver))),
+        cells=tuple(sorted(account.cells, key=_place)),
         full_state=account.full_state,
         zones=zones_due(account, acknowledged),
         postfix=readings.postfix,
@@ -72,7 +83,14 @@ def build(
         events=tuple(account.events[:EVENTS_MAX]),
         log_position=account.log_position,
         counted_to=account.counted_to,
+        replies=tuple(account.replies),
+        intake=tuple(account.intake),
+        history=tuple(account.history),
     )
+
+
+def _place(cell: Cell) -> tuple[str, str, str]:
+    return (cell.key.address, cell.key.receiver, cell.key.instance)
 
 
 def zones_due(account: Account, acknowledged: Rounds) -> tuple[ZoneReading, ...]:

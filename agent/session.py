@@ -137,6 +137,8 @@ class Session:
                 state.replay_events()
         if welcome.full_state:
             self._parts.pulse.tell_all()
+        if welcome.history_after is not None:
+            self._parts.pulse.tell_minutes(after=welcome.history_after, before=self._now())
         self._bells.beat.ring()
 
     def _directive(self, directive: Directive) -> None:

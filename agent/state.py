@@ -1,3 +1,4 @@
+# long: what one transaction may span stands on one page
 """What the node must not forget: log position and totals, events, the wanted directive.
 
 What was counted and how far the log was read are one synced transaction. Only what is on the disk
@@ -6,19 +7,31 @@ something blocks for one sync and raises StateError when it did not happen.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from agent import state_events, state_zones
+from agent import state_counts, state_events, state_zones
 from agent.maillog import position as positions
 from agent.maillog.position import Position
 from agent.maillog.silence import Silence
-from agent.model import Cell, CellKey, Directive, Event, EventDraft, EventKind, ZoneReading
+from agent.maillog.tally import Known
+from agent.model import (
+    Cell,
+    Counted,
+    Directive,
+    Event,
+    EventDraft,
+    EventKind,
+    Intake,
+    Minute,
+    MinuteCount,
+    Reply,
+    ZoneReading,
+)
 from agent.state_file import StateError, StateFile, to_datetime, to_microseconds
-from deliverability.replies import Outcome
 
 __all__ = ["State", "StateError"]
 
@@ -85,20 +98,32 @@ class State:
 
     def start_counting(self, *, position: Position, counted_from: datetime) -> None:
         """Once, before the first `count`: where and when the very first reading begins."""
+        packed, since = position.to_bytes(), to_microseconds(counted_from)
         with self._file.transaction() as database:
-            values = (position.to_bytes(), to_microseconds(counted_from))
-            database.execute("UPDATE node SET position = ?, counted_from = ?", values)
+            database.execute(
+                "UPDATE node SET position = ?, began_at = ?, counted_from = ?, blind_until = ?",
+                (packed, packed, since, since),
+            )
+
+    def known(self) -> Known:
+        """What a tally goes on from."""
+        return Known(
+            cells=self.cells(),
+            intake=state_counts.intake(self._file, since=-1),
+            open_recipients=state_counts.open_recipients(self._file),
+            blind_until=to_datetime(self._file.node("blind_until")),
+        )
 
     def count(
         self,
         *,
         position: Position,
         counted_to: datetime,
-        changed: Mapping[CellKey, Mapping[Outcome, int]],
+        counted: Counted,
         events: Sequence[EventDraft] = (),
         silence: Silence | None = None,
     ) -> tuple[Event, ...]:
-        """Totals of the changed cells (not differences), in one transaction with all the rest.
+        """All of it in one transaction.
 
         StateError: nothing of it is counted; read the same lines again from `position`.
         """
@@ -107,18 +132,13 @@ class State:
             database.execute("UPDATE node SET position = ?, counted_to = ?", values)
             if silence is not None:
                 self._keep_silence(silence)
-            database.executemany(
-                "INSERT INTO cells SELECT ?, ?, ?, ?, sequence + 1 FROM node WHERE true"
-                " ON CONFLICT DO UPDATE SET"
-                " attempts = excluded.attempts, changed_in = excluded.changed_in"
-                " WHERE attempts <> excluded.attempts",
-                [
-                    (key.address, key.receiver, outcome.value, attempts)
-                    for key, cell in changed.items()
-                    for outcome, attempts in cell.items()
-                ],
-            )
+            state_counts.put(self._file, counted)
             return state_events.insert(self._file, events)
+
+    def add_history(self, history: Sequence[MinuteCount]) -> None:
+        """Attempts of minutes before we counted."""
+        with self._file.transaction():
+            state_counts.add_history(self._file, history)
 
     def begin_epoch(
         self,
@@ -138,11 +158,11 @@ class State:
         since = to_microseconds(counted_from)
         packed = None if position is None else position.to_bytes()
         with self._file.transaction() as database:
-            database.execute("DELETE FROM cells")
+            state_counts.forget(self._file)
             database.execute(
-                "UPDATE node SET epoch = ?, sequence = 0, acknowledged = 0,"
-                " counted_from = ?, counted_to = ?, position = ?",
-                (epoch, since, since, packed),
+                "UPDATE node SET epoch = ?, sequence = 0, acknowledged = 0, counted_from = ?,"
+                " counted_to = ?, position = ?, began_at = ?, blind_until = ?",
+                (epoch, since, since, packed, packed, to_microseconds(now)),
             )
             state_events.raise_numbers(self._file, now)
             return state_events.insert(self._file, drafts)
@@ -169,17 +189,23 @@ class State:
 
     def cells_changed_since(self, sequence: int) -> tuple[Cell, ...]:
         """Whole cells of which anything changed after that heartbeat was numbered."""
-        rows = self._file.rows(
-            "SELECT address, receiver, outcome, attempts FROM cells"
-            " WHERE (address, receiver) IN"
-            " (SELECT address, receiver FROM cells WHERE changed_in > ?)"
-            " ORDER BY address, receiver, outcome",
-            (sequence,),
-        )
-        attempts: dict[CellKey, dict[Outcome, int]] = {}
-        for address, receiver, outcome, count in rows:
-            attempts.setdefault(CellKey(address, receiver), {})[Outcome(outcome)] = count
-        return tuple(Cell(key=key, attempts=cell) for key, cell in attempts.items())
+        return state_counts.cells(self._file, since=sequence)
+
+    def intake_changed_since(self, sequence: int) -> tuple[Intake, ...]:
+        return state_counts.intake(self._file, since=sequence)
+
+    def replies_changed_since(self, sequence: int) -> tuple[Reply, ...]:
+        return state_counts.replies(self._file, since=sequence)
+
+    def minutes(self, *, after: datetime, before: datetime, limit: int) -> tuple[Minute, ...]:
+        """Of the oldest minutes of history between the two, at most so many."""
+        return state_counts.minutes(self._file, after=after, before=before, limit=limit)
+
+    @property
+    def began_at(self) -> Position | None:
+        """Where in the log this epoch began; None: it is not known."""
+        packed = self._file.node("began_at")
+        return None if packed is None else positions.from_bytes(packed)
 
     def acknowledged(self, sequence: int, *, events_upto: int) -> None:
         """The collector has this heartbeat of the present epoch, and these events."""

@@ -75,6 +75,13 @@ class StateFile:
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
+    def write_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Within the caller's transaction."""
+        try:
+            self._database.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
     def node(self, column: str) -> Any:
         """A value of the one row of `node`."""
         ((value,),) = self.rows(f"SELECT {column} FROM node")  # noqa: S608 (our own names)
@@ -184,10 +191,19 @@ def _make_or_check(database: sqlite3.Connection) -> bool:
         raise StateError(f"the state file was {text}", retryable=False)
     if not tables >= state_schema.TABLES:
         raise _Corrupt("tables are missing")
+    for step in range(version, state_schema.VERSION):
+        _migrate(database, state_schema.MIGRATIONS[step])
     ((verdict,), *_) = database.execute("PRAGMA quick_check(1)")
     if verdict != "ok":
         raise _Corrupt(str(verdict)[:200])
     return not database.execute("SELECT 1 FROM node").fetchall()
+
+
+def _migrate(database: sqlite3.Connection, statements: Sequence[str]) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    for statement in statements:
+        database.execute(statement)
+    database.execute("COMMIT")
 
 
 def _aside(path: Path, now: datetime) -> str:

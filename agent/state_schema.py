@@ -2,11 +2,74 @@
 
 from datetime import timedelta
 
-VERSION = 1
+VERSION = 2
 TABLES = frozenset(("node", "cells", "readings", "events", "reserve"))
 
-# Times are microseconds since 1970-01-01 UTC. `changed_in` is the first heartbeat sequence that
-# carries a cell's present value. Bodies are JSON of the values in agent.model.
+# Times are microseconds since 1970-01-01 UTC, minutes are minutes since then. `changed_in` is the
+# first heartbeat sequence that carries a row's present value. Bodies are JSON of the values in
+# agent.model; `delays` and the hashes of open recipients are packed by agent.state_counts.
+# `began_at` is the log position from which the epoch counts.
+COUNTS = (
+    """
+    CREATE TABLE cells (
+        address TEXT NOT NULL,
+        receiver TEXT NOT NULL,
+        instance TEXT NOT NULL,
+        sent INTEGER NOT NULL DEFAULT 0,
+        deferred INTEGER NOT NULL DEFAULT 0,
+        bounced INTEGER NOT NULL DEFAULT 0,
+        expired INTEGER NOT NULL DEFAULT 0,
+        ours INTEGER NOT NULL DEFAULT 0,
+        rejected INTEGER NOT NULL DEFAULT 0,
+        first_sent INTEGER NOT NULL DEFAULT 0,
+        first_deferred INTEGER NOT NULL DEFAULT 0,
+        first_bounced INTEGER NOT NULL DEFAULT 0,
+        first_unknown INTEGER NOT NULL DEFAULT 0,
+        bytes_sent INTEGER NOT NULL DEFAULT 0,
+        delays BLOB NOT NULL DEFAULT x'',
+        classes TEXT NOT NULL DEFAULT '{}',
+        changed_in INTEGER NOT NULL,
+        PRIMARY KEY (address, receiver, instance)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE intake (
+        instance TEXT NOT NULL,
+        client TEXT NOT NULL,
+        messages INTEGER NOT NULL,
+        changed_in INTEGER NOT NULL,
+        PRIMARY KEY (instance, client)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE replies (
+        receiver TEXT NOT NULL,
+        class TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        changed_in INTEGER NOT NULL,
+        PRIMARY KEY (receiver, class)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE history (
+        minute INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        receiver TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        PRIMARY KEY (minute, address, receiver, outcome)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE open_recipients (
+        id INTEGER PRIMARY KEY,
+        opened BLOB NOT NULL,
+        closed BLOB NOT NULL
+    ) STRICT
+    """,
+)
 SCHEMA = (
     """
     CREATE TABLE node (
@@ -26,19 +89,12 @@ SCHEMA = (
         round INTEGER NOT NULL DEFAULT 0,
         directive TEXT,
         reconnect_spread INTEGER,
-        is_resuming INTEGER NOT NULL DEFAULT 0
+        is_resuming INTEGER NOT NULL DEFAULT 0,
+        blind_until INTEGER,
+        began_at BLOB
     ) STRICT
     """,
-    """
-    CREATE TABLE cells (
-        address TEXT NOT NULL,
-        receiver TEXT NOT NULL,
-        outcome TEXT NOT NULL,
-        attempts INTEGER NOT NULL,
-        changed_in INTEGER NOT NULL,
-        PRIMARY KEY (address, receiver, outcome)
-    ) STRICT, WITHOUT ROWID
-    """,
+    *COUNTS,
     """
     CREATE TABLE readings (
         address TEXT NOT NULL,
@@ -60,6 +116,31 @@ SCHEMA = (
     f"PRAGMA user_version = {VERSION}",
 )
 
+# What brings a file of an older version to the next. What version 1 counted had no instance.
+MIGRATIONS = {
+    1: (
+        "ALTER TABLE cells RENAME TO cells_1",
+        "ALTER TABLE node ADD COLUMN blind_until INTEGER",
+        "ALTER TABLE node ADD COLUMN began_at BLOB",
+        *COUNTS,
+        """
+        INSERT INTO cells (address, receiver, instance, sent, deferred, bounced, expired, ours,
+            changed_in)
+        SELECT address, receiver, '',
+            coalesce(sum(attempts) FILTER (WHERE outcome = 'sent'), 0),
+            coalesce(sum(attempts) FILTER (WHERE outcome = 'deferred'), 0),
+            coalesce(sum(attempts) FILTER (WHERE outcome = 'bounced'), 0),
+            coalesce(sum(attempts) FILTER (WHERE outcome = 'expired'), 0),
+            coalesce(sum(attempts) FILTER (WHERE outcome = 'ours'), 0),
+            max(changed_in)
+        FROM cells_1 GROUP BY address, receiver
+        """,
+        "DROP TABLE cells_1",
+        "UPDATE node SET blind_until = counted_to",
+        "PRAGMA user_version = 2",
+    ),
+}
+
 # What is committed is on the disk. A small log that is written over again and again: with the
 # reserve it needs no new block, so that a full disk does not silence the node's own report of it.
 CHECKPOINT_PAGES = 64
@@ -74,4 +155,5 @@ PRAGMAS = (
 
 EVENTS_KEPT_MAX = 10_000  # seven days of a busy node; past it the oldest go and are counted
 EVENTS_KEPT_FOR = timedelta(days=7)
+HISTORY_KEPT = timedelta(days=1)
 CORRUPT_KEPT_MAX = 3

@@ -1,21 +1,21 @@
 # long: one file alone may see the messages of the stream, so both directions stand here.
-"""The only agent file that sees protobuf messages: bytes in and out, our own values inside.
+"""Protobuf messages end here and in `wire_counts`: bytes in and out, our own values inside.
 
 Decoding validates and refuses (WireError); it never repairs. What the agent says of itself is cut
 to the wire's bounds, for those are its own words.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from google.protobuf.internal import api_implementation
 from google.protobuf.message import DecodeError
 
+from agent import wire_counts
 from agent.model import (
     Ack,
     AddressOrder,
-    Cell,
     Convergence,
     Directive,
     Event,
@@ -28,18 +28,17 @@ from agent.model import (
     PostfixReading,
     QueueReading,
     ReconnectAfter,
+    RecountRequest,
     ServiceState,
     Welcome,
     ZoneReading,
 )
-from deliverability.replies import Outcome
+from agent.wire_counts import EPOCH, NAME_MAX, TEXT_MAX, cut, milliseconds
 from deliverability.zones import Sentinels, Verdict
 from protos import fleet_pb2 as pb
 
 WIRE_VERSION = 1
 MESSAGE_BYTES_MAX = 262_144
-TEXT_MAX = 300
-NAME_MAX = 64
 PAUSES_MAX = 32
 ADDRESSES_MAX = 64
 POSITION_BYTES_MAX = 4_096
@@ -47,11 +46,9 @@ NUMBER_MAX = 2**63 - 1
 INTERVAL_MIN = timedelta(milliseconds=100)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 TIME_MS_MAX = 253_402_300_799_000  # the end of the year 9999
 
 STATES = {one: pb.ServiceState.Value(f"SERVICE_STATE_{one.name}") for one in ServiceState}
-OUTCOMES = {one: pb.Outcome.Value(f"OUTCOME_{one.name}") for one in Outcome}
 VERDICTS = {one: pb.Verdict.Value(f"VERDICT_{one.name}") for one in Verdict}
 SENTINELS = {one: pb.Sentinels.Value(f"SENTINELS_{one.name}") for one in Sentinels}
 CONVERGENCES = {one: pb.Convergence.Value(f"CONVERGENCE_{one.name}") for one in Convergence}
@@ -74,19 +71,19 @@ def require_upb() -> None:
 
 def encode_hello(hello: Hello) -> bytes:
     message = pb.Hello(
-        agent_version=_cut(hello.agent_version, NAME_MAX),
+        agent_version=cut(hello.agent_version, NAME_MAX),
         wire_version=WIRE_VERSION,
-        machine_id=_cut(hello.machine_id, NAME_MAX),
-        boot_id=_cut(hello.boot_id, NAME_MAX),
+        machine_id=cut(hello.machine_id, NAME_MAX),
+        boot_id=cut(hello.boot_id, NAME_MAX),
         run_id=hello.run_id,
         epoch=hello.epoch,
         sequence=hello.sequence,
-        counted_from_ms=_milliseconds(hello.counted_from),
+        counted_from_ms=milliseconds(hello.counted_from),
         applied=None if hello.applied is None else _directive_out(hello.applied),
         term_highest=hello.term_highest,
         capabilities=hello.capabilities,
-        sent_at_ms=_milliseconds(hello.sent_at),
-        hostname=_cut(hello.hostname, 253),
+        sent_at_ms=milliseconds(hello.sent_at),
+        hostname=cut(hello.hostname, 253),
         addresses=hello.addresses,
     )
     return pb.AgentMessage(hello=message).SerializeToString()
@@ -96,21 +93,24 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
     message = pb.Heartbeat(
         epoch=beat.epoch,
         sequence=beat.sequence,
-        sent_at_ms=_milliseconds(beat.sent_at),
+        sent_at_ms=milliseconds(beat.sent_at),
         host=None if beat.host is None else _host_out(beat.host),
         queue=_queue_out(beat.queue),
         services=[
-            pb.ServiceReading(name=_cut(service.name, 128), state=STATES[service.state])
+            pb.ServiceReading(name=cut(service.name, 128), state=STATES[service.state])
             for service in beat.services
         ],
-        cells=[_cell_out(cell) for cell in beat.cells],
+        cells=[wire_counts.cell_out(cell) for cell in beat.cells],
         full_state=beat.full_state,
         zones=[_zone_out(zone) for zone in beat.zones],
         postfix=_postfix_out(beat.postfix),
         agent=_agent_out(beat),
         events=[_event_out(event) for event in beat.events],
         log_position=beat.log_position,
-        counted_to_ms=_milliseconds(beat.counted_to),
+        counted_to_ms=milliseconds(beat.counted_to),
+        replies=[wire_counts.reply_out(reply) for reply in beat.replies],
+        intake=[wire_counts.intake_out(one) for one in beat.intake],
+        history=[wire_counts.minute_out(minute) for minute in beat.history],
     )
     return pb.AgentMessage(heartbeat=message).SerializeToString()
 
@@ -131,27 +131,16 @@ def _queue_out(queue: QueueReading) -> pb.QueueReading:
     )
 
 
-def _cell_out(cell: Cell) -> pb.Cell:
-    return pb.Cell(
-        address=cell.key.address,
-        receiver=_cut(cell.key.receiver, NAME_MAX),
-        outcomes=[
-            pb.OutcomeCount(outcome=OUTCOMES[outcome], attempts=attempts)
-            for outcome, attempts in sorted(cell.attempts.items(), key=lambda pair: pair[0].value)
-        ],
-    )
-
-
 def _zone_out(zone: ZoneReading) -> pb.ZoneReading:
     return pb.ZoneReading(
         address=zone.address,
-        zone=_cut(zone.zone, 253),
+        zone=cut(zone.zone, 253),
         verdict=VERDICTS[zone.verdict],
         answers=zone.answers[:16],
         sentinels=SENTINELS[zone.sentinels],
         round=zone.round,
-        checked_at_ms=_milliseconds(zone.checked_at),
-        why=_cut(zone.why, TEXT_MAX),
+        checked_at_ms=milliseconds(zone.checked_at),
+        why=cut(zone.why, TEXT_MAX),
     )
 
 
@@ -159,33 +148,33 @@ def _postfix_out(postfix: PostfixReading) -> pb.PostfixReading:
     observed = postfix.observed
     term, revision = postfix.directive_order or (0, 0)
     message = pb.PostfixReading(
-        reload_at_ms=_milliseconds(postfix.reload_at),
+        reload_at_ms=milliseconds(postfix.reload_at),
         directive_term=term,
         directive_revision=revision,
         convergence=CONVERGENCES[postfix.convergence],
-        problem=_cut(postfix.problem, TEXT_MAX),
+        problem=cut(postfix.problem, TEXT_MAX),
         deliveries_in_flight=postfix.deliveries_in_flight,
         deliveries_begun=postfix.deliveries_begun,
         is_silent=postfix.is_silent,
     )
     if observed is not None:
         message.running = observed.running
-        message.version = _cut(observed.version, NAME_MAX)
-        message.outbound.extend(_cut(name, 128) for name in observed.outbound[:64])
-        message.deferred.extend(_cut(name, 128) for name in observed.deferred[:64])
+        message.version = cut(observed.version, NAME_MAX)
+        message.outbound.extend(cut(name, 128) for name in observed.outbound[:64])
+        message.deferred.extend(cut(name, 128) for name in observed.deferred[:64])
     return message
 
 
 def _agent_out(beat: Heartbeat) -> pb.AgentReading:
     agent = beat.agent
     return pb.AgentReading(
-        started_at_ms=_milliseconds(agent.started_at),
+        started_at_ms=milliseconds(agent.started_at),
         lines_read=agent.lines_read,
         lines_unparsed=agent.lines_unparsed,
         events_lost=agent.events_lost,
         state_errors=agent.state_errors,
         memory_bytes=agent.memory_bytes,
-        problems=[_cut(problem, TEXT_MAX) for problem in agent.problems[:8]],
+        problems=[cut(problem, TEXT_MAX) for problem in agent.problems[:8]],
     )
 
 
@@ -194,11 +183,11 @@ def _event_out(event: Event) -> pb.Event:
     return pb.Event(
         id=event.id,
         kind=KINDS[event.kind],
-        at_ms=_milliseconds(event.at),
+        at_ms=milliseconds(event.at),
         zone=None if event.zone is None else _zone_out(event.zone),
-        from_ms=_milliseconds(begin),
-        to_ms=_milliseconds(end),
-        text=_cut(event.text, TEXT_MAX),
+        from_ms=milliseconds(begin),
+        to_ms=milliseconds(end),
+        text=cut(event.text, TEXT_MAX),
     )
 
 
@@ -212,18 +201,6 @@ def _directive_out(directive: Directive) -> pb.Directive:
             for order in directive.addresses
         ],
     )
-
-
-def _milliseconds(moment: datetime | None) -> int:
-    return 0 if moment is None else (moment - EPOCH) // timedelta(milliseconds=1)
-
-
-def _cut(text: str, length: int) -> str:
-    """What may be written: no control characters, no halves of characters, not too long."""
-    text = text[:length]
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 # --- from the collector -------------------------------------------------------------------------
@@ -247,6 +224,8 @@ def decode(data: bytes) -> FromCollector:
         return _directive(message.directive)
     if kind == "new_epoch":
         return _new_epoch(message.new_epoch)
+    if kind == "recount":
+        return _recount_request(message.recount)
     if kind == "reconnect_after":
         delay = _duration("delay", message.reconnect_after.delay_ms, most=HOUR)
         return ReconnectAfter(delay=delay)
@@ -257,6 +236,7 @@ def _welcome(message: pb.Welcome) -> Welcome:
     interval = _duration(
         "heartbeat_interval", message.heartbeat_interval_ms, least=INTERVAL_MIN, most=HOUR
     )
+    after = message.history_after_ms
     return Welcome(
         term=_counter("term", message.term),
         node_id=_name("node_id", text=message.node_id),
@@ -269,6 +249,7 @@ def _welcome(message: pb.Welcome) -> Welcome:
         collector_time=_moment("collector_time", message.collector_time_ms),
         full_state=message.full_state,
         replay_events=message.replay_events,
+        history_after=_moment("history_after", after) if after else None,
     )
 
 
@@ -306,6 +287,16 @@ def _new_epoch(message: pb.NewEpoch) -> NewEpoch:
     return NewEpoch(
         log_position=message.log_position,
         counted_to=_moment("counted_to", counted) if counted else None,
+    )
+
+
+def _recount_request(message: pb.RecountRequest) -> RecountRequest:
+    if len(message.log_position) > POSITION_BYTES_MAX:
+        raise WireError(f"a log position of {len(message.log_position)} bytes")
+    return RecountRequest(
+        number=_counter("number", message.number),
+        epoch=_name("epoch", text=message.epoch),
+        log_position=message.log_position,
     )
 
 

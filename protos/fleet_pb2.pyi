@@ -66,6 +66,54 @@ OUTCOME_OURS: Outcome.ValueType  # 5
 """Deferred by our own doing: a pause, a transport we closed."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
+class _ReplyClass:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReplyClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReplyClass.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPLY_CLASS_UNSPECIFIED: _ReplyClass.ValueType  # 0
+    REPLY_CLASS_INVALID_RECIPIENT: _ReplyClass.ValueType  # 1
+    REPLY_CLASS_MAILBOX_FULL: _ReplyClass.ValueType  # 2
+    REPLY_CLASS_INACTIVE: _ReplyClass.ValueType  # 3
+    REPLY_CLASS_BAD_DOMAIN: _ReplyClass.ValueType  # 4
+    REPLY_CLASS_SENDER_AUTH: _ReplyClass.ValueType  # 5
+    REPLY_CLASS_REPUTATION_BLOCK: _ReplyClass.ValueType  # 6
+    REPLY_CLASS_RATE_LIMITED: _ReplyClass.ValueType  # 7
+    REPLY_CLASS_CONTENT: _ReplyClass.ValueType  # 8
+    REPLY_CLASS_POLICY: _ReplyClass.ValueType  # 9
+    REPLY_CLASS_GREYLIST: _ReplyClass.ValueType  # 10
+    REPLY_CLASS_NETWORK: _ReplyClass.ValueType  # 11
+    REPLY_CLASS_DNS: _ReplyClass.ValueType  # 12
+    REPLY_CLASS_TLS: _ReplyClass.ValueType  # 13
+    REPLY_CLASS_PROTOCOL: _ReplyClass.ValueType  # 14
+    REPLY_CLASS_EXPIRED: _ReplyClass.ValueType  # 15
+    REPLY_CLASS_LOCAL: _ReplyClass.ValueType  # 16
+    REPLY_CLASS_UNKNOWN: _ReplyClass.ValueType  # 17
+
+class ReplyClass(_ReplyClass, metaclass=_ReplyClassEnumTypeWrapper):
+    """What a reply means, whatever its code. One this version does not know is sent as UNKNOWN."""
+
+REPLY_CLASS_UNSPECIFIED: ReplyClass.ValueType  # 0
+REPLY_CLASS_INVALID_RECIPIENT: ReplyClass.ValueType  # 1
+REPLY_CLASS_MAILBOX_FULL: ReplyClass.ValueType  # 2
+REPLY_CLASS_INACTIVE: ReplyClass.ValueType  # 3
+REPLY_CLASS_BAD_DOMAIN: ReplyClass.ValueType  # 4
+REPLY_CLASS_SENDER_AUTH: ReplyClass.ValueType  # 5
+REPLY_CLASS_REPUTATION_BLOCK: ReplyClass.ValueType  # 6
+REPLY_CLASS_RATE_LIMITED: ReplyClass.ValueType  # 7
+REPLY_CLASS_CONTENT: ReplyClass.ValueType  # 8
+REPLY_CLASS_POLICY: ReplyClass.ValueType  # 9
+REPLY_CLASS_GREYLIST: ReplyClass.ValueType  # 10
+REPLY_CLASS_NETWORK: ReplyClass.ValueType  # 11
+REPLY_CLASS_DNS: ReplyClass.ValueType  # 12
+REPLY_CLASS_TLS: ReplyClass.ValueType  # 13
+REPLY_CLASS_PROTOCOL: ReplyClass.ValueType  # 14
+REPLY_CLASS_EXPIRED: ReplyClass.ValueType  # 15
+REPLY_CLASS_LOCAL: ReplyClass.ValueType  # 16
+REPLY_CLASS_UNKNOWN: ReplyClass.ValueType  # 17
+Global___ReplyClass: _TypeAlias = ReplyClass  # noqa: Y015
+
 class _Verdict:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -296,21 +344,27 @@ class AgentMessage(_message.Message):
 
     HELLO_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    RECOUNT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat: ...
+    @_builtins.property
+    def recount(self) -> Global___Recount:
+        """The answer to a RecountRequest."""
+
     def __init__(
         self,
         *,
         hello: Global___Hello | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        recount: Global___Recount | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "heartbeat", b"heartbeat", "hello", b"hello"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "heartbeat", b"heartbeat", "hello", b"hello", "recount", b"recount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "heartbeat", b"heartbeat", "hello", b"hello"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "heartbeat", b"heartbeat", "hello", b"hello", "recount", b"recount"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "heartbeat", "recount"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -325,6 +379,7 @@ class CollectorMessage(_message.Message):
     DIRECTIVE_FIELD_NUMBER: _builtins.int
     NEW_EPOCH_FIELD_NUMBER: _builtins.int
     RECONNECT_AFTER_FIELD_NUMBER: _builtins.int
+    RECOUNT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -335,6 +390,10 @@ class CollectorMessage(_message.Message):
     def new_epoch(self) -> Global___NewEpoch: ...
     @_builtins.property
     def reconnect_after(self) -> Global___ReconnectAfter: ...
+    @_builtins.property
+    def recount(self) -> Global___RecountRequest:
+        """Only to agents with the capability "recount"."""
+
     def __init__(
         self,
         *,
@@ -343,12 +402,13 @@ class CollectorMessage(_message.Message):
         directive: Global___Directive | None = ...,
         new_epoch: Global___NewEpoch | None = ...,
         reconnect_after: Global___ReconnectAfter | None = ...,
+        recount: Global___RecountRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "recount", b"recount", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "recount", b"recount", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "ack", "directive", "new_epoch", "reconnect_after"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "ack", "directive", "new_epoch", "reconnect_after", "recount"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -432,6 +492,7 @@ class Welcome(_message.Message):
     COLLECTOR_TIME_MS_FIELD_NUMBER: _builtins.int
     FULL_STATE_FIELD_NUMBER: _builtins.int
     REPLAY_EVENTS_FIELD_NUMBER: _builtins.int
+    HISTORY_AFTER_MS_FIELD_NUMBER: _builtins.int
     term: _builtins.int
     node_id: _builtins.str
     heartbeat_interval_ms: _builtins.int
@@ -444,6 +505,8 @@ class Welcome(_message.Message):
     """Every total and every zone reading, not only what changed."""
     replay_events: _builtins.bool
     """Acknowledged events of the last seven days once more: the collector was restored."""
+    history_after_ms: _builtins.int
+    """Minutes of history after this moment are lacking here; 0: none."""
     def __init__(
         self,
         *,
@@ -457,10 +520,11 @@ class Welcome(_message.Message):
         collector_time_ms: _builtins.int = ...,
         full_state: _builtins.bool = ...,
         replay_events: _builtins.bool = ...,
+        history_after_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_revision", b"catalogue_revision", "collector_time_ms", b"collector_time_ms", "full_state", b"full_state", "heartbeat_interval_ms", b"heartbeat_interval_ms", "heartbeat_jitter_ms", b"heartbeat_jitter_ms", "node_id", b"node_id", "reconnect_spread_ms", b"reconnect_spread_ms", "replay_events", b"replay_events", "sweep_critical_ms", b"sweep_critical_ms", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_revision", b"catalogue_revision", "collector_time_ms", b"collector_time_ms", "full_state", b"full_state", "heartbeat_interval_ms", b"heartbeat_interval_ms", "heartbeat_jitter_ms", b"heartbeat_jitter_ms", "history_after_ms", b"history_after_ms", "node_id", b"node_id", "reconnect_spread_ms", b"reconnect_spread_ms", "replay_events", b"replay_events", "sweep_critical_ms", b"sweep_critical_ms", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -516,6 +580,102 @@ class NewEpoch(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NewEpoch: _TypeAlias = NewEpoch  # noqa: Y015
+
+@_typing.final
+class RecountRequest(_message.Message):
+    """Count the logs once more, from the beginning of this epoch up to this place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    LOG_POSITION_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    epoch: _builtins.str
+    log_position: _builtins.bytes
+    """As the node reported it with a committed heartbeat."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        epoch: _builtins.str = ...,
+        log_position: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "log_position", b"log_position", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecountRequest: _TypeAlias = RecountRequest  # noqa: Y015
+
+@_typing.final
+class Recount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    CELLS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    GAPS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Of the request."""
+    epoch: _builtins.str
+    lines: _builtins.int
+    bytes: _builtins.int
+    problem: _builtins.str
+    """Why there is no count; empty when there is."""
+    @_builtins.property
+    def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cell]: ...
+    @_builtins.property
+    def gaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Window]:
+        """Windows of log time that are not in the logs any more, or that none could vouch for."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        epoch: _builtins.str = ...,
+        cells: _abc.Iterable[Global___Cell] | None = ...,
+        lines: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        gaps: _abc.Iterable[Global___Window] | None = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "cells", b"cells", "epoch", b"epoch", "gaps", b"gaps", "lines", b"lines", "number", b"number", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recount: _TypeAlias = Recount  # noqa: Y015
+
+@_typing.final
+class Window(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_MS_FIELD_NUMBER: _builtins.int
+    TO_MS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    from_ms: _builtins.int
+    to_ms: _builtins.int
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        from_ms: _builtins.int = ...,
+        to_ms: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_ms", b"from_ms", "text", b"text", "to_ms", b"to_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Window: _TypeAlias = Window  # noqa: Y015
 
 @_typing.final
 class ReconnectAfter(_message.Message):
@@ -613,6 +773,9 @@ class Heartbeat(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     LOG_POSITION_FIELD_NUMBER: _builtins.int
     COUNTED_TO_MS_FIELD_NUMBER: _builtins.int
+    REPLIES_FIELD_NUMBER: _builtins.int
+    INTAKE_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     epoch: _builtins.str
     sequence: _builtins.int
     sent_at_ms: _builtins.int
@@ -640,6 +803,18 @@ class Heartbeat(_message.Message):
     def agent(self) -> Global___AgentReading: ...
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    @_builtins.property
+    def replies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reply]:
+        """The newest words of receivers, those the collector lacks, a few at a time."""
+
+    @_builtins.property
+    def intake(self) -> _containers.RepeatedCompositeFieldContainer[Global___Intake]:
+        """Cumulative since the epoch; only clients changed since the last acknowledged heartbeat."""
+
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryMinute]:
+        """Minutes the collector lacks, oldest first and whole, a few at a time; for charts alone."""
+
     def __init__(
         self,
         *,
@@ -657,10 +832,13 @@ class Heartbeat(_message.Message):
         events: _abc.Iterable[Global___Event] | None = ...,
         log_position: _builtins.bytes = ...,
         counted_to_ms: _builtins.int = ...,
+        replies: _abc.Iterable[Global___Reply] | None = ...,
+        intake: _abc.Iterable[Global___Intake] | None = ...,
+        history: _abc.Iterable[Global___HistoryMinute] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "host", b"host", "postfix", b"postfix", "queue", b"queue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "host", b"host", "log_position", b"log_position", "postfix", b"postfix", "queue", b"queue", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "history", b"history", "host", b"host", "intake", b"intake", "log_position", b"log_position", "postfix", b"postfix", "queue", b"queue", "replies", b"replies", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -814,24 +992,205 @@ class Cell(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     RECEIVER_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    FIRST_SENT_FIELD_NUMBER: _builtins.int
+    FIRST_DEFERRED_FIELD_NUMBER: _builtins.int
+    FIRST_BOUNCED_FIELD_NUMBER: _builtins.int
+    FIRST_UNKNOWN_FIELD_NUMBER: _builtins.int
+    BYTES_SENT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     receiver: _builtins.str
+    instance: _builtins.str
+    """The Postfix instance (its syslog_name). Empty from agents before 0.2: all of them together."""
+    rejected: _builtins.int
+    """Refused at the door."""
+    first_sent: _builtins.int
+    """First attempts of unique recipients, by what came of them; unknown: perhaps not the first."""
+    first_deferred: _builtins.int
+    first_bounced: _builtins.int
+    first_unknown: _builtins.int
+    bytes_sent: _builtins.int
     @_builtins.property
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutcomeCount]: ...
+    @_builtins.property
+    def detail(self) -> Global___CellDetail:
+        """Cumulative too. It travels less often than the counts: absent means no news."""
+
     def __init__(
         self,
         *,
         address: _builtins.str = ...,
         receiver: _builtins.str = ...,
         outcomes: _abc.Iterable[Global___OutcomeCount] | None = ...,
+        instance: _builtins.str = ...,
+        rejected: _builtins.int = ...,
+        first_sent: _builtins.int = ...,
+        first_deferred: _builtins.int = ...,
+        first_bounced: _builtins.int = ...,
+        first_unknown: _builtins.int = ...,
+        bytes_sent: _builtins.int = ...,
+        detail: Global___CellDetail | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "outcomes", b"outcomes", "receiver", b"receiver"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "bytes_sent", b"bytes_sent", "detail", b"detail", "first_bounced", b"first_bounced", "first_deferred", b"first_deferred", "first_sent", b"first_sent", "first_unknown", b"first_unknown", "instance", b"instance", "outcomes", b"outcomes", "receiver", b"receiver", "rejected", b"rejected"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Cell: _TypeAlias = Cell  # noqa: Y015
+
+@_typing.final
+class CellDetail(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    CONNECT_FIELD_NUMBER: _builtins.int
+    TRANSMIT_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def total(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Deliveries by bucket of delay, without the empty ones at the end: the whole delay, then its
+        parts a/b/c/d of Postfix's `delays=`.
+        """
+
+    @_builtins.property
+    def before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def queue(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def connect(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def transmit(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassCount]: ...
+    def __init__(
+        self,
+        *,
+        total: _abc.Iterable[_builtins.int] | None = ...,
+        before: _abc.Iterable[_builtins.int] | None = ...,
+        queue: _abc.Iterable[_builtins.int] | None = ...,
+        connect: _abc.Iterable[_builtins.int] | None = ...,
+        transmit: _abc.Iterable[_builtins.int] | None = ...,
+        classes: _abc.Iterable[Global___ClassCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "classes", b"classes", "connect", b"connect", "queue", b"queue", "total", b"total", "transmit", b"transmit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CellDetail: _TypeAlias = CellDetail  # noqa: Y015
+
+@_typing.final
+class ClassCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLY_CLASS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    reply_class: Global___ReplyClass.ValueType
+    attempts: _builtins.int
+    def __init__(
+        self,
+        *,
+        reply_class: Global___ReplyClass.ValueType = ...,
+        attempts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "reply_class", b"reply_class"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassCount: _TypeAlias = ClassCount  # noqa: Y015
+
+@_typing.final
+class Reply(_message.Message):
+    """Verbatim, but for the local parts of addresses."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIVER_FIELD_NUMBER: _builtins.int
+    REPLY_CLASS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    receiver: _builtins.str
+    reply_class: Global___ReplyClass.ValueType
+    outcome: Global___Outcome.ValueType
+    text: _builtins.str
+    at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        receiver: _builtins.str = ...,
+        reply_class: Global___ReplyClass.ValueType = ...,
+        outcome: Global___Outcome.ValueType = ...,
+        text: _builtins.str = ...,
+        at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "outcome", b"outcome", "receiver", b"receiver", "reply_class", b"reply_class", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reply: _TypeAlias = Reply  # noqa: Y015
+
+@_typing.final
+class Intake(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    instance: _builtins.str
+    client: _builtins.str
+    """An address, `uid=N`, or `other`."""
+    messages: _builtins.int
+    def __init__(
+        self,
+        *,
+        instance: _builtins.str = ...,
+        client: _builtins.str = ...,
+        messages: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "instance", b"instance", "messages", b"messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Intake: _TypeAlias = Intake  # noqa: Y015
+
+@_typing.final
+class HistoryMinute(_message.Message):
+    """Attempts within one minute of log time, all receivers together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MINUTE_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    minute: _builtins.int
+    """Minutes since 1970-01-01 UTC."""
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutcomeCount]: ...
+    def __init__(
+        self,
+        *,
+        minute: _builtins.int = ...,
+        outcomes: _abc.Iterable[Global___OutcomeCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["minute", b"minute", "outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryMinute: _TypeAlias = HistoryMinute  # noqa: Y015
 
 @_typing.final
 class OutcomeCount(_message.Message):

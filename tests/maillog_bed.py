@@ -137,14 +137,13 @@ def read_all(account: Accounting, now: datetime, *, rest: int = 4) -> None:
 
 
 def totals(state: State) -> Totals:
-    return Counter(
-        {
-            (cell.key.receiver, outcome.value): count
-            for cell in state.cells()
-            for outcome, count in cell.attempts.items()
-            if outcome in Outcome and count
-        }
-    )
+    """Over all instances."""
+    counted: Totals = Counter()
+    for cell in state.cells():
+        for outcome, count in cell.attempts.items():
+            if outcome in Outcome and count:
+                counted[cell.key.receiver, outcome.value] += count
+    return counted
 
 
 def _shift(path: Path) -> None:

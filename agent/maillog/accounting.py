@@ -5,7 +5,7 @@ second later at most. Keeps nothing itself: the totals are the ledger's, and wha
 committed is read again. A line is counted once, whatever dies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,11 +17,10 @@ from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition, Position
 from agent.maillog.silence import Silence, SilenceWatch
 from agent.maillog.sources import Source
-from agent.maillog.tally import Tally
+from agent.maillog.tally import Known, Tally
 from agent.maillog.times import LineClock, first_time
-from agent.model import Cell, CellKey, Event, EventDraft, EventKind, NewEpoch
+from agent.model import Counted, Event, EventDraft, EventKind, NewEpoch
 from agent.watched import Watched
-from deliverability.replies import Outcome
 
 # What is read but not committed is read again after a restart, and no heartbeat tells of it. Each
 # commit waits for the disk: so they keep apart, lines that change no total may wait longer still,
@@ -44,7 +43,7 @@ class Ledger(Protocol):
     @property
     def silence(self) -> Silence: ...
 
-    def cells(self) -> tuple[Cell, ...]: ...
+    def known(self) -> Known: ...
 
     def start_counting(self, *, position: Position, counted_from: datetime) -> None: ...
 
@@ -53,7 +52,7 @@ class Ledger(Protocol):
         *,
         position: Position,
         counted_to: datetime,
-        changed: Mapping[CellKey, Mapping[Outcome, int]],
+        counted: Counted,
         events: Sequence[EventDraft] = (),
         silence: Silence | None = None,
     ) -> tuple[Event, ...]: ...
@@ -208,7 +207,7 @@ class Accounting:
                 # A line is stamped with its second's beginning: one written since is not earlier.
                 counted_to=ledger.counted_to or since.replace(microsecond=0) - _SECOND,
             ),
-            tally=Tally(self._address, ledger.cells(), pipes_out=self._pipes_out),
+            tally=Tally(self._address, ledger.known(), clock=clock, pipes_out=self._pipes_out),
             watch=SilenceWatch(ledger.silence, clock, pipes_out=self._pipes_out),
             clock=clock,
             is_started=position is not None,
@@ -230,12 +229,13 @@ class Accounting:
             return
         reading.clock.now = now
         parsed = parse.parse_chunk(batch.data)
+        if batch.gap is not None:
+            reading.tally.missed(max(batch.gap.start, batch.gap.end))
         for event in parsed.events:
             reading.watch.fold(event)
-            if isinstance(event, (parse.Delivery, parse.Expiry)):
-                reading.tally.add(event)
+        reading.tally.fold(parsed)
         reading.uncommitted = batch
-        reading.has_news = reading.has_news or bool(parsed.events)
+        reading.has_news = reading.has_news or bool(parsed.events or parsed.accepted)
         reading.bytes_uncommitted += len(batch.data)
         if _is_due(reading, batch, now):
             self._commit(reading, batch, now)
@@ -251,7 +251,7 @@ class Accounting:
         self._ledger.count(
             position=batch.position,
             counted_to=batch.counted_to,
-            changed=reading.tally.changed(),
+            counted=reading.tally.counted(),
             events=gaps,
             silence=reading.watch.silence,
         )

@@ -263,7 +263,7 @@ def _cell(row: _Row, before: Cell | None, *, attempts: Mapping[Outcome, int]) ->
     sent, deferred, bounced, unknown = row.firsts[: recipients_firsts.LATER]
     return replace(
         before,
-        attempts=_sum(before.attempts, attempts),
+        attempts=_sum(before.attempts, more=attempts),
         rejected=before.rejected + row.rejected,
         first_sent=before.first_sent + sent,
         first_deferred=before.first_deferred + deferred,
@@ -271,9 +271,9 @@ def _cell(row: _Row, before: Cell | None, *, attempts: Mapping[Outcome, int]) ->
         first_unknown=before.first_unknown + unknown,
         bytes_sent=before.bytes_sent + row.bytes_sent,
         delays=histogram.add(before.delays, row.delays),
-        classes=_sum(before.classes, row.classes),
+        classes=_sum(before.classes, more=row.classes),
     )
 
 
-def _sum(before: Mapping[_Key, int], more: Mapping[_Key, int]) -> dict[_Key, int]:
+def _sum(before: Mapping[_Key, int], *, more: Mapping[_Key, int]) -> dict[_Key, int]:
     return {**before, **{key: before.get(key, 0) + count for key, count in more.items()}}

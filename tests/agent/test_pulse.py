@@ -18,7 +18,9 @@ from agent.host.services import Services
 from agent.maillog.position import LogPosition
 from agent.model import (
     Ack,
+    Cell,
     CellKey,
+    Counted,
     Directive,
     Heartbeat,
     NewEpoch,
@@ -93,7 +95,8 @@ async def beat(pulse: Pulse) -> Heartbeat:
 
 
 def count(state: State, key: CellKey, attempts: int) -> None:
-    state.count(position=LogPosition(), counted_to=NOW, changed={key: {Outcome.SENT: attempts}})
+    counted = Counted(cells=[Cell(key=key, attempts={Outcome.SENT: attempts})])
+    state.count(position=LogPosition(), counted_to=NOW, counted=counted)
 
 
 def ack(sent: Heartbeat, events_upto: int = 0) -> Ack:

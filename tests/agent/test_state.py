@@ -12,18 +12,30 @@ from agent.maillog.position import LogPosition
 from agent.maillog.silence import Silence
 from agent.model import (
     AddressOrder,
+    Cell,
     CellKey,
+    Counted,
     Directive,
     EventDraft,
     EventKind,
     ZoneReading,
 )
 from agent.state import State
-from deliverability.replies import Outcome
+from deliverability.replies import Outcome, ReplyClass
 from deliverability.zones import Sentinels, Verdict
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 GOOGLE, YAHOO = CellKey("198.51.100.9", "google"), CellKey("198.51.100.9", "yahoo")
+ONE = Cell(
+    key=CellKey("198.51.100.9", "google", "postfix-out"),
+    attempts={Outcome.SENT: 4, Outcome.OURS: 1},
+    rejected=3,
+    first_sent=4,
+    first_unknown=1,
+    bytes_sent=12_345,
+    delays=((0, 4, *[0] * 22), *[(4, *[0] * 23)] * 4),
+    classes={ReplyClass.LOCAL: 1},
+)
 POSITION = LogPosition(inode=7, head_length=3, offset=3)
 
 
@@ -40,7 +52,8 @@ def state(path: Path) -> Iterator[State]:
 
 
 def count(state: State, cells: dict[CellKey, dict[Outcome, int]]) -> None:
-    state.count(position=POSITION, counted_to=NOW, changed=cells)
+    counted = Counted(cells=[Cell(key=key, attempts=cell) for key, cell in cells.items()])
+    state.count(position=POSITION, counted_to=NOW, counted=counted)
 
 
 def draft(minutes: float = 0, text: str = "") -> EventDraft:
@@ -83,7 +96,7 @@ def test_all_of_it_survives(path: Path) -> None:
     state.count(
         position=POSITION,
         counted_to=NOW + timedelta(microseconds=1),
-        changed={GOOGLE: {Outcome.SENT: 4, Outcome.OURS: 1}},
+        counted=Counted(cells=[ONE]),
         silence=silence,
     )
     state.next_sequence()
@@ -100,7 +113,7 @@ def test_all_of_it_survives(path: Path) -> None:
     assert state.directive == directive
     assert state.reconnect_spread == timedelta(milliseconds=1500)
     (cell,) = state.cells()
-    assert (cell.key, cell.attempts) == (GOOGLE, {Outcome.SENT: 4, Outcome.OURS: 1})
+    assert cell == ONE
     assert state.events_unacknowledged(9) == events
     assert state.zone_readings()[0].answers == ("127.0.0.2",)
     state.close()

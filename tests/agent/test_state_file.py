@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from agent.maillog.position import LogPosition
-from agent.model import CellKey, Directive, EventKind
+from agent.model import Cell, CellKey, Counted, Directive, EventKind
 from agent.state import State, StateError
 from deliverability.replies import Outcome
 from tests.maillog_bed import Bed
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 GOOGLE = CellKey("198.51.100.9", "google")
+SEVEN = Counted(cells=[Cell(key=GOOGLE, attempts={Outcome.SENT: 7})])
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 def filled(path: Path) -> str:
     state = State.open(path, now=NOW)
-    state.count(position=LogPosition(), counted_to=NOW, changed={GOOGLE: {Outcome.SENT: 7}})
+    state.count(position=LogPosition(), counted_to=NOW, counted=SEVEN)
     state.hold_directive(Directive(term=1, revision=1))
     epoch = state.epoch
     state.close()
@@ -131,7 +132,7 @@ def _unreadable(path: Path) -> None:
 
 
 def _unknown_outcome(path: Path) -> None:
-    _run(path, "UPDATE cells SET outcome = 'teleported'")
+    _run(path, "UPDATE cells SET classes = '{\"teleported\": 1}'")
 
 
 def _run(path: Path, sql: str) -> None:

@@ -148,7 +148,16 @@ TOGETHER: dict[str, tuple[str, ...]] = {
 # All that floor 0 may use of the standard library, and nothing else.
 PURE = frozenset(
     (
-        *("__future__", "abc", "base64", "bisect", "collections", "collections.abc", "contextlib"),
+        *(
+            "__future__",
+            "abc",
+            "array",
+            "base64",
+            "bisect",
+            "collections",
+            "collections.abc",
+            "contextlib",
+        ),
         *("copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools"),
         *("hashlib", "heapq", "hmac", "ipaddress", "itertools", "json"),
         *("math", "operator", "re", "statistics", "string", "struct", "textwrap", "types"),

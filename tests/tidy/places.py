@@ -18,7 +18,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     ),
     "google": ("agent.wire", "agent.uplink", "agent.enrol", "collector.wire", "collector.rpc.*"),
     "protos": (
-        *("agent.wire", "agent.uplink", "agent.enrol"),
+        *("agent.wire*", "agent.uplink", "agent.enrol"),
         *("collector.wire", "collector.rpc.*", "collector.service.*", "benchmarks.*"),
     ),
     "cryptography": (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent import wire as agent_wire
 from agent.model import EventKind, NewEpoch, ReconnectAfter
-from agent.wire import OUTCOMES
+from agent.wire_counts import OUTCOMES
 from collector.core import heartbeat as collected
 from collector.core.model import Order
 from collector.rpc import wire as collector_wire

@@ -1,0 +1,82 @@
+"""Which of a node's finer figures go with a heartbeat. Pure; knows what the collector has of them.
+
+Counts go at once, with every heartbeat after a change. Histograms, classes and replies are larger:
+a few go with each heartbeat, the longest waiting first, and all of them when everything is asked
+for. What was not acknowledged goes again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.model import Cell, CellKey, Reply
+from agent.report import DETAIL_BYTES_MAX, REPLIES_MAX
+from deliverability.replies import ReplyClass
+
+SENT_REMEMBERED_MAX = 64  # heartbeats on their way to their acknowledgement
+
+ReplyKey = tuple[str, ReplyClass]
+
+
+class Details:
+    """`add` the news, `choose` what goes with a heartbeat, `acknowledged` once it arrived."""
+
+    def __init__(self) -> None:
+        self._cells: dict[CellKey, Cell] = {}
+        self._replies: dict[ReplyKey, Reply] = {}
+        self._sent: dict[int, tuple[Sequence[Cell], Sequence[Reply]]] = {}
+
+    def add(self, cells: Sequence[Cell], replies: Sequence[Reply]) -> None:
+        """What waits already keeps its place and has its new value."""
+        self._cells.update({cell.key: cell for cell in cells})
+        self._replies.update({(one.receiver, one.reply_class): one for one in replies})
+
+    def choose(
+        self, number: int, cells: Sequence[Cell], *, whole: bool
+    ) -> tuple[tuple[Cell, ...], tuple[Reply, ...]]:
+        """These cells, with the details that are due, and the replies that are due."""
+        due = {cell.key: cell for cell in self._cells_due(whole=whole)}
+        replies = [*self._replies.values()][: None if whole else REPLIES_MAX]
+        for one in replies:
+            place = (one.receiver, one.reply_class)
+            self._replies[place] = self._replies.pop(place)
+        self._sent[number] = (tuple(due.values()), tuple(replies))
+        while len(self._sent) > SENT_REMEMBERED_MAX:
+            del self._sent[min(self._sent)]
+        told = {cell.key: _bare(cell) for cell in cells}
+        return tuple((told | due).values()), tuple(replies)
+
+    def acknowledged(self, number: int) -> None:
+        """What has not changed since need not go again."""
+        cells, replies = self._sent.pop(number, ((), ()))
+        for cell in cells:
+            if self._cells.get(cell.key) == cell:
+                del self._cells[cell.key]
+        for reply in replies:
+            place = (reply.receiver, reply.reply_class)
+            if self._replies.get(place) == reply:
+                del self._replies[place]
+        for older in [one for one in self._sent if one < number]:
+            del self._sent[older]
+
+    def _cells_due(self, *, whole: bool) -> list[Cell]:
+        due: list[Cell] = []
+        size = 0
+        for key in [*self._cells]:
+            cell = self._cells[key]
+            size += _size(cell)
+            if size > DETAIL_BYTES_MAX and due and not whole:
+                break
+            due.append(cell)
+            # To the end of the queue, should it change before it is acknowledged.
+            self._cells[key] = self._cells.pop(key)
+        return due
+
+
+def _bare(cell: Cell) -> Cell:
+    return replace(cell, delays=(), classes={}) if cell.delays or cell.classes else cell
+
+
+def _size(cell: Cell) -> int:
+    """About so many bytes on the wire."""
+    numbers = sum(len(part) + sum(count > 127 for count in part) for part in cell.delays)
+    return 40 + numbers + 6 * len(cell.classes)

@@ -1,0 +1,111 @@
+"""Whether an attempt was a recipient's first, and what must be remembered to tell. Pure.
+
+A recipient whose last attempt was deferred is open, until it is sent, bounced or its message is
+removed; an attempt for anybody else is a first one. Where lines were not read, or more are open
+than are remembered, an open recipient may be unknown: of messages that came before that moment
+nobody can tell, and they are counted as such.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from agent.maillog import recipients
+from agent.maillog.histogram import total_seconds
+from agent.maillog.lines import Delivery, Removed
+from agent.maillog.recipients import OpenRecipients
+from deliverability.replies import Outcome
+
+# What a first attempt came to, and the places of these counts; LATER ones are not kept.
+SENT, DEFERRED, BOUNCED, UNKNOWN, LATER = range(5)
+KINDS = 5
+NONE = -1  # what no receiver was asked about is nobody's attempt
+KIND_OF = {Outcome.SENT: SENT, Outcome.DEFERRED: DEFERRED, Outcome.BOUNCED: BOUNCED}
+# Longer than any message stays in a queue (maximal_queue_lifetime is 5 days by default).
+BLIND_SECONDS_MAX = 40 * 86_400.0
+
+
+class Firsts:
+    """Fold deliveries in the log's order; `changed`, then `committed`."""
+
+    def __init__(self, hashes: Iterable[int], *, blind_until: datetime | None) -> None:
+        self.blind_until = blind_until
+        self._open = OpenRecipients(hashes)
+        # Of messages younger than this we saw every line. Infinity: of all of them.
+        self._slack = float("inf") if blind_until is None else 0.0
+        self._at = blind_until
+        self._opened: dict[int, None] = {}
+        self._closed: dict[int, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def at(self, now: datetime) -> None:
+        """Log time of the lines that follow, or a little earlier."""
+        self._at = now
+        if self.blind_until is not None:
+            seconds = (now - self.blind_until).total_seconds()
+            self._slack = float("inf") if seconds > BLIND_SECONDS_MAX else max(0.0, seconds)
+
+    def missed(self, until: datetime) -> None:
+        """Lines of before may never have been read."""
+        self.blind_until = max(until, self.blind_until or until)
+        self.at(self._at or until)
+
+    def kind(self, outcome: int, event: Delivery) -> int:
+        """SENT, DEFERRED or BOUNCED when it was a first attempt, else UNKNOWN or LATER."""
+        if outcome == SENT and not self._open.count and self._slack == float("inf"):
+            return SENT
+        message = recipients.message_of(event.instance, queue_id=event.queue_id)
+        if outcome == DEFERRED:
+            was_open = self._remember(recipients.hash_of(message, event.recipient))
+        else:
+            was_open = self._open.has_message(message) and self._close(
+                recipients.hash_of(message, event.recipient)
+            )
+        if was_open:
+            return LATER
+        if self._slack == float("inf") or total_seconds(event.delays) < self._slack:
+            return outcome
+        return UNKNOWN
+
+    def removed(self, gone: Sequence[Removed]) -> None:
+        """Their messages left the queue: whoever was open is not any more."""
+        if not self._open.count:
+            return
+        for one in gone:
+            message = recipients.message_of(one.instance, queue_id=one.queue_id)
+            if self._open.has_message(message):
+                for found in self._open.discard_message(message):
+                    self._note(found, into=self._closed, other=self._opened)
+
+    def changed(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Who became open and who no longer is, since the last `committed`."""
+        return tuple(self._opened), tuple(self._closed)
+
+    def committed(self) -> None:
+        self._opened.clear()
+        self._closed.clear()
+
+    def _remember(self, one: int) -> bool:
+        """Whether it was open before."""
+        if one in self._open:
+            return True
+        if self._open.add(one):
+            self._note(one, into=self._opened, other=self._closed)
+        elif self._at is not None:
+            self.missed(self._at)
+        return False
+
+    def _close(self, one: int) -> bool:
+        """Whether it was open before."""
+        if not self._open.discard(one):
+            return False
+        self._note(one, into=self._closed, other=self._opened)
+        return True
+
+    @staticmethod
+    def _note(one: int, *, into: dict[int, None], other: dict[int, None]) -> None:
+        """Opened and closed between two commits: nothing to store."""
+        if other.pop(one, 0) is None:
+            return
+        into[one] = None

@@ -1,0 +1,69 @@
+"""Which row of the table a line belongs to: receiver and instance, both bounded. Pure.
+
+A receiver or an instance without a row when the table is full is `other` to the end of the epoch,
+so that no total ever moves.
+"""
+
+from collections.abc import Iterable
+
+from agent.maillog.lines import Delivery, is_nearby
+from agent.model import CellKey
+from deliverability import receivers
+
+# Rows of `local`, `unknown` and `other` not counted. Known providers always find one.
+RECEIVERS_MAX = 32
+STRANGERS_MAX = RECEIVERS_MAX - len(receivers.KNOWN)
+INSTANCES_MAX = 8
+INSTANCE_CHARACTERS_MAX = 64
+
+_AT_HOME = frozenset((b"local", b"virtual", b"discard"))
+
+
+class Names:
+    """`keys`: the rows there are. `pipes_out`: relay names of pipes that leave the machine."""
+
+    def __init__(self, keys: Iterable[CellKey], *, pipes_out: frozenset[bytes]) -> None:
+        known = list(keys)
+        self._pipes_out = pipes_out
+        self._strangers = {key.receiver for key in known} - receivers.RESERVED - receivers.KNOWN
+        self._instances = {key.instance for key in known} - {receivers.OTHER}
+
+    def instance(self, name: bytes) -> str:
+        text = name.decode("ascii", "replace")[:INSTANCE_CHARACTERS_MAX]
+        text = text if text.isprintable() else receivers.OTHER
+        if text not in self._instances:
+            if len(self._instances) >= INSTANCES_MAX - 1:
+                return receivers.OTHER
+            self._instances.add(text)
+        return text
+
+    def receiver(self, name: str) -> str:
+        if name in receivers.RESERVED or name in receivers.KNOWN:
+            return name
+        if name not in self._strangers:
+            if len(self._strangers) >= STRANGERS_MAX:
+                return receivers.OTHER
+            self._strangers.add(name)
+        return name
+
+    def by_relay(self, delivery: Delivery) -> str:
+        """Empty: the recipient's domain decides."""
+        if delivery.daemon in _AT_HOME:
+            return receivers.LOCAL
+        if delivery.daemon == b"pipe":
+            return "" if delivery.relay in self._pipes_out else receivers.LOCAL
+        # `host[ip]:port`, `none`, `host[/a/socket]`
+        if is_nearby(delivery.relay):
+            return receivers.LOCAL
+        host = delivery.relay.partition(b"[")[0]
+        name = receivers.receiver_of(
+            relay_host=host.decode("ascii", "replace"), recipient_domain=""
+        )
+        return "" if name == receivers.UNKNOWN else name
+
+
+def by_domain(recipient: bytes) -> str:
+    _, at, domain = recipient.rpartition(b"@")
+    return receivers.receiver_of(
+        relay_host="", recipient_domain=domain.decode("ascii", "replace") if at else ""
+    )

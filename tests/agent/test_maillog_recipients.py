@@ -1,0 +1,98 @@
+"""The set of deferred recipients: a set like any other, small, and bounded."""
+
+import random
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.maillog import histogram, recipients
+from agent.maillog.recipients import OpenRecipients, hash_of, message_of
+from deliverability import delays
+
+# Few messages and few recipients, so that chains are long and gaps are closed over their ends.
+HASHES = st.builds(
+    lambda message, one: (message << 32) | one,
+    st.integers(2**32 - 6, 2**32 - 1) | st.integers(0, 4),
+    st.integers(1, 6),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "discard", "message"]), HASHES), max_size=80))
+def test_it_is_a_set(steps: list[tuple[str, int]]) -> None:
+    ours, truth = OpenRecipients(), set[int]()
+    for step, one in steps:
+        if step == "add":
+            assert ours.add(one)
+            truth.add(one)
+        elif step == "discard":
+            assert ours.discard(one) == (one in truth)
+            truth.discard(one)
+        else:
+            message = one >> 32 << 32
+            mine = {other for other in truth if other >> 32 == one >> 32}
+            assert ours.has_message(message) == bool(mine)
+            assert set(ours.discard_message(message)) == mine
+            truth -= mine
+    assert (set(ours), len(ours)) == (truth, len(truth))
+    assert all(one in ours for one in truth)
+
+
+def test_hashes_are_of_message_and_recipient() -> None:
+    one = message_of(b"postfix", queue_id=b"4cB1Gk2zTMz9sWZ")
+    assert one != message_of(b"postfix-out", queue_id=b"4cB1Gk2zTMz9sWZ")
+    assert hash_of(one, b"a@b.example") != hash_of(one, b"b@b.example")
+    assert hash_of(one, b"a@b.example") >> 32 == one >> 32
+    # Stored, so the same for ever.
+    assert hash_of(message_of(b"p", queue_id=b"q"), b"r") == 0x8CB2F0E8_6C09FF9D
+
+
+def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipients, "OPEN_MAX", 3)
+    ours = OpenRecipients()
+    assert [ours.add(one << 32 | 1) for one in range(5)] == [True, True, True, False, False]
+    assert ours.add(1)
+    ours.discard(1)
+    assert ours.add(9 << 32 | 1)
+
+
+def test_half_a_million_take_eight_megabytes() -> None:
+    some = random.Random(7)
+    hashes = {some.getrandbits(64) | 1 for _ in range(100_000)}
+    tracemalloc.start()
+    ours = OpenRecipients(hashes)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A fifth of them: 2^18 slots, and the half of that while it grew.
+    assert held < 2_300_000
+    assert peak < 3_400_000
+    assert len(ours) == len(hashes)
+
+
+@given(st.lists(st.binary(max_size=12) | st.sampled_from([b"0/0/0/0", b"1/2/3/4", b"0.01/3/5/99"])))
+def test_whatever_stands_there_only_times_count(texts: list[bytes]) -> None:
+    found = histogram.add((), texts)
+    counted = sum(histogram.total_seconds(text) != float("inf") for text in texts)
+    assert [sum(part) for part in found] == ([counted] * len(delays.PARTS) if found else [])
+    assert found or not counted
+
+
+def test_histograms_add_up() -> None:
+    once = histogram.add((), [b"0.01/0.02/5/99999"])
+    twice = histogram.add(once, [b"0.01/0.02/5/99999"])
+    assert histogram.add((), [b"0.01/0.02/5/99999"] * 2) == twice
+    before, queue, connect, transmit = twice[1:]
+    assert (before[0], queue[1], connect[11], transmit[23]) == (2, 2, 2, 2)
+
+
+def test_quantiles_and_shares() -> None:
+    counts = [0] * delays.BUCKETS
+    assert delays.quantile(counts, 0.5) is None
+    assert delays.share_within(counts, 300) is None
+    counts[delays.bucket_of(0.3)] = 95
+    counts[delays.bucket_of(1e9)] = 5
+    assert delays.quantile(counts, 0.95) == 0.3
+    assert delays.quantile(counts, 0.96) == float("inf")
+    assert delays.share_within(counts, 300) == 0.95
+    assert delays.share_within(counts, 250) == 0.95
