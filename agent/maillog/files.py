@@ -1,7 +1,8 @@
 """The log file and its rotated siblings: which there are, in which order; reading one of them.
 
 Opens nothing else. A sibling is the log's name with a number or a date behind it (logrotate(8),
-`postfix logrotate`); one compressed since is seen and not opened.
+`postfix logrotate`). One compressed since by gzip is read as if it were not; by another, only seen.
+Where the log is a symbolic link, what it points to has siblings as well.
 """
 
 import os
@@ -13,8 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.maillog.position import HEAD_BYTES, TAIL_BYTES, LogPosition, digest
+from agent.maillog.unpacked import Unpacked
 
 SIBLINGS_MAX = 100  # the newest; a year of weekly files is half of it
+PACKED_SIZE = 1 << 62  # of a packed file's end nothing is known before it is met
+_PACKED = re.compile(r"\.(?:gz|bz2|xz|zst|lz4)")
+_DATE = re.compile(r"\d{6,}|\d{4}-\d\d-\d\d")
 _SUFFIX = re.compile(r"[.-](?P<number>\d[\dT:_-]*)(?P<compressed>\.(?:gz|bz2|xz|zst|lz4))?")
 _SEPARATOR = re.compile(r"(?<=[^/])[.-]")
 _NUMBER_DIGITS_MAX = 3  # more digits are a date
@@ -34,6 +39,10 @@ class Entry:
     rank: tuple[int, str]
 
     @property
+    def is_gzip(self) -> bool:
+        return self.is_compressed and self.path.suffix == ".gz"
+
+    @property
     def order(self) -> tuple[bool, int, tuple[int, str]]:
         return (self.is_current, self.mtime_ns, self.rank)
 
@@ -43,11 +52,14 @@ class Exchanged(Exception):
 
 
 class LogFile:
-    """One open file, whatever its name becomes. OSError when it cannot be opened."""
+    """One open file, whatever its name becomes. OSError when it cannot be opened.
 
-    __slots__ = ("_descriptor", "device", "inode", "path")
+    `is_packed`: offsets are those of what the gzip file holds.
+    """
 
-    def __init__(self, path: Path) -> None:
+    __slots__ = ("_descriptor", "_unpacked", "device", "inode", "path")
+
+    def __init__(self, path: Path, *, is_packed: bool = False) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         status = os.fstat(self._descriptor)
@@ -55,12 +67,30 @@ class LogFile:
             os.close(self._descriptor)
             raise OSError(f"{path} is not a regular file")
         self.device, self.inode = status.st_dev, status.st_ino
+        self._unpacked = Unpacked(self._descriptor) if is_packed else None
 
-    def status(self) -> os.stat_result:
-        return os.fstat(self._descriptor)
+    def look(self) -> tuple[int, int]:
+        """Size, and time of the last change in nanoseconds."""
+        status = os.fstat(self._descriptor)
+        return (PACKED_SIZE if self.is_packed else status.st_size, status.st_mtime_ns)
 
     def read(self, offset: int, *, length: int) -> bytes:
+        if self._unpacked is not None:
+            return self._unpacked.read(offset, length=length)
         return os.pread(self._descriptor, length, offset)
+
+    @property
+    def is_packed(self) -> bool:
+        return self._unpacked is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """A packed file that was read to its end, and it is not the end that was written."""
+        return self._unpacked is not None and not self._unpacked.is_whole
+
+    def end(self) -> int:
+        """The size; of a packed file it takes unpacking the rest."""
+        return self.look()[0] if self._unpacked is None else self._unpacked.size
 
     def tail(self, offset: int) -> bytes:
         """The bytes before the offset that prove it."""
@@ -132,7 +162,7 @@ def open_entry(entry: Entry) -> LogFile | None:
     Exchanged: what was listed has another name now.
     """
     try:
-        file = LogFile(entry.path)
+        file = LogFile(entry.path, is_packed=entry.is_gzip)
     except FileNotFoundError as error:
         raise Exchanged from error
     except PermissionError:
@@ -145,16 +175,38 @@ def open_entry(entry: Entry) -> LogFile | None:
     return file
 
 
+def readable(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that can be read; of one just being compressed the plain one."""
+    plain = {entry.path.name for entry in entries if not entry.is_compressed}
+    return [
+        entry
+        for entry in entries
+        if not entry.is_compressed or (entry.is_gzip and entry.path.stem not in plain)
+    ]
+
+
 def _look(path: Path) -> list[Entry]:
+    entries = _listed(path.parent, path)
+    if path.is_symlink():
+        target = path.resolve()
+        known = {(entry.device, entry.inode) for entry in entries}
+        beside = _listed(target.parent, target, is_target=True)
+        entries += [entry for entry in beside if (entry.device, entry.inode) not in known]
+    return entries
+
+
+def _listed(folder: Path, path: Path, *, is_target: bool = False) -> list[Entry]:
+    prefix = _DATE.split(path.name, maxsplit=1)[0] if is_target else path.name
     try:
-        with os.scandir(path.parent) as listing:
+        with os.scandir(folder) as listing:
             near = sorted(
-                (found for found in listing if found.name.startswith(path.name)),
+                (found for found in listing if found.name.startswith(prefix)),
                 key=lambda found: found.name,
             )
     except FileNotFoundError:
         return []
-    return [entry for found in near if (entry := _entry(path, found)) is not None]
+    entry_of = _target_entry if is_target else _entry
+    return [entry for found in near if (entry := entry_of(path, found)) is not None]
 
 
 def _entry(path: Path, found: "os.DirEntry[str]") -> Entry | None:
@@ -162,6 +214,26 @@ def _entry(path: Path, found: "os.DirEntry[str]") -> Entry | None:
     suffix = _SUFFIX.fullmatch(found.name, len(path.name))
     if not is_current and suffix is None:
         return None
+    rank = _rank(suffix["number"]) if suffix else (0, "")
+    return _described(path.parent, found, is_current=is_current, rank=rank)
+
+
+def _target_entry(target: Path, found: "os.DirEntry[str]") -> Entry | None:
+    """A sibling of what a link points to: its name and a suffix, or its name with another date."""
+    suffix = _SUFFIX.fullmatch(found.name, len(target.name))
+    if found.name.startswith(target.name) and suffix is not None:
+        return _described(target.parent, found, is_current=False, rank=_rank(suffix["number"]))
+    plain = (
+        _PACKED.sub("", found.name) if _PACKED.fullmatch(Path(found.name).suffix) else found.name
+    )
+    if plain == target.name or _DATE.sub("0", plain) != _DATE.sub("0", target.name):
+        return None
+    return _described(target.parent, found, is_current=False, rank=(0, plain))
+
+
+def _described(
+    folder: Path, found: "os.DirEntry[str]", *, is_current: bool, rank: tuple[int, str]
+) -> Entry | None:
     try:
         # The log itself may be a symbolic link; nothing else is followed.
         status = found.stat(follow_symlinks=is_current)
@@ -170,14 +242,14 @@ def _entry(path: Path, found: "os.DirEntry[str]") -> Entry | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return Entry(
-        path=path.parent / found.name,
+        path=folder / found.name,
         device=status.st_dev,
         inode=status.st_ino,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
         is_current=is_current,
-        is_compressed=suffix is not None and suffix["compressed"] is not None,
-        rank=_rank(suffix["number"]) if suffix else (0, ""),
+        is_compressed=not is_current and bool(_PACKED.fullmatch(Path(found.name).suffix)),
+        rank=rank,
     )
 
 

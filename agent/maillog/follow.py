@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from agent.maillog import files
 from agent.maillog.files import Entry, Exchanged, LogFile, family, open_entry
 from agent.maillog.locate import PEEK_BYTES, Gap, Located, at_end, locate
 from agent.maillog.parse import LINE_BYTES_MAX
@@ -57,14 +58,14 @@ class Follower:
         self._clock.now = now
         if self._file is None:
             return self._begin(now)
-        status = self._file.status()
-        if (status.st_size, status.st_mtime_ns) != self._seen:
-            if not self._is_intact(self._file, status.st_size):
+        seen = self._file.look()
+        if seen != self._seen:
+            if not self._is_intact(self._file, seen[0]):
                 self.close()
                 return self._begin(now)
-            self._seen = (status.st_size, status.st_mtime_ns)
+            self._seen = seen
             self._still = 0
-        if status.st_size > self._position.offset:
+        if seen[0] > self._position.offset:
             batch = self._next_lines(self._file, now)
             if batch is not None:
                 return batch
@@ -179,31 +180,35 @@ class Follower:
             return None
         if located is None:
             return None
-        status = file.status()
+        seen = file.look()
         half = file.read(self._position.offset, length=LINE_BYTES_MAX)
-        if (status.st_size, status.st_mtime_ns) != self._seen:
+        if seen != self._seen:
             located.file.close()
             return None  # written to once more, just before the new one was
         if half:
             located.file.close()
             self._advance(file, half)
             return self._batch(half + b"\n")
+        gap = located.gap
+        if gap is None and file.is_cut:
+            text = f"{file.path.name} ends before its end: it was cut, or is damaged"
+            gap = Gap(start=self._counted_to, end=self._begins_at(located.file) or now, text=text)
         self._move_to(located)
-        return self._batch(b"", gap=located.gap, moved=True)
+        return self._batch(b"", gap=gap, moved=True)
 
     def _successor(self, file: LogFile, now: datetime) -> Located | None:
         """The oldest file written after ours that holds anything; None: not there yet."""
         entries = family(self._path)
-        later = [entry for entry in entries if _is_later(entry, file, among=entries)]
-        unread = [entry for entry in later if entry.is_compressed]
-        for entry in later:
-            if entry.is_compressed or not entry.size:
+        readable = {entry.path for entry in files.readable(entries)}
+        unread: list[Entry] = []
+        for entry in (entry for entry in entries if _is_later(entry, file, among=entries)):
+            if not entry.size or _is_twin(entry, entries):
                 continue
-            successor = open_entry(entry)
+            successor = open_entry(entry) if entry.path in readable else None
             if successor is None:
                 unread.append(entry)
                 continue
-            begins_at = first_time(successor.read(0, length=PEEK_BYTES), self._clock)
+            begins_at = self._begins_at(successor)
             is_copy = not entry.is_current and successor.has_head_of(self._position)
             if entry.is_current or (self._may_follow(begins_at) and not is_copy):
                 gap = self._gap_over(unread, begins_at or now)
@@ -212,6 +217,9 @@ class Follower:
             if not is_copy:
                 unread.append(entry)
         return None
+
+    def _begins_at(self, file: LogFile) -> datetime | None:
+        return first_time(file.read(0, length=PEEK_BYTES), self._clock)
 
     def _may_follow(self, begins_at: datetime | None) -> bool:
         """An older file that somebody touched begins earlier."""
@@ -235,7 +243,12 @@ def _is_later(entry: Entry, file: LogFile, *, among: Sequence[Entry]) -> bool:
             return entry.order > ours.order and (
                 not entry.is_compressed or entry.mtime_ns > ours.mtime_ns
             )
-    return entry.mtime_ns > file.status().st_mtime_ns
+    return entry.mtime_ns > file.look()[1]
+
+
+def _is_twin(entry: Entry, entries: Sequence[Entry]) -> bool:
+    """Just being compressed, and still there without."""
+    return entry.is_compressed and any(other.path.name == entry.path.stem for other in entries)
 
 
 def _count_overlong(data: bytes) -> int:

@@ -3,22 +3,24 @@
 In this order: the file whose beginning and last read bytes are ours; a shorter copy of ours (all
 of it was read); the file that is ours but lost its end, from the first line after the last one
 counted; any file, from there. Only the first two leave no gap. A gap is said, never guessed away.
+Compressed files are asked when no other file has the place.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent.maillog import files
 from agent.maillog.files import Entry, Exchanged, LogFile, open_entry
 from agent.maillog.parse import LINE_BYTES_MAX
 from agent.maillog.position import LogPosition
-from agent.maillog.times import LineClock, first_time
+from agent.maillog.times import LineClock, first_time, last_time
 
 BLOCK_BYTES = 1 << 20
 PEEK_BYTES = 16_384
 LOOKS_MAX = 50
+STALE = timedelta(hours=1)  # by how much a file's time may be wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def at_end(path: Path) -> Located | None:
         file = LogFile(path)
     except FileNotFoundError:
         return None
-    size = file.status().st_size
+    size = file.end()
     start = max(0, size - LINE_BYTES_MAX)
     newline = file.read(start, length=size - start).rfind(b"\n")
     offset = start + newline + 1 if newline >= 0 else size
@@ -84,6 +86,10 @@ class _Family:
             self._opened.append(file)
         return file
 
+    def drop(self, file: LogFile) -> None:
+        self._opened.remove(file)
+        file.close()
+
     def keep(self, located: Located | None) -> Located | None:
         self._kept = None if located is None else located.file
         return located
@@ -98,14 +104,14 @@ def _locate(
     family: _Family, position: LogPosition, *, after: datetime, now: datetime
 ) -> Located | None:
     entries = [entry for entry in files.family(family.path) if entry.size or entry.is_current]
-    plain = [entry for entry in entries if not entry.is_compressed]
-    ours = _proven(family, plain, position=position)
+    readable = files.readable(entries)
+    clock = LineClock(now)
+    ours = _ours(family, readable, position=position, after=after, clock=clock)
     if isinstance(ours, Located):
         return ours
     if ours is not None:
-        plain = [entry for entry in plain if entry.order >= ours.order]
-    clock = LineClock(now)
-    found = _by_time(family, plain, after=after, clock=clock)
+        readable = [entry for entry in readable if entry.order >= ours.order]
+    found = _by_time(family, readable, after=after, clock=clock)
     if found is None or not position.head_length:
         return found  # a log that was empty, or not there, held nothing to lose
     block = found.file.read(found.offset, length=BLOCK_BYTES)
@@ -123,19 +129,47 @@ def _by_time(
     """The first line written after this time in these files, oldest first; else the last's end."""
     last: Located | None = None
     for entry in entries:
+        if entry.is_compressed and entry.mtime_ns < (after - STALE).timestamp() * 1e9:
+            continue  # unpacking a year of them would tell the same
         file = family.open(entry)
         if file is not None:
             offset = _offset_after(file, after, clock=clock)
             last = Located(file=file, offset=offset)
-            if offset < file.status().st_size:
+            if file.read(offset, length=1):
                 break
     return last
 
 
-def _proven(
-    family: _Family, entries: Sequence[Entry], *, position: LogPosition
+def _ours(
+    family: _Family,
+    entries: Sequence[Entry],
+    *,
+    position: LogPosition,
+    after: datetime,
+    clock: LineClock,
 ) -> Located | Entry | None:
     """The place itself, or only the file that was ours and lost its end, or neither."""
+    plain = [entry for entry in entries if not entry.is_compressed]
+    found, is_proven = _in_plain(family, plain, position=position)
+    if is_proven or not position.head_length:
+        return found
+    for entry in reversed([entry for entry in entries if entry.is_compressed]):
+        file = family.open(entry)
+        if file is None:
+            continue
+        if not file.has_head_of(position):
+            family.drop(file)
+        elif file.has_tail_of(position):
+            return Located(file=file, offset=position.offset, mid_line=position.mid_line)
+        else:
+            found = found or _maimed_or_read(file, entry, after=after, clock=clock)
+    return found
+
+
+def _in_plain(
+    family: _Family, entries: Sequence[Entry], *, position: LogPosition
+) -> tuple[Located | Entry | None, bool]:
+    """What `_ours` says, and whether it is the place itself."""
     shorter: Located | None = None
     maimed: Entry | None = None
     for entry in sorted(entries, key=lambda e: e.inode != position.inode):
@@ -143,12 +177,24 @@ def _proven(
         if file is None or not file.has_head_of(position):
             continue
         if file.has_tail_of(position) and entry.size >= position.offset:
-            return Located(file=file, offset=position.offset, mid_line=position.mid_line)
+            offset, mid_line = position.offset, position.mid_line
+            return Located(file=file, offset=offset, mid_line=mid_line), True
         if _is_shorter_copy(entry, position):
             shorter = shorter or Located(file=file, offset=entry.size)
         else:
             maimed = maimed or entry
-    return maimed or shorter
+    return maimed or shorter, False
+
+
+def _maimed_or_read(
+    file: LogFile, entry: Entry, *, after: datetime, clock: LineClock
+) -> Located | Entry:
+    """A compressed copy without our place: whether a crash took its end its last line tells."""
+    end = file.end()
+    start = max(0, end - PEEK_BYTES)
+    written_to = last_time(file.read(start, length=end - start), clock)
+    is_read = written_to is None or written_to <= after
+    return Located(file=file, offset=end) if is_read and not file.is_cut else entry
 
 
 def _is_shorter_copy(entry: Entry, position: LogPosition) -> bool:
@@ -166,16 +212,10 @@ def _reason(path: Path, entries: Sequence[Entry], *, maimed: Entry | None) -> st
 
 
 def _offset_after(file: LogFile, after: datetime, *, clock: LineClock) -> int:
-    """Behind the last line up to this time. Later blocks first: the place is near the end."""
-    size = file.status().st_size
-    block = max(0, size - 1) // BLOCK_BYTES * BLOCK_BYTES
-    while True:
-        at = _first_time_from(file, block, clock=clock)
-        if at is not None and at <= after:
-            break
-        if block == 0:
-            return 0 if at is not None else size
-        block -= BLOCK_BYTES
+    """Behind the last line up to this time."""
+    block = (_block_from_start if file.is_packed else _block_from_end)(file, after, clock=clock)
+    if block is None:
+        return 0 if _first_time_from(file, 0, clock=clock) is not None else file.end()
     place = _line_start(file, block)
     offset = place
     for line in _lines(file.read(place, length=BLOCK_BYTES + LINE_BYTES_MAX)):
@@ -184,6 +224,30 @@ def _offset_after(file: LogFile, after: datetime, *, clock: LineClock) -> int:
         if at is not None and at <= after:
             offset = place
     return offset
+
+
+def _block_from_end(file: LogFile, after: datetime, *, clock: LineClock) -> int | None:
+    """The last block that begins no later than this; None: not even the first does.
+
+    Later blocks first: the place is near the end.
+    """
+    for block in range(max(0, file.end() - 1) // BLOCK_BYTES * BLOCK_BYTES, -1, -BLOCK_BYTES):
+        at = _first_time_from(file, block, clock=clock)
+        if at is not None and at <= after:
+            return block
+    return None
+
+
+def _block_from_start(file: LogFile, after: datetime, *, clock: LineClock) -> int | None:
+    """The same where going back is dear."""
+    found, block = None, 0
+    while file.read(block, length=1):
+        at = _first_time_from(file, block, clock=clock)
+        if at is not None and at > after:
+            break
+        found = found if at is None else block
+        block += BLOCK_BYTES
+    return found
 
 
 def _first_time_from(file: LogFile, block: int, *, clock: LineClock) -> datetime | None:
