@@ -1,9 +1,11 @@
 """What a mail log's lines say, as values: one shape for each kind of fact. Reads nothing itself.
 
-All fields are bytes as they stood in the log; who uses one decodes it. (NamedTuples: the quickest
-values to make a million of.) `stamp` is all before the tag: the time, for a LineClock, and the
-host, for `host_of`. `instance` is the syslog_name, `daemon` the program: postfix-out and smtp. A
-queue id is one message's only together with host and instance, and short ones are used again.
+All fields are bytes as they stood in the log; who uses one decodes it. `stamp` is all before the
+tag: the time, for a LineClock, and the host, for `host_of`. `instance` is the syslog_name, `daemon`
+the program: postfix-out and smtp. A queue id is one message's only together with host and instance,
+and short ones are used again.
+
+NamedTuples are the quickest values to make a million of; quickest with `made`, given all fields.
 """
 
 from typing import NamedTuple
@@ -72,7 +74,6 @@ class Accepted(NamedTuple):
     filter gave it back, if the filter says (XFORWARD); such a message came in before.
     """
 
-    stamp: bytes
     instance: bytes
     daemon: bytes
     queue_id: bytes
@@ -87,7 +88,6 @@ class Queued(NamedTuple):
     `size` in bytes and `recipients` are decimal digits.
     """
 
-    stamp: bytes
     instance: bytes
     queue_id: bytes
     sender: bytes
@@ -98,7 +98,6 @@ class Queued(NamedTuple):
 class Removed(NamedTuple):
     """The message left the queue, whatever became of it."""
 
-    stamp: bytes
     instance: bytes
     queue_id: bytes
 
@@ -126,6 +125,9 @@ class Trouble(NamedTuple):
     level: bytes
     text: bytes
 
+
+# made(Removed, (instance, queue_id)): neither keywords nor the number of fields are looked at.
+made = tuple.__new__
 
 MailEvent = Delivery | Expiry | Reload | Rejected | Moved | Trouble
 

@@ -21,8 +21,8 @@ from agent.maillog.lines import (
     Trouble,
 )
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
-from agent.maillog.parse_readers import QUIET, READERS
-from agent.maillog.parse_trouble import read_other
+from agent.maillog.parse_readers import NOTHING, QUIET, READERS
+from agent.maillog.parse_trouble import read_foreign, read_other
 
 __all__ = [
     "LINE_BYTES_MAX",
@@ -45,7 +45,7 @@ TAGS_REMEMBERED_MAX = 8192
 STAMP_BYTES_MAX = 200
 
 _TAG_END = b"]: "
-_NAME = re.compile(rb"([^\s\[]+)/([A-Za-z][\w.-]*)\[\d+")
+_NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)\[\d+")
 _PRIORITY = re.compile(rb"<\d{1,3}>")
 # RFC 5424: <PRI>1 TIME HOST APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 _RFC5424 = re.compile(
@@ -71,19 +71,18 @@ def parse_chunk(chunk: bytes) -> Parsed:
         del lines[-1]
     if _may_be_overlong(chunk):
         lines = [line for line in lines if len(line) <= LINE_BYTES_MAX]
+    known = _tags.get
     host_at = 0  # where the line before this one names its host
     for line in lines:
         tag_end = line.find(_TAG_END)
-        tag = _tags.get(line[host_at:tag_end])
+        tag = known(line[host_at:tag_end])
         if tag is None:
-            line, tag = _read_tag(line, found)
-            if tag is None:
-                continue
-            tag_end = line.find(_TAG_END)
-            host_at = tag_end - tag.key_length
+            host_at = _read_new(found, line, host_at=host_at)
+            continue
         body = tag_end + 3
-        if line[body : body + 8] not in tag.quiet:
-            tag.reader(found, line, tag, body)
+        reader, quiet, _, _, _ = tag
+        if line[body : body + 8] not in quiet:
+            reader(found, line, tag=tag, body=body)
     return found.parsed()
 
 
@@ -95,38 +94,36 @@ def _may_be_overlong(chunk: bytes) -> bool:
     return any(chunk.find(b"\n", at, at + half) < 0 for at in range(0, len(chunk), half))
 
 
-def _read_tag(line: bytes, found: Found) -> tuple[bytes, Tag | None]:
-    """The line as RFC 3164 would have it, and its tag; None: not a line of Postfix.
-
-    Whatever program wrote it, its tag is the first thing with a colon and a blank behind it: what
-    stands further on may come from anybody.
-    """
+def _read_new(found: Found, line: bytes, *, host_at: int) -> int:
+    """Reads a line whose host and tag are not remembered; where it names its host."""
     if line[:1] in (b"\0", b"<"):
         line = _plain(line)
     tag_end = line.find(_TAG_END)
     tag_start = line.rfind(b" ", 0, max(tag_end, 0)) + 1
-    name = _NAME.fullmatch(line, tag_start, max(tag_end, 0))
-    stamp = line[:tag_start]
-    if name is None or b": " in stamp or tag_start > STAMP_BYTES_MAX:
-        found.foreign += bool(line.strip())
-        return line, None
-    instance, daemon = name.groups()
-    if daemon not in READERS and not instance.startswith(b"postfix"):
-        found.foreign += 1
-        return line, None
-    host_at = stamp[:-1].rfind(b" ") + 1
-    tag = Tag(
-        reader=READERS.get(daemon, read_other),
-        quiet=QUIET.get(daemon, frozenset()),
-        instance=instance,
-        daemon=daemon,
-        back=tag_end + 3 - tag_start,
-        key_length=tag_end - host_at,
-    )
+    tag = _tag_of(line, tag_start=tag_start, tag_end=tag_end) if tag_end > 0 else None
+    if tag is None:
+        found.foreign += not line.isspace() and line != b""
+        return host_at
+    host_at = line.rfind(b" ", 0, max(tag_start - 1, 0)) + 1
     if len(_tags) >= TAGS_REMEMBERED_MAX:
         _tags.clear()
     _tags[line[host_at:tag_end]] = tag
-    return line, tag
+    tag.reader(found, line, tag=tag, body=tag_end + 3)
+    return host_at
+
+
+def _tag_of(line: bytes, *, tag_start: int, tag_end: int) -> Tag | None:
+    """None: no tag with a process. A tag is the first thing with a colon and a blank behind it,
+    whatever program wrote it: what stands further on may come from anybody.
+    """
+    name = _NAME.fullmatch(line, tag_start, tag_end)
+    if name is None or tag_start > STAMP_BYTES_MAX or b": " in line[:tag_start]:
+        return None
+    instance, daemon = name.groups()
+    back = tag_end + len(_TAG_END) - tag_start
+    if instance is None or not (daemon in READERS or instance.startswith(b"postfix")):
+        return Tag(read_foreign, NOTHING, b"", daemon, back)
+    return Tag(READERS.get(daemon, read_other), QUIET.get(daemon, NOTHING), instance, daemon, back)
 
 
 def _plain(line: bytes) -> bytes:

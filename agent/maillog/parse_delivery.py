@@ -5,7 +5,7 @@ The usual order of keys is read by one pattern; any other order, number or namin
 
 import re
 
-from agent.maillog.lines import Delivery
+from agent.maillog.lines import Delivery, made
 from agent.maillog.parse_found import Found, Tag
 from agent.maillog.parse_trouble import read_other
 from deliverability import replies
@@ -14,10 +14,11 @@ DELIVERERS = (b"smtp", b"lmtp", b"local", b"virtual", b"pipe", b"error", b"retry
 
 # Commas, blanks and > may stand in quotes.
 MAILBOX = rb'[^">\n]*(?:"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"[^">\n]*)*'
+# Without quotes in the addresses: those are read by pairs.
 _USUAL = re.compile(
-    rb"([0-9A-Za-z]+): to=<(" + MAILBOX + rb")>, (?:orig_to=<" + MAILBOX + rb">, )?"
-    rb"relay=([^,\n]*), (?:conn_use=\d+, )?delay=([\d.]+), delays=([\d./]*), "
-    rb"(?:tls=[^\s,]*, )?dsn=([\d.]*), status=([A-Za-z-]+) \((.*)\)\Z"
+    rb"(\w+): to=<([^\">]*)>, (?:orig_to=<[^\">]*>, )?"
+    rb"relay=([^,]*), (?:conn_use=\d+, )?delay=([^,]+), delays=([^,]*), "
+    rb"(?:tls=[^\s,]*, )?dsn=([^,]*), status=(\w+) \((.*)\)\Z"
 )
 _BODY = re.compile(rb"([0-9A-Za-z]+): ([A-Za-z_-]+=.*)")
 _PAIR = re.compile(rb"([A-Za-z_-]+)=(<" + MAILBOX + rb">|(?:(?!, [A-Za-z_-]+=)[^\n])*)(?:, |$)")
@@ -26,14 +27,17 @@ _WORD = re.compile(rb"[A-Za-z-]+")
 _TORN = re.compile(rb"/[a-z-]+\[\d+\]: ")
 
 
-def read_delivery(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def read_delivery(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     """A deliverer's line."""
     match = _USUAL.match(line, body)
-    if match is None or match[7] not in replies.BY_STATUS:
-        _read_unusual(found, line, tag, body)
-    else:
-        stamp = line[: body - tag.back]
-        found.events.append(Delivery._make((stamp, tag.instance, tag.daemon, *match.groups())))
+    if match is not None:
+        fields = match.groups()
+        if fields[6] in replies.BY_STATUS:
+            _, _, instance, daemon, back = tag
+            stamp = line[: body - back]
+            found.events.append(made(Delivery, (stamp, instance, daemon, *fields)))
+            return
+    _read_unusual(found, line, tag=tag, body=body)
 
 
 def pairs(body: bytes) -> dict[bytes, bytes]:
@@ -54,11 +58,11 @@ def unbracketed(mailbox: bytes) -> bytes:
     return mailbox[1:-1] if mailbox[:1] == b"<" and mailbox[-1:] == b">" else mailbox
 
 
-def _read_unusual(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def _read_unusual(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     match = _BODY.match(line, body)
     values = pairs(match[2]) if match else {}
     if match is None or not (b"to" in values and (b"status" in values or b"relay" in values)):
-        read_other(found, line, tag, body)
+        read_other(found, line, tag=tag, body=body)
         return
     status = values.get(b"status", b"")
     word = _WORD.match(status)

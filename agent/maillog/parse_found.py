@@ -1,8 +1,7 @@
 """What the readers of one chunk fill, and what they are told of a line's tag. Decides nothing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from agent.maillog.lines import Accepted, MailEvent, Parsed, Queued, Removed
 
@@ -26,7 +25,7 @@ class Found:
     newest_unknown: list[bytes] = field(default_factory=list)
     foreign: int = 0
 
-    def add_unknown(self, line: bytes, daemon: bytes) -> None:
+    def add_unknown(self, line: bytes, *, daemon: bytes) -> None:
         if daemon not in self.unknown and len(self.unknown) >= UNKNOWN_DAEMONS_MAX:
             daemon = OTHER
         self.unknown[daemon] = self.unknown.get(daemon, 0) + 1
@@ -50,7 +49,7 @@ class Found:
 class Tag(NamedTuple):
     """One host and tag. `quiet`: first eight bytes of bodies that are known and carry no fact.
 
-    The tag begins `back` bytes before the body, the host `key_length` before the tag's end.
+    The tag begins `back` bytes before the body.
     """
 
     reader: "Reader"
@@ -58,8 +57,9 @@ class Tag(NamedTuple):
     instance: bytes
     daemon: bytes
     back: int
-    key_length: int
 
 
-# Called with the line, its tag, and where the body begins.
-Reader = Callable[[Found, bytes, Tag, int], None]
+class Reader(Protocol):
+    """Reads one line of its program's: `body` is where its text begins."""
+
+    def __call__(self, found: Found, line: bytes, *, tag: Tag, body: int) -> None: ...

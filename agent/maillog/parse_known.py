@@ -107,7 +107,7 @@ _PATTERNS = {
 _ANYBODY = re.compile(_QUEUE_ID + rb"(?:" + b"|".join(_MAPS) + rb")")
 
 
-def is_known(daemon: bytes, line: bytes, body: int) -> bool:
+def is_known(line: bytes, *, daemon: bytes, body: int) -> bool:
     """Whether the body that begins there is one of the lines that carry no fact."""
     pattern = _PATTERNS.get(_ALIKE.get(daemon, daemon), _ANYBODY)
     return pattern.match(line, body) is not None

@@ -2,19 +2,18 @@
 
 import re
 
-from agent.maillog.lines import Accepted, Expiry, Queued, Rejected, Removed
+from agent.maillog.lines import Accepted, Expiry, Queued, Rejected, Removed, made
 from agent.maillog.parse_delivery import MAILBOX
 from agent.maillog.parse_found import Found, Tag
 from agent.maillog.parse_trouble import read_other
 
-_CLIENT = re.compile(rb"([0-9A-Za-z]+): client=([^,\s]+)(?:, (.*))?\Z")
+_CLIENT_IS = b": client="
+_QUEUE_ID_BYTES_MAX = 64
 _ORIGIN = re.compile(rb"(?:\A|, )orig_queue_id=([0-9A-Za-z]+)")
 _LOGIN = re.compile(rb"(?:\A|, )sasl_username=.")
 _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
-_REMOVED = b": removed"
-_ACTIVE = b" (queue active)"
 _QUEUED = re.compile(
-    rb"([0-9A-Za-z]+): from=<(" + MAILBOX + rb")>, size=(\d+), nrcpt=(\d+) \(queue active\)\Z"
+    rb"(\w+): from=<(" + MAILBOX + rb")>, size=(\d+), nrcpt=(\d+) \(queue active\)\Z"
 )
 _EXPIRED = re.compile(rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, status=(?:force-)?expired,")
 _REJECT = re.compile(
@@ -32,70 +31,58 @@ _ANSWER = re.compile(rb"\bhelo=<[^>]*>: (.*)\Z|\bproto=\S+: (.*)\Z|\A(?:from=<[^
 _ENVELOPES = (b"; from=<", b"; to=<", b"; proto=", b"; helo=<")
 
 
-def read_smtpd(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def read_smtpd(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     """A line of smtpd or postscreen."""
-    match = _CLIENT.match(line, body)
-    if match is None:
-        _read_refusal(found, line, tag, body)
-        return
-    queue_id, client, rest = match.groups()
-    origin = None
-    is_authenticated = False
-    if rest is not None:
-        origin = _ORIGIN.search(rest)
-        is_authenticated = _LOGIN.search(rest) is not None
-    stamp = line[: body - tag.back]
-    found.accepted.append(
-        Accepted(
-            stamp,
-            tag.instance,
-            tag.daemon,
-            queue_id,
-            client,
-            is_authenticated,
-            origin[1] if origin else b"",
+    place = line.find(_CLIENT_IS, body, body + _QUEUE_ID_BYTES_MAX)
+    client = line[place + len(_CLIENT_IS) :]
+    if place < 0 or not line[body:place].isalnum():
+        _read_refusal(found, line, tag=tag, body=body)
+    elif b"," not in client:
+        found.accepted.append(
+            made(Accepted, (tag.instance, tag.daemon, line[body:place], client, False, b""))
         )
-    )
+    else:
+        client, _, more = client.partition(b", ")
+        is_authenticated = _LOGIN.search(more) is not None
+        origin = _ORIGIN.search(more)
+        fields = (client, is_authenticated, origin[1] if origin else b"")
+        found.accepted.append(Accepted(tag.instance, tag.daemon, line[body:place], *fields))
 
 
-def read_cleanup(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def read_cleanup(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     """Its commonest line, the message id, tells nothing we need."""
     if not line.startswith(b"message-id=", line.find(b": ", body) + 2):
-        _read_refusal(found, line, tag, body)
+        _read_refusal(found, line, tag=tag, body=body)
 
 
-def read_pickup(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def read_pickup(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     match = _PICKUP.match(line, body)
     if match is None:
-        read_other(found, line, tag, body)
-        return
-    stamp = line[: body - tag.back]
-    queue_id, client = match.groups()
-    found.accepted.append(Accepted(stamp, tag.instance, tag.daemon, queue_id, client, False, b""))
-
-
-def read_queue_manager(found: Found, line: bytes, tag: Tag, body: int) -> None:
-    stamp = line[: body - tag.back]
-    if line.endswith(_REMOVED) and line[body : -len(_REMOVED)].isalnum():
-        queue_id = line[body : -len(_REMOVED)]
-        found.removed.append(Removed(stamp, tag.instance, queue_id))
-    elif line.endswith(_ACTIVE) and (active := _QUEUED.match(line, body)) is not None:
-        found.queued.append(Queued._make((stamp, tag.instance, *active.groups())))
-    elif (expired := _EXPIRED.match(line, body)) is not None:
-        found.events.append(Expiry(stamp, expired[1], tag.instance))
+        read_other(found, line, tag=tag, body=body)
     else:
-        read_other(found, line, tag, body)
+        found.accepted.append(Accepted(tag.instance, tag.daemon, *match.groups(), False, b""))
 
 
-def _read_refusal(found: Found, line: bytes, tag: Tag, body: int) -> None:
-    rejected = _rejected(line, tag, body) if b"reject: " in line else None
+def read_queue_manager(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
+    if line[-9:] == b": removed" and line[body:-9].isalnum():
+        found.removed.append(made(Removed, (tag.instance, line[body:-9])))
+    elif (active := _QUEUED.match(line, body)) is not None:
+        found.queued.append(made(Queued, (tag.instance, *active.groups())))
+    elif (expired := _EXPIRED.match(line, body)) is not None:
+        found.events.append(Expiry(line[: body - tag.back], expired[1], tag.instance))
+    else:
+        read_other(found, line, tag=tag, body=body)
+
+
+def _read_refusal(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
+    rejected = _rejected(line, tag=tag, body=body) if b"reject: " in line else None
     if rejected is None:
-        read_other(found, line, tag, body)
+        read_other(found, line, tag=tag, body=body)
     else:
         found.events.append(rejected)
 
 
-def _rejected(line: bytes, tag: Tag, body: int) -> Rejected | None:
+def _rejected(line: bytes, *, tag: Tag, body: int) -> Rejected | None:
     """None: it only looks like a refusal."""
     queue_id: bytes | None
     if match := _REJECT.match(line, body):

@@ -25,16 +25,16 @@ _MOVED = re.compile(rb"([0-9A-Za-z]+): (" + b"|".join(_ACTIONS) + rb")\Z")
 _SUMMARY = re.compile(rb"(" + b"|".join(_SUMMARIES) + rb"): (\d{1,9}) messages?\Z")
 
 
-def read_master(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def read_master(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     match = _MASTER.match(line, body)
     if match is None:
-        read_other(found, line, tag, body)
+        read_other(found, line, tag=tag, body=body)
     else:
         stamp = line[: body - tag.back]
         found.events.append(Reload(stamp, tag.instance, match[1] != b"reload"))
 
 
-def read_postsuper(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def read_postsuper(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     stamp = line[: body - tag.back]
     one, sum_ = _MOVED.match(line, body), _SUMMARY.match(line, body)
     if one is not None:
@@ -43,7 +43,7 @@ def read_postsuper(found: Found, line: bytes, tag: Tag, body: int) -> None:
         action = _SUMMARIES[sum_[1]]
         found.events.append(Moved(stamp, tag.instance, action, int(sum_[2]), b""))
     else:
-        read_other(found, line, tag, body)
+        read_other(found, line, tag=tag, body=body)
 
 
 _OTHERS = (
@@ -65,6 +65,7 @@ READERS: dict[bytes, Reader] = {
     b"postsuper": read_postsuper,
 }
 # The commonest lines without a fact, told by the first eight bytes of their bodies alone.
+NOTHING: frozenset[bytes] = frozenset()
 QUIET: dict[bytes, frozenset[bytes]] = {
     b"smtpd": frozenset((b"connect ", b"disconne", b"lost con", b"Anonymou")),
     b"anvil": frozenset((b"statisti",)),

@@ -10,7 +10,12 @@ from agent.maillog.parse_known import is_known
 _LEVELS = (b"warning: ", b"error: ", b"fatal: ", b"panic: ")
 
 
-def read_other(found: Found, line: bytes, tag: Tag, body: int) -> None:
+def read_foreign(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
+    """A line of another program."""
+    found.foreign += 1
+
+
+def read_other(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     """A line whose only fact can be a complaint. (With a queue id before the word it is a header
     check's warning about a message.)
     """
@@ -18,5 +23,5 @@ def read_other(found: Found, line: bytes, tag: Tag, body: int) -> None:
         level, _, text = line[body:].partition(b": ")
         stamp = line[: body - tag.back]
         found.events.append(Trouble(stamp, tag.instance, tag.daemon, level, text))
-    elif not is_known(tag.daemon, line, body):
-        found.add_unknown(line, tag.daemon)
+    elif not is_known(line, daemon=tag.daemon, body=body):
+        found.add_unknown(line, daemon=tag.daemon)
