@@ -127,13 +127,18 @@ class LogFile:
 def has_place(path: Path, position: LogPosition) -> bool:
     """Whether this file begins as ours does and holds what we read last where we stand."""
     try:
-        file = LogFile(path)
+        file = LogFile(path, is_packed=path.suffix == ".gz")
     except OSError:
         return False
     try:
         return file.has_head_of(position) and file.has_tail_of(position)
     finally:
         file.close()
+
+
+def is_about(path: Path, position: LogPosition) -> bool:
+    """Whether the log or a sibling of it has the place. Exchanged as for `family`."""
+    return any(has_place(entry.path, position) for entry in readable(family(path)))
 
 
 def stem(name: str) -> str | None:

@@ -7,12 +7,14 @@ a pattern joins from its beginning; one whose name is gone leaves when it was re
 import os
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from agent.maillog import files, permission
+from agent.maillog.files import Exchanged
 from agent.maillog.follow import DISORDER_MAX, Batch, Follower
 from agent.maillog.locate import Gap
 from agent.maillog.patterns import Patterns
@@ -218,7 +220,8 @@ class Sources:
         present = self._patterns.present()
         joined = [name for name in present if name not in self._followed]
         for name in joined:
-            self._join(name)
+            with suppress(Exchanged):  # looked at again next time
+                self._join(name)
         self._seen_until = max(self._seen_until, now - DISORDER_MAX)
         return self._dismiss(frozenset(present), now) or bool(joined)
 
@@ -226,7 +229,7 @@ class Sources:
         if self._starts_at_end:
             self._add(name, Follower(Path(name), position=None, counted_to=self._counted_to))
         else:
-            self._follow(name, self._left.pop(name, None) or self._taken_over(name))
+            self._follow(name, self._came_back(name) or self._taken_over(name))
 
     def _follow(self, name: str, place: Place | None) -> None:
         """Without a place: from what was written since we last looked."""
@@ -240,6 +243,13 @@ class Sources:
         self._turns.append(name)
         self._watched = None
 
+    def _came_back(self, name: str) -> Place | None:
+        """Where it left, if what it was then is still about; else it is another log."""
+        place = self._left.get(name)
+        is_about = place is not None and files.is_about(Path(name), place.position)
+        self._left.pop(name, None)
+        return place if is_about else None
+
     def _taken_over(self, name: str) -> Place | None:
         """A file we know under another name goes on where that one stands."""
         known = {n: one.place for n, one in self._followed.items() if one.place} | self._left
@@ -247,6 +257,7 @@ class Sources:
             if files.has_place(Path(name), place.position):
                 if other in self._followed and not os.path.lexists(other):
                     self._drop(other)
+                    del self._left[other]
                 return place
         return None
 
