@@ -1,4 +1,4 @@
-"""`mailfleet-agent`: run, helper, enrol, renew, status, check. Loads what the command needs."""
+"""`mailfleet-agent`: run, helper, enrol, renew, status, check, logs-test. Loads what they need."""
 
 import json
 import os
@@ -142,6 +142,35 @@ def check(output: str) -> None:
                 click.echo(f"      fix: {one.remedy}")
     if not all(one.is_right for one in found):
         raise SystemExit(CRITICAL)
+
+
+@main.command("logs-test")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--events", is_flag=True, help="One JSON object for each delivery line instead.")
+@as_json
+def logs_test(*, files: tuple[str, ...], events: bool, output: str) -> None:
+    """Read mail logs as the daemon would, and say what it would count. FILE may be gzipped, or -
+    for standard input. Counts nothing and needs no configuration."""
+    from agent import clock, logs_test_run
+    from agent.logs_test_input import InputError, size_of
+
+    size = sum(map(size_of, files))
+    is_watched = sys.stderr.isatty() and not (events and sys.stdout.isatty())
+    bar = click.progressbar(length=size, label="reading", file=sys.stderr, hidden=not is_watched)
+    try:
+        with bar as shown:
+            if events:
+                told = logs_test_run.events(files, now=clock.now(), seen=shown.update)
+                for one in told:
+                    click.echo(json.dumps(one))
+                return
+            found = logs_test_run.totals(files, seen=shown.update)
+    except InputError as error:
+        _fail(str(error), FAILED)
+    if output == "json":
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo("\n".join(logs_test_run.table(found)))
 
 
 def _become(module: str, words: Iterable[str]) -> NoReturn:

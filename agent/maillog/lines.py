@@ -8,6 +8,7 @@ and short ones are used again.
 NamedTuples are the quickest values to make a million of; quickest with `made`, given all fields.
 """
 
+import re
 from typing import NamedTuple
 
 
@@ -140,6 +141,7 @@ class Parsed(NamedTuple):
     left. `unparsed`: lines that look like a delivery's and could not be understood. `unknown`: so
     many lines of each Postfix daemon that are of no kind we know, the newest few in
     `newest_unknown`, as they stood there. `foreign`: lines of other programs, and of none.
+    `probes`: deliveries that were none, because only whether an address exists was asked.
     """
 
     events: list[MailEvent]
@@ -150,11 +152,32 @@ class Parsed(NamedTuple):
     unknown: dict[bytes, int]
     newest_unknown: list[bytes]
     foreign: int
+    probes: list[Delivery]
 
 
 def host_of(stamp: bytes) -> bytes:
     """The host of a line, by its stamp; empty where none was written."""
     return stamp.rstrip(b" ").rpartition(b" ")[2]
+
+
+class Relay(NamedTuple):
+    """`host` is all there is where no address is named: none, dovecot, a path."""
+
+    host: bytes
+    address: bytes
+    port: int | None
+
+
+_RELAY = re.compile(rb"([^\[]*)\[([^\]]*)\](?::(\d{1,5}))?")
+
+
+def relay_of(relay: bytes) -> Relay:
+    """`mx.example.net[192.0.2.7]:25` taken apart."""
+    match = _RELAY.fullmatch(relay)
+    if match is None:
+        return Relay(relay, b"", None)
+    host, address, port = match.groups()
+    return Relay(host, address, int(port) if port else None)
 
 
 def is_hop(delivery: Delivery) -> bool:

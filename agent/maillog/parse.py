@@ -37,8 +37,10 @@ __all__ = [
     "Reload",
     "Removed",
     "Trouble",
+    "count_overlong",
     "parse_chunk",
     "parse_line",
+    "plain",
 ]
 
 TAGS_REMEMBERED_MAX = 8192
@@ -69,7 +71,7 @@ def parse_chunk(chunk: bytes) -> Parsed:
     lines = chunk.split(b"\n")
     if not lines[-1]:
         del lines[-1]
-    if _may_be_overlong(chunk):
+    if count_overlong(chunk):
         lines = [line for line in lines if len(line) <= LINE_BYTES_MAX]
     known = _tags.get
     host_at = 0  # where the line before this one names its host
@@ -86,18 +88,21 @@ def parse_chunk(chunk: bytes) -> Parsed:
     return found.parsed()
 
 
-def _may_be_overlong(chunk: bytes) -> bool:
-    """A line over the bound covers a whole aligned block of half of it. Those are counted by
-    whoever cuts the chunks, and nobody's delivery.
+def count_overlong(chunk: bytes) -> int:
+    """Lines over LINE_BYTES_MAX: nobody's delivery. One covers a whole aligned block of half of it,
+    so that most chunks are told quickly.
     """
     half = LINE_BYTES_MAX // 2
-    return any(chunk.find(b"\n", at, at + half) < 0 for at in range(0, len(chunk), half))
+    for start in range(0, len(chunk), half):
+        if chunk.find(b"\n", start, start + half) < 0:
+            return sum(len(line) > LINE_BYTES_MAX for line in chunk.split(b"\n"))
+    return 0
 
 
 def _read_new(found: Found, line: bytes, *, host_at: int) -> int:
     """Reads a line whose host and tag are not remembered; where it names its host."""
     if line[:1] in (b"\0", b"<"):
-        line = _plain(line)
+        line = plain(line)
     tag_end = line.find(_TAG_END)
     tag_start = line.rfind(b" ", 0, max(tag_end, 0)) + 1
     tag = _tag_of(line, tag_start=tag_start, tag_end=tag_end) if tag_end > 0 else None
@@ -126,8 +131,10 @@ def _tag_of(line: bytes, *, tag_start: int, tag_end: int) -> Tag | None:
     return Tag(READERS.get(daemon, read_other), QUIET.get(daemon, NOTHING), instance, daemon, back)
 
 
-def _plain(line: bytes) -> bytes:
-    """Without the zeroes a crash left before it, and without what syslog(3) sends before it."""
+def plain(line: bytes) -> bytes:
+    """The line as RFC 3164 would have it, without the zeroes a crash left before it and the
+    priority that syslog(3) sends.
+    """
     line = line.lstrip(b"\0")
     modern = _RFC5424.match(line)
     if modern is not None:

@@ -66,10 +66,8 @@ def _read_unusual(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
         return
     status = values.get(b"status", b"")
     word = _WORD.match(status)
-    if word is not None and word[0] in replies.PROBES:
-        return
     is_torn = _TORN.search(line, body, len(line) - len(status)) is not None
-    if word is None or b"relay" not in values or word[0] not in replies.BY_STATUS or is_torn:
+    if word is None or b"relay" not in values or is_torn:
         found.unparsed += 1
         return
     delivery = Delivery(
@@ -86,4 +84,9 @@ def _read_unusual(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
         # The closing parenthesis is missing where syslog cut the line.
         text=status[word.end() :].removeprefix(b" (").removesuffix(b")"),
     )
-    found.events.append(delivery)
+    if delivery.status in replies.BY_STATUS:
+        found.events.append(delivery)
+    elif delivery.status in replies.PROBES:
+        found.probes.append(delivery)
+    else:
+        found.unparsed += 1

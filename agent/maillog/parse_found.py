@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from agent.maillog.lines import Accepted, MailEvent, Parsed, Queued, Removed
+from agent.maillog.lines import Accepted, Delivery, MailEvent, Parsed, Queued, Removed
 
 LINE_BYTES_MAX = 65_536  # a longer line is nobody's delivery; it is skipped and counted
 UNKNOWN_DAEMONS_MAX = 64
@@ -24,6 +24,7 @@ class Found:
     unknown: dict[bytes, int] = field(default_factory=dict)
     newest_unknown: list[bytes] = field(default_factory=list)
     foreign: int = 0
+    probes: list[Delivery] = field(default_factory=list)
 
     def add_unknown(self, line: bytes, *, daemon: bytes) -> None:
         if daemon not in self.unknown and len(self.unknown) >= UNKNOWN_DAEMONS_MAX:
@@ -43,6 +44,7 @@ class Found:
             unknown=self.unknown,
             newest_unknown=self.newest_unknown,
             foreign=self.foreign,
+            probes=self.probes,
         )
 
 

@@ -72,6 +72,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.enforcement", 2),
     ("agent.pulse", 2),
     ("agent.check", 2),
+    ("agent.logs_test", 2),
+    ("agent.logs_test_*", 2),
     ("collector.intake", 2),
     ("collector.identity", 2),
     ("collector.identity.*", 2),
@@ -133,6 +135,7 @@ LOOSE = ("agent", "collector", "collector.adapters")
 
 # Files that belong together without being a folder, by the name of their head.
 TOGETHER: dict[str, tuple[str, ...]] = {
+    "agent.logs_test": ("agent.logs_test_*",),
     "agent.state": ("agent.state_*",),
     "agent.wire": ("agent.wire_*",),
     "agent.loops": (

@@ -1,0 +1,84 @@
+"""Logs as blocks of whole lines: files, plain or gzipped, and standard input. Understands none."""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from agent.maillog.parse import LINE_BYTES_MAX
+from agent.maillog.permission import explain
+
+CHUNK_BYTES = 1 << 18
+STDIN = "-"
+_GZIP = b"\x1f\x8b"
+
+
+class InputError(Exception):
+    """A log that cannot be read, or not to its end; the text is for people."""
+
+
+def blocks(
+    name: str, *, seen: Callable[[int], object] = lambda size: None
+) -> Iterator[tuple[bytes, int]]:
+    """Blocks of whole lines, and how many lines over the bound were left out before each. `seen` is
+    told how many more bytes of the file were read. InputError when it cannot be read.
+    """
+    rest, is_skipping = b"", False
+    with _opened(name) as (file, raw):
+        before = 0
+        while block := _read(file, name):
+            place = raw.tell() if raw.seekable() else 0
+            seen(place - before)
+            before = place
+            if is_skipping:
+                _, newline, block = block.partition(b"\n")
+                is_skipping = not newline
+            block = rest + block
+            end = block.rfind(b"\n") + 1
+            rest = block[end:]
+            overlong = int(len(rest) > LINE_BYTES_MAX)
+            if overlong:
+                rest, is_skipping = b"", True
+            yield block[:end], overlong
+    if rest:
+        yield rest + b"\n", 0
+
+
+def size_of(name: str) -> int:
+    """Bytes there are to read; 0 where nobody can say."""
+    try:
+        return Path(name).stat().st_size if name != STDIN else 0
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """What to read from, and the file below it, whose place tells how far we are."""
+    try:
+        raw = sys.stdin.buffer if name == STDIN else Path(name).open("rb")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise InputError(explain(error, Path(name))) from error
+    try:
+        head = raw.peek(2)[:2] if isinstance(raw, io.BufferedReader) else b""
+        if head == _GZIP:
+            with gzip.open(raw) as file:
+                yield file, raw  # type: ignore[misc]  # GzipFile reads as any other
+        else:
+            yield raw, raw
+    except OSError as error:
+        raise InputError(explain(error, Path(name))) from error
+    finally:
+        if name != STDIN:
+            raw.close()
+
+
+def _read(file: IO[bytes], name: str) -> bytes:
+    try:
+        return file.read(CHUNK_BYTES)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{name}: damaged, read as far as it goes: {error}") from error
