@@ -1,0 +1,298 @@
+"""The systemd journal as the log: a real one, read by the real journalctl."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.maillog import journal, journal_lines
+from agent.maillog.accounting import Accounting
+from agent.maillog.logs import Logs, Use
+from agent.maillog.position import JournalPosition, from_bytes
+from agent.model import NewEpoch
+from agent.state import State
+from demo.grammar import Form
+from tests.journal_bed import RealJournal, fields_of
+from tests.maillog_bed import ADDRESS, START, Log, Totals, read_all, totals
+
+pytestmark = pytest.mark.needs("journalctl", "systemd-journal-remote")
+
+PATIENCE_SECONDS = 10
+
+
+class JournalBed:
+    """A journal, its truth, and the account of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = RealJournal(folder / "journal")
+        self.log = Log(folder / "mail.log", form=Form.RFC3339)  # never written: makes the lines
+        self.state = State.open(folder / "state.db", now=START)
+        self.logs = Logs(use=Use.JOURNAL, journal=self.journal.command)
+        self.account = self.new_account()
+
+    def new_account(self) -> Accounting:
+        return Accounting(self.logs, self.state, address=ADDRESS)
+
+    def write(self, count: int, *, name: str = "system") -> None:
+        self.journal.write(self.log.lines(count), name=name)
+
+    def begin(self) -> None:
+        self.write(3)
+        read_all(self.account, self.log.now)
+        assert self.state.position is not None
+        self.log.truth.clear()
+
+    def read(self) -> None:
+        """Until the totals are the truth, or patience ends."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            read_all(self.account, self.log.now)
+            self.log.at += timedelta(seconds=1)  # an ended child is started again
+            if self.state.position is not None and self.totals == self.log.truth:
+                return
+            time.sleep(0.02)
+
+    @property
+    def totals(self) -> Totals:
+        return totals(self.state)
+
+    def gaps(self) -> list[str]:
+        return [event.text for event in self.state.events_unacknowledged(99) if event.window]
+
+    def restart(self) -> None:
+        self.account.close()
+        self.account = self.new_account()
+
+    def close(self) -> None:
+        self.account.close()
+        self.state.close()
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> Iterator[JournalBed]:
+    bed = JournalBed(tmp_path)
+    yield bed
+    bed.close()
+
+
+def test_the_first_start_is_at_the_end(bed: JournalBed) -> None:
+    bed.begin()
+    assert bed.state.counted_from is not None
+    bed.write(5)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert bed.account.lines_read == 10
+    assert not bed.gaps()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_is_written_is_counted_once(bed: JournalBed, restarts: bool) -> None:
+    bed.begin()
+    for _ in range(3):
+        bed.write(4)
+        if restarts:
+            bed.restart()
+        bed.read()
+        assert bed.totals == bed.log.truth
+    assert not bed.gaps()
+
+
+def test_an_empty_journal_is_read_from_its_first_entry(bed: JournalBed) -> None:
+    bed.journal.add(
+        [
+            fields_of(b"2026-11-22T08:00:00.000000+00:00 mx1 cron[1]: x\n")
+            | {"SYSLOG_FACILITY": b"9"}
+        ]
+    )
+    read_all(bed.account, bed.log.now)
+    assert bed.state.position == JournalPosition(at=bed.log.now)
+    bed.log.at = bed.log.now
+    bed.write(3)
+    bed.read()
+    bed.restart()
+    bed.write(3)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert not bed.gaps()
+
+
+def test_the_child_ends_and_is_started_again(bed: JournalBed) -> None:
+    bed.begin()
+    bed.write(3)
+    bed.read()
+    reading = bed.account._reading
+    assert reading is not None
+    assert isinstance(reading.source, journal.Journal)
+    assert reading.source._child is not None
+    reading.source._child.terminate()
+    bed.write(3)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert not bed.gaps()
+    assert not bed.account.problems
+
+
+def test_a_vacuumed_journal_is_a_gap_with_its_window(bed: JournalBed) -> None:
+    bed.begin()
+    bed.write(4)
+    bed.read()
+    bed.account.close()
+    counted, counted_to = bed.totals, bed.state.counted_to
+    bed.write(5)  # never read, and gone with the rest
+    bed.log.truth = counted
+    (bed.journal.folder / "system.journal").unlink()
+    bed.log.at += timedelta(minutes=1)
+    bed.write(6, name="system@new")
+    bed.read()
+    assert bed.totals == bed.log.truth
+    (gap,) = [event for event in bed.state.events_unacknowledged(9) if event.window]
+    assert gap.window is not None
+    assert gap.window[0] == counted_to
+    assert timedelta(minutes=1) < gap.window[1] - gap.window[0] < timedelta(minutes=2)
+
+
+def test_a_journal_that_lost_its_end_in_a_crash(bed: JournalBed) -> None:
+    """The entries we had read are not there; new ones have their numbers."""
+    bed.begin()
+    path = bed.journal.folder / "system.journal"
+    kept = path.read_bytes()
+    bed.write(6)
+    bed.read()
+    bed.account.close()
+    path.write_bytes(kept)
+    bed.log.at += timedelta(seconds=30)
+    bed.write(9)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert len(bed.gaps()) == 1
+
+
+def test_bytes_that_are_no_text_and_long_ones(bed: JournalBed) -> None:
+    bed.begin()
+    lines = bed.log.lines(3)
+    lines[1] = lines[1].replace(b"status=", b"x=\xff\xfe\xc3, status=")
+    lines[3] = lines[3].replace(b"status=", b"y=" + b"z" * 9000 + b", status=")
+    bed.journal.write(lines)
+    bed.journal.add([fields_of(lines[0]) | {"MESSAGE": b"e" * 100_000}])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while bed.account.lines_read < 7 and time.monotonic() < deadline:
+        read_all(bed.account, bed.log.now)
+    assert bed.totals == bed.log.truth
+    assert bed.account.lines_unparsed == 1
+
+
+def test_a_long_catch_up(bed: JournalBed) -> None:
+    bed.begin()
+    bed.log.tick = timedelta(milliseconds=2)
+    bed.restart()
+    bed.write(3000)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert bed.account.lines_read == 6000
+
+
+def test_a_new_epoch_goes_on_where_the_collector_says(bed: JournalBed) -> None:
+    bed.begin()
+    bed.write(3)
+    bed.read()
+    known, position = bed.totals, bed.state.position
+    assert position is not None
+    asked = NewEpoch(log_position=position.to_bytes(), counted_to=bed.state.counted_to)
+    bed.write(4)
+    bed.read()
+    bed.account.restart_at(asked, epoch="next", now=bed.log.now)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while known + bed.totals != bed.log.truth and time.monotonic() < deadline:
+        read_all(bed.account, bed.log.now)
+    assert known + bed.totals == bed.log.truth
+    assert not bed.gaps()
+
+
+def test_lines_of_postfix_in_the_foreground_are_whole_already() -> None:
+    text = b"Nov 22 09:33:50 mx1 postfix/smtp[797]: 4F9D195432C: removed"
+    encoded = (
+        b'{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1795300000000001","_TRANSPORT":"stdout",'
+        b'"SYSLOG_IDENTIFIER":"postfix","MESSAGE":"' + text + b'"}'
+    )
+    line = journal_lines.line_of(encoded)
+    assert line is not None
+    assert line.text == text + b"\n"
+
+
+@pytest.mark.parametrize(
+    "encoded", [b"", b"{}", b"-- Journal begins --", b'{"__CURSOR":"s"}', b'{"__CURSOR":1}', b"[1]"]
+)
+def test_what_is_no_entry_is_none(encoded: bytes) -> None:
+    assert journal_lines.line_of(encoded) is None
+
+
+# Which of both.
+
+
+def test_the_journal_is_chosen_where_no_file_is(
+    bed: JournalBed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mail.log"
+    logs = Logs(patterns=(str(path),), use=Use.FIRST_FOUND, journal=bed.journal.command)
+    for is_there, chosen in ((False, False), (True, True)):
+        monkeypatch.setattr(journal, "is_there", lambda _, found=is_there: found)
+        source = logs.open(None, counted_to=START)
+        assert isinstance(source, journal.Journal) is chosen
+    path.touch()
+    assert not isinstance(logs.open(None, counted_to=START), journal.Journal)
+    begun = JournalPosition(at=START)
+    assert isinstance(logs.open(begun, counted_to=START), journal.Journal)
+
+
+def test_from_a_file_to_the_journal_and_back(bed: JournalBed, tmp_path: Path) -> None:
+    """Each change is told; nothing is counted twice."""
+    bed.logs = Logs.of(bed.log.path)
+    bed.restart()
+    bed.log.path.touch()
+    read_all(bed.account, bed.log.now)
+    for logs in (Logs(use=Use.JOURNAL, journal=bed.journal.command), Logs.of(bed.log.path)):
+        lines = bed.log.lines(4)
+        bed.journal.write(lines)
+        with bed.log.path.open("ab") as file:
+            file.write(b"".join(lines))
+        bed.read()
+        assert bed.totals == bed.log.truth
+        bed.log.at += timedelta(seconds=5)
+        bed.logs = logs
+        bed.restart()
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert len(bed.gaps()) == 2
+
+
+@pytest.mark.needs("root")
+def test_who_may_not_read_it_is_told_the_group(bed: JournalBed) -> None:
+    bed.write(2)
+    bed.journal.folder.chmod(0o755)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    bed.logs = Logs(use=Use.JOURNAL, journal=(*nobody, *bed.journal.command))
+    bed.restart()
+    read_all(bed.account, bed.log.now)
+    assert bed.state.position is None
+    (problem,) = bed.account.problems
+    assert "ermission" in problem
+    assert "to the group systemd-journal" in problem
+
+
+def test_without_journalctl_it_is_said(bed: JournalBed) -> None:
+    bed.logs = Logs(use=Use.JOURNAL, journal=("/nowhere/journalctl",))
+    bed.restart()
+    read_all(bed.account, bed.log.now)
+    assert "cannot read the journal" in bed.account.problems[0]
+    assert bed.state.position is None
+
+
+def test_its_position_packed() -> None:
+    position = JournalPosition(cursor="s=2ab7;i=9;b=11;m=97;t=66;x=1e", at=START)
+    packed = position.to_bytes()
+    assert from_bytes(packed) == position
+    for length in range(len(packed)):
+        with pytest.raises(ValueError, match="position"):
+            from_bytes(packed[:length])

@@ -1,0 +1,64 @@
+"""A real systemd journal in a folder: systemd-journal-remote(8) writes it, journalctl reads it."""
+
+import struct
+import subprocess
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from tests import conftest
+
+Fields = dict[str, bytes]
+BOOT = "1" * 32
+
+
+class RealJournal:
+    """`command` is how journalctl is called to see this journal and no other."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.command = ("journalctl", f"--directory={folder}")
+        self._monotonic = 0
+
+    def write(self, lines: Iterable[bytes], *, name: str = "system", **more: bytes) -> None:
+        """Log lines with RFC 3339 stamps, as syslog(3) hands them over."""
+        self.add((fields_of(line) | more for line in lines), name=name)
+
+    def add(self, entries: Iterable[Fields], *, name: str = "system") -> None:
+        """Entries as they are; `__REALTIME_TIMESTAMP` is among their fields."""
+        places, _ = conftest.COMPONENTS["systemd-journal-remote"]
+        remote = next(place for place in places if place.exists())
+        target = self.folder / f"{name}.journal"
+        words = (str(remote), f"--output={target}", "-")
+        export = b"".join(map(self._exported, entries))
+        subprocess.run(words, input=export, check=True, capture_output=True, timeout=20)
+
+    def _exported(self, fields: Fields) -> bytes:
+        """Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS)."""
+        self._monotonic += 1
+        fields = {
+            "__MONOTONIC_TIMESTAMP": str(self._monotonic).encode(),
+            "_BOOT_ID": BOOT.encode(),
+        } | fields
+        return b"".join(_field(name, value) for name, value in fields.items()) + b"\n"
+
+
+def fields_of(line: bytes) -> Fields:
+    stamp, host, tag, message = line.rstrip(b"\n").split(b" ", 3)
+    identifier, _, pid = tag.rstrip(b"]:").partition(b"[")
+    microseconds = round(datetime.fromisoformat(stamp.decode()).timestamp() * 1_000_000)
+    return {
+        "__REALTIME_TIMESTAMP": str(microseconds).encode(),
+        "SYSLOG_FACILITY": b"2",
+        "SYSLOG_IDENTIFIER": identifier,
+        "SYSLOG_PID": pid,
+        "_HOSTNAME": host,
+        "MESSAGE": message,
+    }
+
+
+def _field(name: str, value: bytes) -> bytes:
+    if all(32 <= byte < 127 for byte in value):
+        return name.encode() + b"=" + value + b"\n"
+    return name.encode() + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
