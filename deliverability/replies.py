@@ -41,12 +41,16 @@ BY_STATUS = {
 }
 PROBES = frozenset((b"deliverable", b"undeliverable"))
 
+# An enumeration's member costs more to look up than all the rest of what is remembered.
+_DEFERRED = Outcome.DEFERRED
+_BOUNCED = Outcome.BOUNCED
+
 # error(8) and retry answer for a next hop that was not asked: a transport map's error:, a
 # transport in defer_transports, a destination the queue manager takes for dead.
 UNASKED = frozenset((b"error", b"retry"))
 UNASKED_TEXTS = (b"delivery temporarily suspended", b"deferred transport")
 
-TEXT_BYTES_MAX = 2048  # of a text that are read: RFC 5321 allows 512 a line, Gmail says five lines
+TEXT_BYTES_MAX = 1024  # of a text that are read; the longest replies known, of Gmail, have 700
 KEPT_MAX = 512  # replies remembered with their class
 REDACTED_LENGTH_MAX = 500
 HIDDEN = "***"
@@ -56,7 +60,7 @@ NAME_LENGTH_MIN = 2  # a shorter one is everywhere
 _SAID = (b"] said: ", b"] refused to talk to me: ")
 _COMMAND = b" (in reply to "
 _BRACKET_BYTES_MIN = 16  # shorter ones are somebody's codes: [TSS04]
-_GMAIL_TAIL = b" - gsmtp"
+_GMAIL = b"gsmtp"  # what Gmail ends with, a session's name before it: `… x12si34.7 - gsmtp`
 _BEFORE_NAMES = frozenset(' <>()[],;:"@')
 _UNKNOWN_USER = re.compile(r'(unknown user: )"[^"]*"?')  # local(8)
 
@@ -96,17 +100,15 @@ def classify(*, receiver: str, outcome: Outcome, dsn: bytes, text: bytes) -> Rep
     `receiver` is a name of `receivers.receiver_of`, `dsn` Postfix's own code, `text` what stands in
     the parentheses of a delivery line. The same arguments give the same class always.
     """
+    if outcome is _DEFERRED or outcome is _BOUNCED:
+        return _classify(receiver, dsn=dsn, reply=essence(text))
     if outcome is Outcome.OURS:
         return ReplyClass.LOCAL
-    if outcome is Outcome.EXPIRED:
-        return ReplyClass.EXPIRED
-    if outcome is Outcome.SENT:
-        return ReplyClass.UNKNOWN
-    return _classify(receiver, dsn, essence(text))
+    return ReplyClass.EXPIRED if outcome is Outcome.EXPIRED else ReplyClass.UNKNOWN
 
 
 @lru_cache(maxsize=KEPT_MAX)
-def _classify(receiver: str, dsn: bytes, reply: bytes) -> ReplyClass:
+def _classify(receiver: str, *, dsn: bytes, reply: bytes) -> ReplyClass:
     rule = replies_rules.rule_for(receiver, reply, dsn=dsn)
     found = rule.reply_class if rule is not None else ReplyClass.UNKNOWN
     if receiver == receivers.LOCAL and found in _OURS_AT_HOME:
@@ -117,7 +119,7 @@ def _classify(receiver: str, dsn: bytes, reply: bytes) -> ReplyClass:
 def essence(text: bytes) -> bytes:
     """The reply without what differs from message to message, as far as that costs little.
 
-    Without: the host's name before it, one address in angle brackets, a session's name at its end.
+    Without: the host's name before it, the first word with an @, a session's name at its end.
     All that is judged of a reply is judged by this.
     """
     if len(text) > TEXT_BYTES_MAX:
@@ -128,15 +130,17 @@ def essence(text: bytes) -> bytes:
             if place >= 0:
                 text = text[place + len(said) :]
                 break
-    place = text.find(b"<")
-    if place >= 0 and (close := text.find(b">", place)) >= 0 and b"@" in text[place:close]:
-        text = text[:place] + text[close + 1 :]
+    place = text.find(b"@")
+    if place >= 0:
+        after = text.find(b" ", place)
+        text = text[: text.rfind(b" ", 0, place) + 1] + (text[after:] if after >= 0 else b"")
     end = text.rfind(_COMMAND)
     if end < 0:
         end = len(text)
-    if text.endswith(_GMAIL_TAIL, 0, end):
-        return text[: text.rfind(b" ", 0, end - len(_GMAIL_TAIL)) + 1] + text[end:]
-    if text.endswith(b"]", 0, end):
+    last = text[end - 5 : end]
+    if last == _GMAIL:
+        return text[: text.rfind(b" ", 0, end - len(" - gsmtp")) + 1] + text[end:]
+    if last[-1:] == b"]":
         place = text.rfind(b"[", 0, end)
         if 0 <= place < end - _BRACKET_BYTES_MIN and b"/" not in text[place:end]:
             return text[:place] + text[end:]

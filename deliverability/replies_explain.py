@@ -14,7 +14,7 @@ TEXT_LENGTH_MAX = 65_536  # a longer line is nobody's
 
 # Words by which a receiver is known where no host name of it stands in the text.
 _SIGNS = {
-    "google": ("gsmtp", "gmail", "google"),
+    "google": ("gsmtp", "gmail", "google", "421 4 7 28"),
     "microsoft": ("outlook com", "s3140", "s3150", "5 7 515", "office 365", "microsoft"),
     "yahoo": ("yahooinc", "yahoo", "tss04", "tss05", "tss09", "tss11", "aol"),
     "apple": ("icloud", "support apple com", "hcm1", "hme1", "bs02", "cs01", "cs02", "hm08"),
@@ -136,6 +136,7 @@ class _Line:
     text: bytes
 
 
+_DIAGNOSTIC = re.compile(rb"\A(?:diagnostic-code: )?(?:x-)?[a-z]{1,9}; ", re.IGNORECASE)
 _TAG = re.compile(rb"/([a-z]+)\[\d+\]: ")
 _PAIRS = {
     "recipient": re.compile(rb"\bto=<?([^>,]*)"),
@@ -180,10 +181,18 @@ def _line(text: bytes) -> _Line:
     """The parts of a delivery line; all of it is the text when it is none."""
     head, parenthesis, said = text.partition(b" (")
     if b"status=" not in head or not parenthesis:
-        return _Line(text=text)
+        return _Line(text=_bare(text))
     tag = _TAG.search(head)
     pairs = {name: found[1] for name, pair in _PAIRS.items() if (found := pair.search(head))}
     return _Line(daemon=tag[1] if tag else b"", text=said.removesuffix(b")"), **pairs)
+
+
+def _bare(text: bytes) -> bytes:
+    """A reply as a bounce quotes it: `<address>: host name[address] said: …`, `smtp; 550 …`."""
+    place = text.find(b"host ")
+    if place > 0 and b"] said: " in text[place:]:
+        return text[place:]
+    return _DIAGNOSTIC.sub(b"", text, count=1)
 
 
 def _outcome(line: _Line, codes: replies_rules.Codes) -> replies.Outcome:

@@ -12,12 +12,15 @@ No expression searches a text twice, so that no text can make it slow.
 
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from deliverability.replies_classes import ReplyClass
 
 ANY = "*"
+CODES_KEPT_MAX = 256
 _CODES = re.compile(rb"([2-5]\d\d)(?:[ -]+(?:#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?|\Z)")
 # Not at the start: "550 User unknown (#5.1.1)". No part of an address or a version number.
 _LATER = re.compile(rb"(?<![\w.])#?([45]\.[0-7]\.\d{1,3})(?![\w.])")
@@ -43,24 +46,25 @@ class Rule(NamedTuple):
 
 
 class _Rules:
-    """Rules of one receiver: by their longest word, and those that need none by their code."""
+    """Rules of one receiver: by their rarest word, and those that need none by their code."""
 
     __slots__ = ("by_code", "by_word", "words")
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule]) -> None:
         by_word: dict[bytes, list[Rule]] = {}
         self.by_code: dict[str, Rule] = {}
+        frequency = Counter(word for rule in rules for word in _words(rule))
         for rule in rules:
             if rule.fragments:
-                longest = max(b"".join(rule.fragments).split(), key=len)
-                by_word.setdefault(longest, []).append(rule)
+                rarest = min(_words(rule), key=lambda word: (frequency[word], -len(word), word))
+                by_word.setdefault(rarest, []).append(rule)
             else:
                 self.by_code.setdefault(rule.code, rule)
         self.by_word = {word: tuple(found) for word, found in by_word.items()}
         self.words = frozenset(by_word)
 
-    def first(self, said: bytes, words: list[bytes], codes: frozenset[str]) -> Rule | None:
-        """The first row that fits."""
+    def first(self, said: bytes, *, words: list[bytes], codes: frozenset[str]) -> Rule | None:
+        """The first row that fits. `words` are those of `said`."""
         found = [self.by_code[code] for code in codes if code in self.by_code]
         for word in self.words.intersection(words):
             found += [rule for rule in self.by_word[word] if rule.code in codes]
@@ -93,8 +97,8 @@ def rule_for(receiver: str, reply: bytes, *, dsn: bytes) -> Rule | None:
     words = said.split()
     conditions = _conditions(codes)
     own = RULES.get(receiver)
-    rule = own.first(said, words, conditions) if own is not None else None
-    return rule or RULES[ANY].first(said, words, conditions)
+    rule = own.first(said, words=words, codes=conditions) if own is not None else None
+    return rule or RULES[ANY].first(said, words=words, codes=conditions)
 
 
 def plain(text: bytes) -> bytes:
@@ -111,6 +115,7 @@ def _one_line(reply: bytes, codes: Codes) -> bytes:
     return reply.replace(b" " + codes.enhanced.encode() + b" ", b" ") if codes.enhanced else reply
 
 
+@lru_cache(maxsize=CODES_KEPT_MAX)
 def _conditions(codes: Codes) -> frozenset[str]:
     """All conditions on a code that these fulfil."""
     enhanced = codes.enhanced
@@ -126,6 +131,10 @@ def _conditions(codes: Codes) -> frozenset[str]:
             "x" + subject[1:],
         )
     )
+
+
+def _words(rule: Rule) -> list[bytes]:
+    return b"".join(rule.fragments).split()
 
 
 def _row(rule: Rule) -> int:

@@ -15,6 +15,7 @@ TABLE = {
     "node": "collector.cli.node:node",
     "pool": "collector.cli.pool:pool",
     "zone": "collector.cli.zone:zone",
+    "reply": "collector.cli.reply:reply",
     "stop": "collector.cli.stop:stop",
     "doctor": "collector.cli.doctor:doctor",
     "init": "collector.cli.init:init",

@@ -31,6 +31,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("pool", "act", "default", *REASON),
     ("pool", "observe", "default", *COUNTED),
     ("zone", "test", "zen.spamhaus.org", "192.0.2.2"),
+    ("reply", "explain", "550 5.1.1 User unknown"),
     ("stop", "automation", *COUNTED),
     ("stop", "sending", *COUNTED),
     ("doctor",),
