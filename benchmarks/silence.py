@@ -25,7 +25,7 @@ from typing import Any
 import anyio
 
 from benchmarks import enrolled, measure
-from benchmarks.agents import AT_ONCE, INTERVAL, Herds
+from benchmarks.agents import AT_ONCE, INTERVAL, STEADYING, Herds, wait_until_quiet
 from collector.core.policy import Policy
 from demo.dns import DnsServer
 from demo.fleet import Fleet, Node
@@ -112,6 +112,8 @@ async def _under_load(
     herds = Herds("grpc", others, port=fleet.ports[2], count=HERDS)
     try:
         await anyio.to_thread.run_sync(lambda: herds.ask(do="connect", at_once=AT_ONCE))
+        await anyio.to_thread.run_sync(lambda: herds.ask(**STEADYING))
+        await anyio.to_thread.run_sync(lambda: wait_until_quiet(fleet.collector.pid))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_report, herds)
             bare = [await _bare(postfix) for _ in range(measure.PAIRS_MIN)]
