@@ -24,7 +24,15 @@ from benchmarks import measure
 from benchmarks.measure import Pairs
 from collector.adapters import store
 from collector.adapters.clock import SystemClock
-from collector.adapters.store import SqlStore, encode, engines, heartbeats, samples, verdicts
+from collector.adapters.store import (
+    SqlStore,
+    counts,
+    encode,
+    engines,
+    heartbeats,
+    samples,
+    verdicts,
+)
 from collector.adapters.store.heartbeats import Rows, State
 from collector.adapters.store.schema_acts import decisions
 from collector.adapters.store.timeline import new_id
@@ -106,9 +114,11 @@ class Bench:
             self.samples.execute("BEGIN IMMEDIATE")
             self.samples.executemany(samples.INSERT.single, rows.samples)
             self.samples.commit()
-            self.journal.executemany(heartbeats.TOTALS.single, rows.totals)
             self.journal.executemany(heartbeats.ZONES.single, rows.zones)
             self.journal.executemany(heartbeats.STATE, rows.states)
+            self.journal.executemany(counts.WINDOWS.single, rows.counts.windows())
+            self.journal.executemany(counts.TOTALS.single, rows.counts.totals.values())
+            self.journal.executemany(counts.DETAILS.single, rows.counts.details)
             self.journal.commit()
 
     def next_decisions(self) -> None:
@@ -170,7 +180,7 @@ def _rows(group: Sequence[Heartbeat]) -> Rows:
     rows = Rows()
     for one in group:
         number = int(one.node_id[-12:])
-        state = State(number, number, EPOCH, one.sequence - 1, None, 0, 0, 0)
+        state = State(number, number, EPOCH, one.sequence - 1, None, 0, 0, 0, 0)
         heartbeats.gather(one, {one.node_id: state}, rows=rows)
         rows.samples[-1] = (*rows.samples[-1][: samples.SUMS_FROM], 202, 186, 16, 1)
     return rows

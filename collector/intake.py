@@ -5,7 +5,7 @@ Decides nothing about sending; it rings for the control pass when a node said so
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -23,6 +23,9 @@ from deliverability.zones import ZONES
 # Events of one node: what a long outage saves up, and a rate no honest node comes near.
 EVENTS_AT_ONCE = 1_000
 EVENTS_PER_SECOND = 1 / 6
+# Charts have a hole after so long; a node keeps a day of minutes.
+HISTORY_AFTER = timedelta(minutes=2)
+HISTORY_KEPT = timedelta(days=1)
 # Longer than any commit takes.
 SETTLING = timedelta(seconds=10)
 
@@ -104,7 +107,10 @@ class Intake:
         committed = account.sequence if hello.epoch == account.epoch else 0
         behind = hello.sequence - committed
         return Opening(
-            welcome=self._welcome(hello, term=term, behind=behind, was_restored=was_restored),
+            welcome=replace(
+                self._welcome(hello, term=term, behind=behind, was_restored=was_restored),
+                history_after=self._lacking(account, hello),
+            ),
             new_epoch=new_epoch,
             # Also one the node holds already: it resumes only on our word in its present run.
             order=hello.applied if was_restored else account.order,
@@ -227,6 +233,13 @@ class Intake:
             committed=account.sequence,
         )
         return NewEpoch(log_position=account.log_position, counted_to=account.counted_to)
+
+    def _lacking(self, account: Account, hello: Hello) -> datetime | None:
+        """Since when nobody heard the node, if that is long: it tells the minutes it kept."""
+        heard = account.last_heartbeat
+        if heard is None or hello.received_at - heard < HISTORY_AFTER:
+            return None
+        return max(heard, hello.received_at - HISTORY_KEPT)
 
     def _welcome(self, hello: Hello, *, term: int, behind: int, was_restored: bool) -> Welcome:
         """`behind`: heartbeats the node made and we do not hold. One may have been under way; of

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from collector.core.heartbeat import Account, Heartbeat, Hello
+from collector.core.heartbeat import Account, Heartbeat, Hello, Recount
 from collector.core.judgement import Judgement
 from collector.core.model import Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
+from collector.core.rates import WindowsAsked
 
 
 class StoreError(Exception):
@@ -86,6 +87,9 @@ class Streams(Protocol):
         """Ends the node's stream at once; the agent sees `code`: REVOKED, DUPLICATE_IDENTITY."""
 
     def connected(self) -> frozenset[str]: ...
+
+    async def recount(self, node_id: str, *, epoch: str, log_position: bytes) -> Recount:
+        """What the node's logs say up to there. Refused NOT_CONNECTED, RECOUNT_LATE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +364,17 @@ class ViewStore(Protocol):
         """Newest first, about a node (id or name), an address, or one decision id: fate, brake,
         kind, reason, rule, evidence, aggregates, thresholds, policy_revision, core_version, at,
         effects [{key, kind, state, outcome, at}]."""
+
+    async def windows(self, asked: WindowsAsked) -> Sequence[Row]:
+        """What was added: the columns asked for, then the counts of `core.rates.Window`."""
+
+    async def replies(self, *, receiver: str, limit: int) -> Sequence[Row]:
+        """The newest words of each class: class, outcome, text, at, node."""
+
+    async def delays(
+        self, *, node_id: str | None = None, receiver: str | None = None, days_ago: int = 0
+    ) -> Row:
+        """Of one day (UTC): histograms and seconds (p50, p95) by part, and classes."""
 
     async def schema_revision(self) -> str: ...
 

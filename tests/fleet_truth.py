@@ -94,17 +94,19 @@ def totals(fleet: Fleet, name: str) -> tuple[int, Totals]:
 
     Both stand in the journal since the same heartbeat.
     """
-    rows = journal(
+    outcomes = ("sent", "deferred", "bounced", "expired", "ours")
+    sums = ", ".join(f"sum({outcome})" for outcome in outcomes)
+    ((position, *counts),) = journal(
         fleet,
-        "SELECT log_position, outcome, sum(attempts) FROM node_states"
+        f"SELECT log_position, {sums} FROM node_states"  # our own words above
         " JOIN nodes ON nodes.id = node_states.node_id"
         " LEFT JOIN epochs ON epochs.node_id = nodes.id"
         " LEFT JOIN totals ON totals.epoch_number = epochs.number"
-        " WHERE nodes.name = ? GROUP BY outcome",
+        " WHERE nodes.name = ?",
         name,
     )
-    offset: int = POSITION.unpack_from(rows[0][0])[0] if rows[0][0] else 0
-    return offset, {outcome: attempts for _, outcome, attempts in rows if attempts}
+    offset: int = POSITION.unpack_from(position)[0] if position else 0
+    return offset, {one: count for one, count in zip(outcomes, counts, strict=True) if count}
 
 
 def epochs(fleet: Fleet, name: str) -> list[str]:

@@ -17,6 +17,7 @@ from collector.core.heartbeat import (
     Heartbeat,
     Hello,
     HostReading,
+    Numbers,
     PostfixReading,
     QueueReading,
     ZoneReading,
@@ -148,9 +149,11 @@ def host(sequence: int = 0) -> HostReading:
     )
 
 
-def cell(address: str, receiver: str, **attempts: int) -> Cell:
-    counted = tuple((Outcome(name), number) for name, number in attempts.items())
-    return Cell(address=address, receiver=receiver, attempts=counted)
+def cell(address: str, receiver: str, **counts: int) -> Cell:
+    """`counts`: attempts by outcome, and the cell's numbers."""
+    numbers = {name: counts.pop(name) for name in Numbers._fields if name in counts}
+    counted = tuple((Outcome(name), number) for name, number in counts.items())
+    return Cell(address=address, receiver=receiver, attempts=counted, numbers=Numbers(**numbers))
 
 
 def zone_reading(

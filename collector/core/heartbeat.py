@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from collector.core.model import Order
 from deliverability.replies import Outcome
@@ -40,13 +41,70 @@ class QueueReading:
     oldest_age_seconds: int | None
 
 
+class Numbers(NamedTuple):
+    """What a cell counted besides attempts. `first_…`: first attempts of unique recipients."""
+
+    rejected: int = 0
+    first_sent: int = 0
+    first_deferred: int = 0
+    first_bounced: int = 0
+    first_unknown: int = 0
+    bytes_sent: int = 0
+
+
+class Detail(NamedTuple):
+    """`delays`: histograms, packed (`collector.core.histograms`); classes by their names."""
+
+    delays: bytes
+    classes: tuple[tuple[str, int], ...]
+
+
+NUMBERS = Numbers()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Attempts since the epoch for one address and receiver, by outcome."""
+    """Counted since the epoch for one address, receiver and instance. Empty instance: all of them,
+    told by an agent that does not tell them apart. `detail` None: no news of it."""
 
     address: str
     receiver: str
     attempts: tuple[tuple[Outcome, int], ...]
+    instance: str = ""
+    numbers: Numbers = NUMBERS
+    detail: Detail | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The newest words of a receiver that meant this."""
+
+    receiver: str
+    reply_class: str
+    outcome: Outcome
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """Attempts in one minute of log time, all receivers together; history."""
+
+    at: datetime
+    attempts: tuple[tuple[Outcome, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount:
+    """What a node's logs say, counted once more. `problem`: why they say nothing."""
+
+    number: int
+    epoch: str
+    cells: tuple[Cell, ...]
+    lines: int
+    bytes: int
+    gaps: tuple[tuple[datetime, datetime, str], ...]
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +183,10 @@ class Heartbeat:
     events: tuple[Event, ...]
     log_position: bytes
     counted_to: datetime | None
+    replies: tuple[Reply, ...] = ()
+    # (instance, client, messages), since the epoch.
+    intake: tuple[tuple[str, str, int], ...] = ()
+    history: tuple[Minute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +223,7 @@ class Welcome:
     collector_time: datetime
     full_state: bool
     replay_events: bool
+    history_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +247,4 @@ class Account:
     order: Order | None
     lifecycle: str
     addresses: tuple[str, ...]
+    last_heartbeat: datetime | None = None

@@ -9,7 +9,12 @@ from typing import TypeVar
 MESSAGE_BYTES_MAX = 262_144
 # A node's own limits: 64 addresses, the 32 greatest receivers and the rest, 60 zones.
 ADDRESSES_MAX = 64
+INSTANCES_MAX = 8
 CELLS_MAX = ADDRESSES_MAX * 33
+CELLS_RECOUNTED_MAX = CELLS_MAX * INSTANCES_MAX
+REPLIES_MAX = 33 * 17  # the newest of each receiver and class
+INTAKE_MAX = 33
+MINUTES_MAX = 240
 ZONES_MAX = ADDRESSES_MAX * 60
 EVENTS_MAX = 1_000
 SERVICES_MAX = 64
@@ -25,6 +30,7 @@ NUMBER_MAX = 2**63 - 1
 # One more than any of these still fits a column, and so does a sum over eight million cells.
 ORDER_MAX = NUMBER_MAX // 2
 ATTEMPTS_MAX = 2**40
+BYTES_MAX = 2**53
 TIME_MS_MAX = 253_402_300_799_000  # the end of the year 9999
 CPU_RATIO_MAX = 1.5  # a ratio of differences may overshoot a little
 LOAD_MAX = 1_000_000.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from collector.core.duplicates import Claim
-from collector.core.heartbeat import Heartbeat, Hello
+from collector.core.heartbeat import Heartbeat, Hello, Recount
 from collector.identity import Register, check_clock
 from collector.intake import Intake, Opening
 from collector.ports import Clock, Refused, StoreError
@@ -98,11 +98,13 @@ class FleetFace:
                 await asyncio.sleep(QUIET_SECONDS)
             if isinstance(message, Hello):
                 await self._greet_again(stream, message)
+            elif isinstance(message, Recount):
+                self._behind.streams.answered(stream.node_id, message)
             elif stream.epochs.counts(message.epoch) or await self._begun(stream, message.epoch):
                 kept = await self._behind.intake.heartbeat(message)
                 await stream.write(wire.encode_ack(kept))
 
-    async def _read(self, stream: Stream, context: Context) -> Hello | Heartbeat | None:
+    async def _read(self, stream: Stream, context: Context) -> Hello | Heartbeat | Recount | None:
         data: object = await context.read()
         if not isinstance(data, bytes):  # the end of what the peer says
             return None

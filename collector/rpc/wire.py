@@ -13,7 +13,6 @@ from google.protobuf.message import DecodeError
 
 from collector.core.heartbeat import (
     AgentReading,
-    Cell,
     Event,
     Heartbeat,
     Hello,
@@ -21,14 +20,14 @@ from collector.core.heartbeat import (
     NewEpoch,
     PostfixReading,
     QueueReading,
+    Recount,
     Welcome,
     ZoneReading,
 )
 from collector.core.model import Order
 from collector.identity import Applicant, Issued, Renewal
-from collector.rpc import bounds
-from collector.rpc.bounds import ATTEMPTS_MAX, NAME_MAX, NUMBER_MAX, WireError
-from deliverability.replies import Outcome
+from collector.rpc import bounds, wire_counts
+from collector.rpc.bounds import NAME_MAX, NUMBER_MAX, WireError
 from deliverability.zones import Sentinels, Verdict
 from protos import fleet_pb2 as pb
 
@@ -39,7 +38,6 @@ EPOCH_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
 
 SERVICES = {1: "running", 2: "stopped", 3: "unknown"}
-OUTCOMES: Mapping[int, Outcome] = {pb.Outcome.Value(f"OUTCOME_{one.name}"): one for one in Outcome}
 VERDICTS: Mapping[int, Verdict] = {pb.Verdict.Value(f"VERDICT_{one.name}"): one for one in Verdict}
 SENTINELS: Mapping[int, Sentinels] = {
     pb.Sentinels.Value(f"SENTINELS_{one.name}"): one for one in Sentinels
@@ -59,7 +57,7 @@ class Arrival:
     at: datetime
 
 
-def decode(data: bytes, arrival: Arrival) -> Hello | Heartbeat:
+def decode(data: bytes, arrival: Arrival) -> Hello | Heartbeat | Recount:
     """One message of the fleet stream."""
     message = pb.AgentMessage()
     _parse(message, data)
@@ -68,6 +66,8 @@ def decode(data: bytes, arrival: Arrival) -> Hello | Heartbeat:
         return _heartbeat(message.heartbeat, arrival)
     if kind == "hello":
         return _hello(message.hello, arrival)
+    if kind == "recount":
+        return wire_counts.recount(message.recount)
     raise WireError("a message without a body this collector knows")
 
 
@@ -111,6 +111,9 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
     bounds.few("cells", len(m.cells), most=bounds.CELLS_MAX)
     bounds.few("zones", len(m.zones), most=bounds.ZONES_MAX)
     bounds.few("events", len(m.events), most=bounds.EVENTS_MAX)
+    bounds.few("replies", len(m.replies), most=bounds.REPLIES_MAX)
+    bounds.few("clients", len(m.intake), most=bounds.INTAKE_MAX)
+    bounds.few("minutes of history", len(m.history), most=bounds.MINUTES_MAX)
     bounds.few("services", len(m.services), most=bounds.SERVICES_MAX)
     bounds.few("bytes of log_position", len(m.log_position), most=bounds.POSITION_BYTES_MAX)
     if not m.HasField("postfix") or not m.HasField("agent"):
@@ -130,7 +133,7 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
             )
             for one in m.services
         ),
-        cells=tuple(map(_cell, m.cells)),
+        cells=tuple(map(wire_counts.cell, m.cells)),
         full_state=m.full_state,
         zones=tuple(map(_zone, m.zones)),
         postfix=_postfix(m.postfix),
@@ -138,6 +141,9 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
         events=tuple(map(_event, m.events)),
         log_position=m.log_position,
         counted_to=bounds.moment_or_none("counted_to", m.counted_to_ms),
+        replies=tuple(map(wire_counts.reply, m.replies)),
+        intake=tuple(map(wire_counts.intake, m.intake)),
+        history=tuple(map(wire_counts.minute, m.history)),
     )
 
 
@@ -203,23 +209,6 @@ def _queue(m: pb.QueueReading) -> QueueReading:
     if most > NUMBER_MAX:
         raise WireError(f"queue: a count of {most}")
     return reading
-
-
-def _cell(m: pb.Cell) -> Cell:
-    """The most frequent of all: written out, where the others call."""
-    attempts, told = [], 0
-    for one in m.outcomes:
-        code, count = one.outcome, one.attempts
-        if code not in OUTCOMES or count > ATTEMPTS_MAX or told >> code & 1:
-            raise WireError(f"cell: outcome {code} with {count} attempts, or twice")
-        told |= 1 << code
-        attempts.append((OUTCOMES[code], count))
-    receiver, address = m.receiver, m.address
-    if not 0 < len(receiver) <= NAME_MAX or not receiver.isprintable():
-        raise WireError(f"cell: receiver {receiver[:80]!r}")
-    # Without an address: not attributed to any.
-    address = address and bounds.address(address)
-    return Cell(address=address, receiver=receiver, attempts=tuple(attempts))
 
 
 def _zone(m: pb.ZoneReading) -> ZoneReading:
@@ -326,6 +315,7 @@ def _parse(message: pb.AgentMessage | pb.EnrolRequest | pb.RenewRequest, data: b
 
 
 def encode_welcome(welcome: Welcome) -> bytes:
+    after = welcome.history_after
     message = pb.Welcome(
         term=welcome.term,
         node_id=welcome.node_id,
@@ -336,6 +326,7 @@ def encode_welcome(welcome: Welcome) -> bytes:
         collector_time_ms=_milliseconds(welcome.collector_time),
         full_state=welcome.full_state,
         replay_events=welcome.replay_events,
+        history_after_ms=0 if after is None else _milliseconds(after),
     )
     return pb.CollectorMessage(welcome=message).SerializeToString()
 
@@ -366,6 +357,11 @@ def encode_new_epoch(new_epoch: NewEpoch) -> bytes:
         counted_to_ms=0 if counted_to is None else _milliseconds(counted_to),
     )
     return pb.CollectorMessage(new_epoch=message).SerializeToString()
+
+
+def encode_recount_request(number: int, epoch: str, *, log_position: bytes) -> bytes:
+    request = pb.RecountRequest(number=number, epoch=epoch, log_position=log_position)
+    return pb.CollectorMessage(recount=request).SerializeToString()
 
 
 def encode_reconnect_after(delay: timedelta) -> bytes:

@@ -1,6 +1,8 @@
 """Streams while no listener runs: nobody is connected."""
 
+from collector.core.heartbeat import Recount
 from collector.core.model import Order
+from collector.ports import Refused
 
 
 class NoStreams:
@@ -14,3 +16,6 @@ class NoStreams:
 
     def connected(self) -> frozenset[str]:
         return frozenset()
+
+    async def recount(self, node_id: str, *, epoch: str, log_position: bytes) -> Recount:
+        raise Refused("NOT_CONNECTED", f"no listener runs that {node_id} could speak to")

@@ -64,6 +64,7 @@ def _remember(history: sqlite3.Connection, rows: Rows) -> None:
     try:
         history.execute("BEGIN IMMEDIATE")
         samples.INSERT.write(history, rows.samples)
+        samples.MINUTES.write(history, rows.minutes)
         history.commit()
     except sqlite3.Error as error:
         history.rollback()

@@ -1,32 +1,24 @@
 """Heartbeats into rows, and the rows into the journal. The hot path: no Core here.
 
-A heartbeat is news when its sequence is above the last of the node's present epoch. Totals are
-absolute; one that goes backwards is refused by the statement itself and told in the timeline.
+A heartbeat is news when its sequence is above the last of the node's present epoch. What it counted
+is the business of `counts`.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.adapters.store import encode, node_events, samples
+from collector.adapters.store import counts, encode, node_events, samples
 from collector.adapters.store.bulk import Bulk
+from collector.adapters.store.counts import CountRows, Source
 from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.core.heartbeat import Heartbeat, ZoneReading
 from collector.ports import Refused
 from deliverability.zones import Sentinels, Verdict
 
 STATES = """SELECT node_id, number, epoch_number, epoch, sequence, last_heartbeat, uptime,
- network_received, network_sent FROM node_states WHERE node_id IN ({})"""
-
-# The condition refuses a total that goes backwards: then no row counts as changed.
-TOTALS = Bulk(
-    """INSERT INTO totals (epoch_number, address, receiver, outcome, attempts) VALUES {}
- ON CONFLICT DO UPDATE SET attempts = excluded.attempts WHERE excluded.attempts >= attempts""",
-    width=5,
-)
-HIGHER_TOTAL = """SELECT attempts FROM totals WHERE epoch_number = ? AND address = ?
- AND receiver = ? AND outcome = ? AND attempts > ?"""
+ network_received, network_sent, cells FROM node_states WHERE node_id IN ({})"""
 
 # Repeated in each heartbeat until the next sweep: the same answer of the same sweep writes nothing.
 ZONES = Bulk(
@@ -48,7 +40,7 @@ ZONES = Bulk(
 STATE = """UPDATE node_states SET sequence = ?, last_heartbeat = ?, clock_skew = ?,
  counted_to = coalesce(?, counted_to), log_position = ?, latest = ?, uptime = ?,
  network_received = ?, network_sent = ?, obeyed_term = ?, obeyed_revision = ?, convergence = ?,
- is_silent = ?, problem = ?, obedience_at = ? WHERE number = ?"""
+ is_silent = ?, problem = ?, obedience_at = ?, cells = ? WHERE number = ?"""
 
 Row = tuple[Any, ...]
 
@@ -65,17 +57,17 @@ class State:
     uptime: int
     network_received: int
     network_sent: int
+    cells: int
 
 
 @dataclass(slots=True)
 class Rows:
-    totals: list[Row] = field(default_factory=list)
+    counts: CountRows = field(default_factory=CountRows)
     zones: list[Row] = field(default_factory=list)
     states: list[Row] = field(default_factory=list)
     samples: list[Row] = field(default_factory=list)
     events: list[node_events.Seen] = field(default_factory=list)
-    # Epoch number -> node, of those whose totals changed.
-    counted: dict[int, str] = field(default_factory=dict)
+    minutes: list[Row] = field(default_factory=list)
     # Epoch number and place of the sample that gets the sums.
     summed: list[tuple[int, int]] = field(default_factory=list)
 
@@ -96,14 +88,13 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
         return None
     received = to_ms(beat.received_at)
     number = state.epoch_number
-    if beat.cells:
-        # `_value_` is what `value` returns after a walk through a descriptor, too slow for here.
-        rows.totals += [
-            (number, cell.address, cell.receiver, outcome._value_, attempts)
-            for cell in beat.cells
-            for outcome, attempts in cell.attempts
-        ]
-        rows.counted[number] = beat.node_id
+    if beat.cells or beat.replies or beat.intake:
+        slot = counts.slot_of(state.last_heartbeat, received=received)
+        source = Source(beat.node_id, state.number, number, received, slot)
+        counts.gather(beat, source, rows=rows.counts)
+        state.cells += len(beat.cells)
+        if state.cells > counts.CELLS_MAX:
+            rows.counts.crowded.add(number)
     if samples.sums_are_due(state.last_heartbeat, received=received):
         rows.summed.append((number, len(rows.samples)))
     if beat.zones:
@@ -112,6 +103,8 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
         rows.events += [
             node_events.Seen(beat.node_id, number, received, event) for event in beat.events
         ]
+    if beat.history:
+        rows.minutes += samples.minutes(beat, state.number)
     rows.samples.append(samples.row(beat, state, received=received))
     rows.states.append(_state(beat, state, received=received))
     state.sequence = beat.sequence
@@ -160,6 +153,7 @@ def _state(beat: Heartbeat, state: State, *, received: int) -> Row:
         postfix.is_silent,
         postfix.problem,
         received,
+        state.cells,
         state.number,
     )
 
@@ -179,26 +173,13 @@ def _latest(beat: Heartbeat) -> str:
 
 
 def store(journal: sqlite3.Connection, rows: Rows) -> None:
-    if TOTALS.write(journal, rows.totals) != len(rows.totals):
-        _tell_backwards(journal, rows)
     ZONES.write(journal, rows.zones)
     for event in rows.events:
         node_events.write(journal, event)
     journal.executemany(STATE, rows.states)
+    counts.store(journal, rows.counts)
     if rows.summed:
         sums = samples.sums(journal, [number for number, _ in rows.summed])
         for number, at in rows.summed:
             if number in sums:
                 rows.samples[at] = rows.samples[at][: samples.SUMS_FROM] + sums[number]
-
-
-def _tell_backwards(journal: sqlite3.Connection, rows: Rows) -> None:
-    """The cells whose stored total is above the one just told. Slow, and rare."""
-    told = {row[:4]: row[4] for row in rows.totals}
-    refused: dict[int, list[Sequence[object]]] = {}
-    for (number, *cell), attempts in told.items():
-        for (stored,) in journal.execute(HIGHER_TOTAL, (number, *cell, attempts)):
-            refused.setdefault(number, []).append((*cell, attempts, stored))
-    at = max(row[1] for row in rows.states)
-    for number, cells in refused.items():
-        node_events.write_backwards(journal, node_id=rows.counted[number], at=at, cells=cells)

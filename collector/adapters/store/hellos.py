@@ -28,7 +28,9 @@ TELL = """INSERT INTO timeline (at, kind, node_id, severity, text, details)
 
 EPOCH_KNOWN = "SELECT number FROM epochs WHERE node_id = ? AND epoch = ?"
 EPOCH = "INSERT INTO epochs (node_id, epoch, began_at) VALUES (?, ?, ?) RETURNING number"
-BEGIN = "UPDATE node_states SET epoch_number = ?, epoch = ?, sequence = 0 WHERE node_id = ?"
+BEGIN = (
+    "UPDATE node_states SET epoch_number = ?, epoch = ?, sequence = 0, cells = 0 WHERE node_id = ?"
+)
 NODE_EPOCH = "SELECT epoch FROM node_states WHERE node_id = ?"
 
 

@@ -14,7 +14,7 @@ from collector.core.model import Look
 
 # One statement without a transaction: ten thousand nodes may say Hello at once.
 ACCOUNT = """SELECT n.machine_id, s.epoch, s.sequence, s.counted_to, s.log_position, n.lifecycle,
- o.term, o.revision, o.body,
+ s.last_heartbeat, o.term, o.revision, o.body,
  (SELECT json_group_array(ip) FROM (SELECT ip FROM addresses
   WHERE node_id = n.id AND is_present = 1 ORDER BY position))
  FROM nodes n JOIN node_states s ON s.node_id = n.id LEFT JOIN orders o ON o.node_id = n.id
@@ -27,7 +27,7 @@ class Intake(Part):
             rows = list(await self._database.glance.execute_fetchall(ACCOUNT, (node_id,)))
         if not rows:
             return None
-        machine_id, epoch, sequence, counted_to, position, lifecycle, *order, ips = rows[0]
+        machine_id, epoch, sequence, counted_to, position, lifecycle, heard, *order, ips = rows[0]
         term, revision, body = order
         return Account(
             node_id=node_id,
@@ -39,6 +39,7 @@ class Intake(Part):
             order=None if body is None else facts.order_of(term=term, revision=revision, body=body),
             lifecycle=lifecycle,
             addresses=encode.strings(ips),
+            last_heartbeat=from_ms(heard),
         )
 
     async def record_hello(self, hello: Hello) -> None:

@@ -33,9 +33,9 @@ def write(journal: sqlite3.Connection, seen: Seen) -> None:
 def write_backwards(
     journal: sqlite3.Connection, *, node_id: str, at: int, cells: Sequence[Sequence[object]]
 ) -> None:
-    """Totals that went backwards within an epoch: not stored, told."""
+    """Totals that went backwards within an epoch: their cells were not stored; told."""
     shown = [
-        dict(zip(("address", "receiver", "outcome", "told", "stored"), cell, strict=True))
+        dict(zip(("address", "receiver", "instance", "count", "told", "stored"), cell, strict=True))
         for cell in cells[:CELLS_MAX]
     ]
     details = encode.text({"kind": "totals_backwards", "refused": len(cells), "cells": shown})

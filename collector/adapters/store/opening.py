@@ -21,6 +21,7 @@ from collector.adapters.store.moments import to_ms
 from collector.adapters.store.operating import Operating
 from collector.adapters.store.reign import Reign
 from collector.adapters.store.views import Views
+from collector.adapters.store.views_counts import CountViews
 from collector.adapters.store.writer import Writer
 from collector.ports import Clock, StoreError
 
@@ -30,7 +31,7 @@ JOURNAL = "journal.db"
 SAMPLES = "samples.db"
 
 
-class SqlStore(Reign, Identity, Access, Intake, Judging, Operating, Views):
+class SqlStore(Reign, Identity, Access, Intake, Judging, Operating, Views, CountViews):
     """`ports.Store` and `ports.AccessStore` over the two files of one folder."""
 
     def __init__(self, database: Database, *, stack: AsyncExitStack) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
+from collector.adapters.store import windows
 from collector.adapters.store.moments import MILLISECOND
 
 SLICE_ROWS = 500
@@ -54,7 +55,7 @@ SLICES = [
 
 def prune(connection: Connection, *, now: int) -> int:
     """One slice of each table of the journal; how many rows went."""
-    return sum(
+    return windows.step(connection, now=now // 1000) + sum(
         connection.execute(statement, {"edge": now - kept, "limit": SLICE_ROWS}).rowcount
         for statement, kept in SLICES
     )

@@ -32,6 +32,7 @@ OLD_RAW = """DELETE FROM samples WHERE (at, node) IN
  (SELECT at, node FROM samples WHERE at < ? ORDER BY at, node LIMIT ?)"""
 OLD_FIVE_MINUTES = "DELETE FROM samples_5m WHERE node = ? AND at < ?"
 OLD_HOURS = "DELETE FROM samples_1h WHERE node = ? AND at < ?"
+OLD_MINUTES = "DELETE FROM minutes WHERE node = ? AND at < ?"
 
 DONE = "SELECT at, node FROM rolled WHERE name = ?"
 DO = "INSERT OR REPLACE INTO rolled (name, at, node) VALUES (?, ?, ?)"
@@ -94,6 +95,7 @@ def _roll_node(history: sqlite3.Connection, node: int, *, hour: int, now: int) -
     edges = (
         (OLD_FIVE_MINUTES, now - int(FIVE_MINUTES_KEPT.total_seconds())),
         (OLD_HOURS, now - int(HOURS_KEPT.total_seconds())),
+        (OLD_MINUTES, now - int(FIVE_MINUTES_KEPT.total_seconds())),
     )
     return sum(history.execute(statement, (node, edge)).rowcount for statement, edge in edges)
 

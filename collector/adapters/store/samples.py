@@ -6,11 +6,13 @@ minute; empty is "not looked", never zero.
 """
 
 import sqlite3
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
 from collector.adapters.store.bulk import Bulk
+from collector.adapters.store.moments import to_ms
 from collector.core.heartbeat import Heartbeat, HostReading
 
 if TYPE_CHECKING:
@@ -46,6 +48,17 @@ five_minutes, hours = (
     )
     for name in ("samples_5m", "samples_1h")
 )
+# What nodes counted while nobody heard them, by minutes of their logs.
+OUTCOMES = ("sent", "deferred", "bounced", "expired", "ours")
+minutes_kept = Table(
+    "minutes",
+    metadata,
+    Column("node", Integer, nullable=False),
+    Column("at", Integer, nullable=False),
+    *(Column(name, Integer) for name in OUTCOMES),
+    PrimaryKeyConstraint("node", "at"),
+    sqlite_with_rowid=False,
+)
 # How far each was rolled up: the slot under way, and in it the last node done.
 rolled = Table(
     "rolled",
@@ -61,10 +74,16 @@ INSERT = Bulk(
  ON CONFLICT DO NOTHING""",
     width=2 + len(FIELDS),
 )
+MINUTES = Bulk(
+    """INSERT INTO minutes (node, at, sent, deferred, bounced, expired, ours) VALUES {}
+ ON CONFLICT DO UPDATE SET sent = excluded.sent, deferred = excluded.deferred,
+ bounced = excluded.bounced, expired = excluded.expired, ours = excluded.ours""",
+    width=2 + len(OUTCOMES),
+)
+HISTORY_KEPT = timedelta(days=1, hours=1)  # a node keeps a day
 # In the order of the table's key, so that nothing is sorted.
-SUMS = """SELECT epoch_number, sum(attempts), sum(attempts) FILTER (WHERE outcome = 'sent'),
- sum(attempts) FILTER (WHERE outcome = 'deferred'),
- sum(attempts) FILTER (WHERE outcome IN ('bounced', 'expired'))
+SUMS = """SELECT epoch_number, sum(sent + deferred + bounced + expired + ours), sum(sent),
+ sum(deferred), sum(bounced + expired)
  FROM totals WHERE epoch_number IN ({}) GROUP BY epoch_number"""
 SUMS_EVERY_MS = 60_000
 SUMS_FROM = 2 + FIELDS.index("attempts")
@@ -119,6 +138,17 @@ def _rates(
         return (None, None)
     passed = received - before
     return (came * 1000 // passed, went * 1000 // passed)
+
+
+def minutes(beat: Heartbeat, node: int) -> list[Row]:
+    """Only of the last day, and none of the future: so many and no more can there ever be."""
+    oldest = beat.received_at - HISTORY_KEPT
+    return [
+        (node, to_ms(minute.at) // 1000, *(attempts.get(name, 0) for name in OUTCOMES))
+        for minute in beat.history
+        if oldest <= minute.at <= beat.received_at
+        for attempts in [{outcome.value: count for outcome, count in minute.attempts}]
+    ]
 
 
 def sums_are_due(before: int | None, *, received: int) -> bool:

@@ -109,6 +109,8 @@ node_states = Table(
     Column("is_silent", Boolean(create_constraint=False)),
     Column("problem", Text),
     Column("obedience_at", Integer),
+    # Rows of totals its epoch may hold by now: at least as many as it does.
+    whole_column("cells", default="0"),
     # Last: what is read for every heartbeat stands before the long text.
     Column("latest", Text),
 )
@@ -123,18 +125,6 @@ epochs = Table(
     whole_column("began_at"),
     Column("counted_from", Integer),
     Index("epochs_once", "node_id", "epoch", unique=True),
-)
-
-totals = Table(
-    "totals",
-    metadata,
-    Column("epoch_number", Integer, ForeignKey("epochs.number"), nullable=False),
-    text_column("address"),
-    text_column("receiver"),
-    text_column("outcome"),
-    whole_column("attempts"),
-    PrimaryKeyConstraint("epoch_number", "address", "receiver", "outcome"),
-    sqlite_with_rowid=False,
 )
 
 node_events = Table(

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 from sqlalchemy import Row as SqlRow
 
-from collector.adapters.store import encode, facts
+from collector.adapters.store import encode, facts, views_counts
 from collector.adapters.store.among import among
 from collector.adapters.store.moments import iso
 from collector.adapters.store.schema import (
@@ -14,10 +14,10 @@ from collector.adapters.store.schema import (
     nodes,
     orders,
     pools,
-    totals,
     zone_facts,
 )
 from collector.adapters.store.schema_acts import listings, pauses
+from collector.adapters.store.schema_counts import totals
 from collector.adapters.store.snapshot import chunks
 from collector.ports import Row
 
@@ -158,13 +158,8 @@ def _state(row: SqlRow[Any]) -> Shown:
     }
 
 
-def _totals(connection: Connection, epoch_number: int | None) -> list[Shown]:
-    """Of the present epoch, one row an address and receiver, attempts by outcome."""
+def _totals(connection: Connection, epoch_number: int | None) -> list[Row]:
+    """Of the present epoch, one row an address, receiver and instance."""
     query = select(totals).where(totals.c.epoch_number == epoch_number)
-    cells: dict[tuple[str, str], dict[str, int]] = {}
-    for row in connection.execute(query.order_by(totals.c.address, totals.c.receiver)):
-        cells.setdefault((row.address, row.receiver), {})[row.outcome] = row.attempts
-    return [
-        {"address": address, "receiver": receiver, "attempts": attempts}
-        for (address, receiver), attempts in cells.items()
-    ]
+    order = (totals.c.address, totals.c.receiver, totals.c.instance)
+    return [views_counts.cell(row) for row in connection.execute(query.order_by(*order))]

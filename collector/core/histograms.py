@@ -1,0 +1,43 @@
+"""Histograms of delays as the journal keeps them: packed, cumulative, with differences. Pure."""
+
+import struct
+from collections.abc import Sequence
+
+from deliverability.delays import BUCKETS, PARTS
+
+Histograms = Sequence[Sequence[int]]
+
+_LAYOUT = struct.Struct(f"<{len(PARTS) * BUCKETS}I")
+COUNT_MAX = 2**32 - 1
+_NOTHING = bytes(_LAYOUT.size)
+
+
+def pack(parts: Sequence[Sequence[int]]) -> bytes:
+    """Buckets left out at the end are empty. No count above COUNT_MAX, no part too long."""
+    if not any(parts):
+        return b""
+    rows = ((*part, *(0,) * (BUCKETS - len(part))) for part in parts)
+    return _LAYOUT.pack(*(count for row in rows for count in row))
+
+
+def unpack(packed: bytes) -> dict[str, tuple[int, ...]]:
+    """By the names of PARTS; all empty when nothing was told."""
+    counts = _LAYOUT.unpack(packed or _NOTHING)
+    return {part: counts[k * BUCKETS : (k + 1) * BUCKETS] for k, part in enumerate(PARTS)}
+
+
+def since(packed: bytes, *, before: bytes) -> dict[str, tuple[int, ...]]:
+    """What was added; where a count fell, nothing."""
+    now, then = unpack(packed), unpack(before)
+    return {
+        part: tuple(max(0, one - other) for one, other in zip(now[part], then[part], strict=True))
+        for part in PARTS
+    }
+
+
+def added(all_of: Sequence[dict[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
+    """The sum of several."""
+    return {
+        part: tuple(map(sum, zip(*(one[part] for one in all_of), strict=True))) or (0,) * BUCKETS
+        for part in PARTS
+    }

@@ -1,0 +1,101 @@
+"""Rates over windows of arrival: bounces of an address, deferrals of a receiver. Pure.
+
+Of first attempts of unique recipients where the node tells them, else of attempts. Below a minimum
+volume there is no rate: unknown, never zero. What we did to ourselves counts nowhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+QUARTER_SECONDS = 900
+HOUR_SECONDS = 3600
+DAY_SECONDS = 86_400
+
+# Minimum volumes (DESIGN 6), and the owners' limit for one receiver's deferrals.
+BOUNCE_DAY_MIN = 200
+BOUNCE_WEEK_MIN = 50
+DEFERRAL_MIN = 20
+DEFERRAL_RATIO_MAX = 0.08
+DEFERRAL_FOR = timedelta(hours=2)
+BOUNCE_RATIO_MAX = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What was added in a stretch of time."""
+
+    sent: int = 0
+    deferred: int = 0
+    bounced: int = 0
+    expired: int = 0
+    ours: int = 0
+    rejected: int = 0
+    first_sent: int = 0
+    first_deferred: int = 0
+    first_bounced: int = 0
+    first_unknown: int = 0
+    bytes_sent: int = 0
+
+    @property
+    def attempts(self) -> int:
+        """Of receivers; what we deferred ourselves is none."""
+        return self.sent + self.deferred + self.bounced
+
+    @property
+    def firsts(self) -> int:
+        return self.first_sent + self.first_deferred + self.first_bounced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsAsked:
+    """Sums over windows of `span` seconds (a quarter, an hour, a day) that begin within the two.
+
+    `by`: slot, node, address, receiver. Hours know no receiver.
+    """
+
+    span: int
+    since: datetime
+    until: datetime
+    by: tuple[str, ...]
+    node_id: str | None = None
+    receiver: str | None = None
+
+
+def total(windows: Iterable[Window]) -> Window:
+    sums = dict.fromkeys(Window.__slots__, 0)
+    for window in windows:
+        for name in sums:
+            sums[name] += getattr(window, name)
+    return Window(**sums)
+
+
+def bounce_ratio(window: Window, *, least: int) -> float | None:
+    """None: fewer than `least` were attempted."""
+    return _ratio(window, first=window.first_bounced, any_=window.bounced, least=least)
+
+
+def deferral_ratio(window: Window, *, least: int = DEFERRAL_MIN) -> float | None:
+    return _ratio(window, first=window.first_deferred, any_=window.deferred, least=least)
+
+
+def bounces(*, day: Window, week: Window) -> float | None:
+    """Over a day when enough was sent in it, else over a week."""
+    ratio = bounce_ratio(day, least=BOUNCE_DAY_MIN)
+    return bounce_ratio(week, least=BOUNCE_WEEK_MIN) if ratio is None else ratio
+
+
+def defers_for_long(*, older: Window, newer: Window) -> bool | None:
+    """`older` and `newer`: the two halves of DEFERRAL_FOR. Sustained: too many in both, so neither
+    one bad quarter of an hour nor one that is over is enough. None: too few to tell."""
+    ratios = [deferral_ratio(one) for one in (older, newer)]
+    known = [ratio for ratio in ratios if ratio is not None]
+    if len(known) < len(ratios):
+        return None
+    return min(known) >= DEFERRAL_RATIO_MAX
+
+
+def _ratio(window: Window, *, first: int, any_: int, least: int) -> float | None:
+    if window.firsts:
+        return first / window.firsts if window.firsts >= least else None
+    return any_ / window.attempts if window.attempts >= max(1, least) else None
