@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent import identity
+from agent import identity, outset
 from agent.config import AgentConfig
 from agent.dnsbl.sweep import Sweep
 from agent.identity import IdentityError
+from agent.maillog.logs import Logs
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.refusal import ENROL_ANEW
 from deliverability.zones import Sentinels
@@ -26,18 +27,19 @@ class Finding:
     remedy: str = ""
 
 
-def log_readable(config: AgentConfig) -> Finding:
-    remedy = f"put the agent's user into the log's group (ls -l {config.log})"
+def log_readable(logs: Logs, now: datetime) -> Finding:
+    """Begun as on a first start, and let go again."""
+    source = logs.open(None, counted_to=now)
     try:
-        with config.log.open("rb") as file:
-            file.read(1)
-    except FileNotFoundError:
-        return _wrong(
-            "log", text=f"there is no {config.log}", remedy="set postfix.log to Postfix's log file"
-        )
-    except OSError as error:
-        return _wrong("log", text=f"{config.log}: {error.strerror}", remedy=remedy)
-    return _right("log", text=f"{config.log} can be read")
+        source.read(now)
+    except OSError:
+        pass  # said among the problems
+    finally:
+        source.close()
+    if source.problems:
+        remedy = "set postfix.log to Postfix's log, and let the agent's user read it (ls -l)"
+        return _wrong("log", text="; ".join(source.problems), remedy=remedy)
+    return _right("log", text=f"{source} can be read")
 
 
 def enrolled(config: AgentConfig, now: datetime) -> Finding:
@@ -102,7 +104,7 @@ async def everything(
         helper_answers(config),
         zones_answer(sweep, clock()),
     ]
-    found = [log_readable(config), enrolled(config, clock())]
+    found = [log_readable(outset.logs(config), clock()), enrolled(config, clock())]
     found += [await each for each in asked]
     return [*found, collector_reached(config)]
 

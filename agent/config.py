@@ -25,6 +25,8 @@ else:
 PATH_DEFAULT = Path("/etc/mailfleet/agent.toml")
 RESOLV_CONF = Path("/etc/resolv.conf")
 FILE_BYTES_MAX = 1_048_576
+JOURNAL = "journal"
+LOG_ENTRIES_MAX = 16
 LIST_ENTRIES_MAX = 64
 
 
@@ -51,7 +53,8 @@ class AgentConfig:
     machine_id: Path = Path("/etc/machine-id")
     addresses: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
-    log: Path = Path("/var/log/mail.log")
+    # Paths, patterns, or JOURNAL alone. Empty: /var/log/mail.log, or the journal where it is not.
+    log: tuple[str, ...] = ()
     queue: Path = Path("/var/spool/postfix")
     helper: Path = Path("/run/mailfleet/helper.sock")
     nameservers: tuple[Nameserver, ...] = ()
@@ -187,6 +190,18 @@ def _path(value: object) -> Path:
     return path
 
 
+def _log(value: object) -> tuple[str, ...]:
+    """One place or several: absolute paths, patterns of such (glob(7)), or the journal alone."""
+    entries = value if isinstance(value, list) else [value]
+    if entries == [JOURNAL]:
+        return (JOURNAL,)
+    if not 1 <= len(entries) <= LOG_ENTRIES_MAX:
+        raise ValueError(f"{len(entries)} logs, not within 1 to {LOG_ENTRIES_MAX}")
+    if JOURNAL in entries:
+        raise ValueError("the journal holds what the files hold: name it alone")
+    return tuple(dict.fromkeys(str(_path(entry)) for entry in entries))
+
+
 def _address(value: object) -> str:
     try:
         return str(ipaddress.ip_address(_text(value)))
@@ -237,7 +252,7 @@ KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "node.machine_id": ("machine_id", _path),
     "node.addresses": ("addresses", _each(_address, least=1)),
     "node.services": ("services", _each(_unit)),
-    "postfix.log": ("log", _path),
+    "postfix.log": ("log", _log),
     "postfix.queue": ("queue", _path),
     "postfix.helper": ("helper", _path),
     "dns.nameservers": ("nameservers", _each(_nameserver, least=1)),

@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import anyio
@@ -27,7 +28,6 @@ from agent.host.services import Services
 from agent.identity import IdentityError
 from agent.loops import Edges, Loops
 from agent.maillog.accounting import Accounting
-from agent.maillog.logs import Logs
 from agent.membership import Identity
 from agent.model import AgentReading, NewEpoch, QueueReading
 from agent.postfix.client import PostfixClient, PostfixError
@@ -73,9 +73,8 @@ class Agent:
         self.progress = Progress(PATIENCE, began=time.monotonic())
         self.postfix = PostfixClient(settings.helper)
         self.queue = QueueReader()
-        self.maillog = Accounting(
-            Logs.of(settings.log), state, address=addresses[0], pipes_out=outbound
-        )
+        self.logs = outset.logs(settings)
+        self.maillog = Accounting(self.logs, state, address=addresses[0], pipes_out=outbound)
         self.log_watch = FileWatch(lambda: self.maillog.watched)
         self.enforcement = Enforcement(
             self.postfix,
@@ -103,7 +102,7 @@ class Agent:
         """Until SIGTERM or SIGINT."""
         self.loops.follow_once()
         notify.send("READY=1", "STATUS=following the log")
-        log.info("running", log=str(self.settings.log), addresses=self.loops.addresses)
+        log.info("running", log=str(self.logs), addresses=self.loops.addresses)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.loops.follow)
             tasks.start_soon(self.loops.obey)
@@ -118,6 +117,8 @@ class Agent:
                     break
             notify.send("STOPPING=1")
             tasks.cancel_scope.cancel()
+        with suppress(StateError):  # what is not committed is read again
+            self.maillog.commit(clock.now())
         self.maillog.close()
         self.log_watch.close()
         self.queue.close()
@@ -229,7 +230,7 @@ class Agent:
         ) | {
             "written_at": clock.now().isoformat(),
             "started_at": self.started_at.isoformat(),
-            "log": str(self.settings.log),
+            "log": str(self.logs),
             "addresses": self.loops.addresses,
         }
         try:

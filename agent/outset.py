@@ -8,11 +8,13 @@ from agent.config import AgentConfig, ConfigError
 from agent.dnsbl import sockets
 from agent.dnsbl.sweep import Sweep
 from agent.host import facts
+from agent.maillog.logs import Logs, Use
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.session import Self
 from agent.version import VERSION
 from deliverability.zones import ZoneKey
 
+LOG_DEFAULT = "/var/log/mail.log"
 FIRST_LOOK = timedelta(seconds=5)
 
 
@@ -43,6 +45,15 @@ def zone_sweep(settings: AgentConfig, key: ZoneKey | None) -> Sweep | None:
     if not watched:
         return None
     return Sweep(sockets.askers(config.nameservers_of(settings)), watched, key=key)
+
+
+def logs(settings: AgentConfig) -> Logs:
+    """The configured ones, else Debian's, or the journal where that is missing."""
+    if settings.log == (config.JOURNAL,):
+        return Logs(use=Use.JOURNAL)
+    if settings.log:
+        return Logs(patterns=settings.log)
+    return Logs(patterns=(LOG_DEFAULT,), use=Use.FIRST_FOUND)
 
 
 def addresses(settings: AgentConfig) -> tuple[str, ...]:

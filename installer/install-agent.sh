@@ -20,7 +20,7 @@ usage: install-agent.sh --collector HOST --token-file FILE [option...]
   --dqs-key-file FILE   the key of the Spamhaus Data Query Service
   --wheel FILE          default: the one mailfleet-*.whl beside this script
   --wheelhouse DIR      take the packages from here, and nothing from the network
-  --no-rsyslog          do not install rsyslog where Postfix logs to the journal alone
+  --no-rsyslog          where Postfix logs to the journal alone, have the agent read the journal
   --no-wait             do not wait for the collector to acknowledge a heartbeat
   --dry-run             say what would be done, and do nothing
 
@@ -127,7 +127,7 @@ is_enrolled() {
     [ -e "$STATE/identity" ]
 }
 
-# Where Postfix logs. The agent follows a file: where there is only the journal, rsyslog writes
+# Where Postfix logs. A file costs less to follow: where there is only the journal, rsyslog writes
 # one, readable for the group adm and rotated, as the distribution has it; main.cf stays as it is.
 find_mail_log() {
     local file
@@ -138,8 +138,7 @@ find_mail_log() {
         mail_log=$file
     elif ! systemctl --quiet is-active syslog.service; then
         if [ -n "$no_rsyslog" ]; then
-            warn "Postfix logs to the journal alone, and the agent follows a file:" \
-                "install rsyslog, or set maillog_file to one the group adm may read"
+            mail_log=journal
         else
             act "installing rsyslog: Postfix logs to the journal alone" install_rsyslog
         fi

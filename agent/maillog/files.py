@@ -191,19 +191,19 @@ def readable(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _look(path: Path) -> list[Entry]:
-    entries = _listed(path.parent, path)
+    entries = _listed(path)
     if path.is_symlink():
         target = path.resolve()
         known = {(entry.device, entry.inode) for entry in entries}
-        beside = _listed(target.parent, target, is_target=True)
+        beside = _listed(target, is_target=True)
         entries += [entry for entry in beside if (entry.device, entry.inode) not in known]
     return entries
 
 
-def _listed(folder: Path, path: Path, *, is_target: bool = False) -> list[Entry]:
+def _listed(path: Path, *, is_target: bool = False) -> list[Entry]:
     prefix = _DATE.split(path.name, maxsplit=1)[0] if is_target else path.name
     try:
-        with os.scandir(folder) as listing:
+        with os.scandir(path.parent) as listing:
             near = sorted(
                 (found for found in listing if found.name.startswith(prefix)),
                 key=lambda found: found.name,

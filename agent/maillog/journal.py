@@ -69,6 +69,9 @@ class Journal:
     def problems(self) -> tuple[str, ...]:
         return (self._problem,) if self._problem else ()
 
+    def __str__(self) -> str:
+        return "the journal"
+
     @property
     def watched(self) -> Watched:
         return Watched(pipe=self._pipe())

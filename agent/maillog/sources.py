@@ -93,6 +93,9 @@ class Sources:
             told.append(f"{surplus} logs are not followed: too many, or their names too long")
         return tuple(told)
 
+    def __str__(self) -> str:
+        return ", ".join(self._followed)
+
     @property
     def watched(self) -> Watched:
         if self._watched is None:

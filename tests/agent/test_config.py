@@ -62,7 +62,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         hostname="mx1.example",
         addresses=("198.51.100.7", "2001:db8::7"),
         services=("postfix@-", "redis-server.service"),
-        log=Path("/srv/mail.log"),
+        log=("/srv/mail.log",),
         queue=Path("/srv/spool"),
         helper=Path("/srv/helper.sock"),
         nameservers=(Nameserver("127.0.0.1", 5302), Nameserver("::1")),
@@ -130,6 +130,31 @@ def test_a_missing_file_is_named_unless_the_collector_is_given(tmp_path: Path) -
     with pytest.raises(ConfigError, match="no such file"):
         config.load(path)
     assert config.load(path, collector="given.example").collector_host == "given.example"
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        ('"/var/log/mail*.log"', ("/var/log/mail*.log",)),
+        ('["/a.log", "/b/*.log", "/a.log"]', ("/a.log", "/b/*.log")),
+        ('"journal"', ("journal",)),
+        ('["journal"]', ("journal",)),
+    ],
+)
+def test_one_log_several_or_the_journal(
+    tmp_path: Path, value: str, expected: tuple[str, ...]
+) -> None:
+    text = f'[collector]\nhost = "x"\n[postfix]\nlog = {value}'
+    assert config.load(written(tmp_path, text)).log == expected
+
+
+@pytest.mark.parametrize(
+    "value", ['"mail.log"', "[]", "7", '["/a.log", "journal"]', str([f"/{n}" for n in range(17)])]
+)
+def test_what_is_no_log(tmp_path: Path, value: str) -> None:
+    text = f'[collector]\nhost = "x"\n[postfix]\nlog = {value}'
+    with pytest.raises(ConfigError, match=r"postfix\.log"):
+        config.load(written(tmp_path, text))
 
 
 def test_the_same_address_twice(tmp_path: Path) -> None:

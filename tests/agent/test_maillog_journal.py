@@ -10,7 +10,7 @@ import pytest
 from agent.maillog import journal, journal_lines
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs, Use
-from agent.maillog.position import JournalPosition, from_bytes
+from agent.maillog.position import JournalPosition
 from agent.model import NewEpoch
 from agent.state import State
 from demo.grammar import Form
@@ -287,12 +287,3 @@ def test_without_journalctl_it_is_said(bed: JournalBed) -> None:
     read_all(bed.account, bed.log.now)
     assert "cannot read the journal" in bed.account.problems[0]
     assert bed.state.position is None
-
-
-def test_its_position_packed() -> None:
-    position = JournalPosition(cursor="s=2ab7;i=9;b=11;m=97;t=66;x=1e", at=START)
-    packed = position.to_bytes()
-    assert from_bytes(packed) == position
-    for length in range(len(packed)):
-        with pytest.raises(ValueError, match="position"):
-            from_bytes(packed[:length])

@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.maillog.position import HEAD_BYTES, LogPosition, digest
+from agent.maillog.patterns import NAME_BYTES_MAX, SOURCES_MAX
+from agent.maillog.position import (
+    HEAD_BYTES,
+    JournalPosition,
+    LogPosition,
+    Place,
+    Position,
+    Positions,
+    digest,
+    from_bytes,
+)
+from agent.wire import POSITION_BYTES_MAX
+from tests.maillog_bed import START
 
 PACKED_BYTES_MAX = 128
 
@@ -58,3 +70,35 @@ def test_the_head_grows() -> None:
     position = LogPosition().with_head(b"abc")
     assert (position.head_length, position.head_digest) == (3, sha256(b"abc").digest())
     assert digest(b"") == LogPosition().tail_digest
+
+
+def test_all_places_fit_into_a_heartbeat() -> None:
+    place = Place(position=LogPosition(), counted_to=START)
+    names = (f"{number:02}" + "x" * (NAME_BYTES_MAX - 2) for number in range(SOURCES_MAX))
+    several = Positions(by_name=dict.fromkeys(names, place))
+    packed = several.to_bytes()
+    assert len(packed) <= POSITION_BYTES_MAX
+    assert from_bytes(packed) == several
+
+
+places = st.builds(Place, position=positions, counted_to=st.just(START))
+cursors = st.text("abcdef0123456789=;", max_size=200)
+any_position: st.SearchStrategy[Position] = st.one_of(
+    positions,
+    st.builds(JournalPosition, cursor=cursors, at=st.just(START)),
+    st.builds(Positions, by_name=st.dictionaries(st.text(max_size=20), places, max_size=3)),
+)
+
+
+@given(any_position)
+def test_the_first_byte_says_which_it_is(position: Position) -> None:
+    assert from_bytes(position.to_bytes()) == position
+
+
+@given(st.integers(0, 4), st.binary(max_size=300))
+def test_what_is_damaged_is_refused_or_a_position(first: int, rest: bytes) -> None:
+    try:
+        position = from_bytes(bytes((first,)) + rest)
+    except ValueError:
+        return
+    assert from_bytes(position.to_bytes()) == position

@@ -11,10 +11,9 @@ import pytest
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
 from agent.maillog.patterns import NAME_BYTES_MAX, SOURCES_MAX
-from agent.maillog.position import LogPosition, Place, Positions, from_bytes
+from agent.maillog.position import LogPosition, Positions
 from agent.maillog.sources import GONE_FOR
 from agent.state import State
-from agent.wire import POSITION_BYTES_MAX
 from demo.grammar import Form
 from tests.maillog_bed import ADDRESS, START, Log, Totals, read_all, totals
 
@@ -297,17 +296,3 @@ def test_too_many_are_said(fitting: Several) -> None:
     fitting.read()
     assert "3 logs are not followed" in fitting.account.problems[0]
     assert sum(fitting.totals.values()) == SOURCES_MAX - 1
-
-
-def test_all_places_fit_into_a_heartbeat() -> None:
-    place = Place(position=LogPosition(), counted_to=START)
-    names = (f"{number:02}" + "x" * (NAME_BYTES_MAX - 2) for number in range(SOURCES_MAX))
-    several = Positions(by_name=dict.fromkeys(names, place))
-    packed = several.to_bytes()
-    assert len(packed) <= POSITION_BYTES_MAX
-    assert from_bytes(packed) == several
-    for length in range(1, len(packed), 97):
-        try:
-            assert from_bytes(packed[:length]) != several
-        except ValueError:
-            continue

@@ -139,6 +139,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     "agent.state": ("agent.state_*",),
     "agent.wire": ("agent.wire_*",),
     "agent.loops": (
+        "agent.check",
         "agent.enforcement",
         "agent.health",
         "agent.pulse",
