@@ -101,14 +101,16 @@ def classify(*, receiver: str, outcome: Outcome, dsn: bytes, text: bytes) -> Rep
     the parentheses of a delivery line. The same arguments give the same class always.
     """
     if outcome is _DEFERRED or outcome is _BOUNCED:
-        return _classify(receiver, dsn=dsn, reply=essence(text))
+        return _classify((receiver, dsn, essence(text)))
     if outcome is Outcome.OURS:
         return ReplyClass.LOCAL
     return ReplyClass.EXPIRED if outcome is Outcome.EXPIRED else ReplyClass.UNKNOWN
 
 
 @lru_cache(maxsize=KEPT_MAX)
-def _classify(receiver: str, *, dsn: bytes, reply: bytes) -> ReplyClass:
+def _classify(said: tuple[str, bytes, bytes]) -> ReplyClass:
+    """Of a receiver, a dsn and a reply. (One value: a cache takes several names for slow.)"""
+    receiver, dsn, reply = said
     rule = replies_rules.rule_for(receiver, reply, dsn=dsn)
     found = rule.reply_class if rule is not None else ReplyClass.UNKNOWN
     if receiver == receivers.LOCAL and found in _OURS_AT_HOME:

@@ -21,9 +21,10 @@ from deliverability.replies_classes import ReplyClass
 
 ANY = "*"
 CODES_KEPT_MAX = 256
+ROWS_MAX = 10_000
 _CODES = re.compile(rb"([2-5]\d\d)(?:[ -]+(?:#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?|\Z)")
 # Not at the start: "550 User unknown (#5.1.1)". No part of an address or a version number.
-_LATER = re.compile(rb"(?<![\w.])#?([45]\.[0-7]\.\d{1,3})(?![\w.])")
+_LATER = re.compile(rb"[ (\[#]([45]\.[0-7]\.\d{1,3})(?![\w.])")
 _DSN = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}")
 _LOWER = (bytes((byte,)).lower() for byte in range(256))
 _WORDLESS = b"".join(byte if byte.isalnum() or byte >= b"\x80" else b" " for byte in _LOWER)
@@ -60,18 +61,24 @@ class _Rules:
                 by_word.setdefault(rarest, []).append(rule)
             else:
                 self.by_code.setdefault(rule.code, rule)
-        self.by_word = {word: tuple(found) for word, found in by_word.items()}
+        self.by_word = {word: tuple(of_word) for word, of_word in by_word.items()}
         self.words = frozenset(by_word)
 
     def first(self, said: bytes, *, words: list[bytes], codes: frozenset[str]) -> Rule | None:
         """The first row that fits. `words` are those of `said`."""
-        found = [self.by_code[code] for code in codes if code in self.by_code]
+        found = None
+        before = ROWS_MAX
+        for code in codes:
+            rule = self.by_code.get(code)
+            if rule is not None and rule.row < before:
+                found, before = rule, rule.row
         for word in self.words.intersection(words):
-            found += [rule for rule in self.by_word[word] if rule.code in codes]
-        for rule in sorted(found, key=_row):
-            if _says(said, rule.fragments):
-                return rule
-        return None
+            for rule in self.by_word[word]:
+                if rule.row >= before:
+                    break
+                if rule.code in codes and _says(said, rule.fragments):
+                    found, before = rule, rule.row
+        return found
 
 
 def codes_of(reply: bytes, *, dsn: bytes) -> Codes:
@@ -135,10 +142,6 @@ def _conditions(codes: Codes) -> frozenset[str]:
 
 def _words(rule: Rule) -> list[bytes]:
     return b"".join(rule.fragments).split()
-
-
-def _row(rule: Rule) -> int:
-    return rule.row
 
 
 def _says(said: bytes, fragments: tuple[bytes, ...]) -> bool:
