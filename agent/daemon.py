@@ -28,8 +28,9 @@ from agent.host.services import Services
 from agent.identity import IdentityError
 from agent.loops import Edges, Loops
 from agent.maillog.accounting import Accounting
+from agent.maillog.accounting_recount import Begun, Recounter
 from agent.membership import Identity
-from agent.model import AgentReading, NewEpoch, QueueReading
+from agent.model import AgentReading, NewEpoch, QueueReading, RecountRequest
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.postfix.queue import QueueReader, read_queue
 from agent.progress import Progress
@@ -41,6 +42,7 @@ from deliverability.zones import ZoneKey
 
 QUEUE_SECONDS_MAX = 5
 IDENTITY_LOOK_SECONDS = 5
+IDLE = timedelta(hours=1)
 PATIENCE = {
     "follow": timedelta(seconds=30),
     "beat": timedelta(minutes=3),
@@ -83,6 +85,8 @@ class Agent:
             witness=self._witness,
             intent=state,
         )
+        self.recount_bell = Bell()
+        self.recount_wanted: RecountRequest | None = None
         self.pulse = Pulse(state, self._sources())
         self.session = Session(
             outset.who(settings, addresses),
@@ -96,6 +100,7 @@ class Agent:
             self.session,
             outside=Outside(identity=self._identity, now=clock.now),
         )
+        self.recounter = Recounter(logs=self.logs, address=addresses[0], pipes_out=outbound)
         self.loops = self._loops(outset.zone_sweep(settings, key), addresses)
 
     async def run(self) -> None:
@@ -109,6 +114,7 @@ class Agent:
             tasks.start_soon(self.loops.watch_zones)
             tasks.start_soon(self.loops.beat)
             tasks.start_soon(self.uplink.run)
+            tasks.start_soon(self.recount)
             tasks.start_soon(self.keep_identity)
             tasks.start_soon(self.feed_watchdog)
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -123,6 +129,23 @@ class Agent:
         self.log_watch.close()
         self.queue.close()
         self.postfix.close()
+
+    async def recount(self) -> None:
+        """One after the other, and the newest alone of those that wait."""
+        while True:
+            await self.recount_bell.wait(IDLE)
+            request, self.recount_wanted = self.recount_wanted, None
+            if request is not None:
+                state = self.state
+                begun = Begun(
+                    epoch=state.epoch, began_at=state.began_at, counted_from=state.counted_from
+                )
+                counted = await self.recounter.count(request, begun, now=clock.now())
+                await self.uplink.answer(counted)
+
+    def _recount(self, request: RecountRequest) -> None:
+        self.recount_wanted = request
+        self.recount_bell.ring()
 
     def _loops(self, sweep: Sweep | None, addresses: tuple[str, ...]) -> Loops:
         return Loops(
@@ -207,6 +230,7 @@ class Agent:
             pulse=self.pulse,
             health=self.health,
             restart_log=self._restart_log,
+            recount=self._recount,
         )
 
     def _restart_log(self, wanted: NewEpoch) -> None:

@@ -10,11 +10,20 @@ from agent import refusal
 from agent.bell import Bell
 from agent.enforcement import Enforcement
 from agent.health import Health
-from agent.model import Ack, Directive, FromCollector, Hello, NewEpoch, ReconnectAfter, Welcome
+from agent.model import (
+    Ack,
+    Directive,
+    FromCollector,
+    Hello,
+    NewEpoch,
+    ReconnectAfter,
+    RecountRequest,
+    Welcome,
+)
 from agent.pulse import Pulse
 from agent.state import State
 
-CAPABILITIES = ("pause",)
+CAPABILITIES = ("pause", "recount")
 
 log = structlog.get_logger()
 
@@ -59,6 +68,8 @@ class Parts:
     health: Health
     restart_log: Callable[[NewEpoch], None]
     """Begins the epoch there; OSError: the log could not be read, nothing has changed."""
+    recount: Callable[[RecountRequest], None] = lambda _: None
+    """Answers later, by the stream there is then."""
 
 
 class Session:
@@ -113,6 +124,8 @@ class Session:
                 self._directive(message)
             case NewEpoch():
                 self._new_epoch(message)
+            case RecountRequest():
+                self._parts.recount(message)
             case ReconnectAfter():
                 raise AssertionError("the uplink's own affair")
 

@@ -15,9 +15,9 @@ import anyio
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from agent import backoff, wire
+from agent import backoff, wire, wire_counts
 from agent.membership import CollectorPlace, Identity
-from agent.model import FromCollector, Heartbeat, Hello, Welcome
+from agent.model import FromCollector, Heartbeat, Hello, Recount, Welcome
 from agent.stream import Stream, StreamEnded, lost
 
 HANDOVER_RETRY_SECONDS = 60
@@ -76,6 +76,12 @@ class Uplink:
         assert self._outbox is not None
         with contextlib.suppress(anyio.WouldBlock):
             self._outbox.send_nowait(wire.encode_heartbeat(heartbeat))
+
+    async def answer(self, recount: Recount) -> None:
+        """By the stream there is; without one nobody waits for it any more."""
+        if self._outbox is not None:
+            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                await self._outbox.send(wire_counts.encode_recount(recount))
 
     def identity_changed(self) -> None:
         """Another identity is in place: use it now."""
