@@ -131,7 +131,8 @@ def _conditions(codes: Codes) -> frozenset[str]:
         (
             "",
             codes.smtp,
-            (enhanced or codes.smtp)[:1],
+            # Postfix makes a 554 at the greeting a 4.0.0, to try again: not the remote's word.
+            (codes.smtp or enhanced)[:1],
             enhanced,
             "x" + enhanced[1:],
             subject,

@@ -50,7 +50,7 @@ def _row_by_row(receiver: str, reply: bytes, *, dsn: bytes) -> int | None:
     codes = replies_rules.codes_of(reply, dsn=dsn)
     said = replies_rules.plain(replies_rules._one_line(reply, codes)).decode("latin-1")
     subject, _, detail = codes.enhanced.rpartition(".")
-    wanted = {"", codes.smtp, (codes.enhanced or codes.smtp)[:1]}
+    wanted = {"", codes.smtp, (codes.smtp or codes.enhanced)[:1]}
     if detail:
         wanted |= {codes.enhanced, f"x{codes.enhanced[1:]}", subject, f"x{subject[1:]}"}
     for number, (of, code, words, _) in enumerate(replies_rules.read(4)):
