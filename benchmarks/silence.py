@@ -113,7 +113,9 @@ async def _under_load(
     try:
         await anyio.to_thread.run_sync(lambda: herds.ask(do="connect", at_once=AT_ONCE))
         await anyio.to_thread.run_sync(lambda: herds.ask(**STEADYING))
-        await anyio.to_thread.run_sync(lambda: wait_until_quiet(fleet.collector.pid))
+        collector = fleet.collector.pid
+        assert collector is not None
+        await anyio.to_thread.run_sync(lambda: wait_until_quiet(collector))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_report, herds)
             bare = [await _bare(postfix) for _ in range(measure.PAIRS_MIN)]
