@@ -1,19 +1,32 @@
-"""Blocklist zones: how to ask, what an answer means, whether a zone is sane. Does no look-ups.
+"""Blocklist zones: what an answer means, whether a zone is sane. Does no look-ups.
 
-The zones stand in `zones.tsv` beside this file: one row each, read once at import. Three answers
-exist and no fourth: a zone said listed, said clear, or did not say (unknown). RFC 5782.
+The zones themselves stand in `catalogue`, the name to ask in `zones_query`. Three answers exist and
+no fourth: a zone said listed, said clear, or did not say (unknown). RFC 5782.
 """
 
-import ipaddress
-import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
 
+from deliverability import catalogue
+from deliverability.zones_query import QueryName as QueryName
+from deliverability.zones_query import ZoneKey as ZoneKey
+from deliverability.zones_query import query_name as query_name
+from deliverability.zones_query import why_unaskable as why_unaskable
+from deliverability.zones_shapes import Code as Code
+from deliverability.zones_shapes import Consequence as Consequence
+from deliverability.zones_shapes import Tier as Tier
+from deliverability.zones_shapes import Zone as Zone
+from deliverability.zones_shapes import number_of
+
 ANSWERS_MAX = 32  # ZEN gives at most a handful; more than this is no blocklist's answer
-REFUSALS = "127.255.255."  # the block operators use to say "not you", never a listing
-LOOPBACK = "127."
+ANSWERS_READ_MAX = 4096  # a DNS message of 64 KiB holds no more A records
+ANSWERS_TOLD_MAX = 8  # of those a sentence names
+TEXT_LENGTH_MAX = 40  # of an answer that is no address, in a sentence
+LOOPBACK = 127
+REFUSALS = 0x7FFFFF  # 127.255.255.0/24, by which operators say "not you": never a listing
 
 
 class Verdict(Enum):
@@ -30,100 +43,6 @@ class Sentinels(Enum):
     RIGHT = "right"
     WRONG = "wrong"
     UNASKED = "unasked"
-
-
-class Tier(Enum):
-    """How much a listing there hurts, and so how often we look."""
-
-    CRITICAL = "critical"
-    MAJOR = "major"
-    MINOR = "minor"
-    INFORMATIONAL = "informational"
-
-
-class Consequence(Enum):
-    """What a listing asks of us. A policy listing is a configuration fault with a remedy."""
-
-    PAUSE = "pause"
-    POLICY = "policy"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """One address a zone answers with when it lists: "127.0.0.4"."""
-
-    answer: str
-    consequence: Consequence
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Zone:
-    """A DNSBL zone by the name people know, whichever way it is asked.
-
-    `errors`: answers by which the zone refuses to say, with their meaning; the whole of
-    127.255.255.0/24 is one whether named or not. `keyed_suffix`: the name to ask under when a key
-    is held, with `{key}` in it; empty when there is none. `dated`: when `source` was read.
-    """
-
-    name: str
-    operator: str
-    tier: Tier
-    codes: tuple[Code, ...]
-    errors: Mapping[str, str]
-    sentinel_listed: str
-    sentinel_clear: str
-    keyed_suffix: str
-    delisting: str
-    source: str
-    dated: str
-
-    def code(self, answer: str) -> Code | None:
-        return next((code for code in self.codes if code.answer == answer), None)
-
-
-class ZoneKey:
-    """A customer key that is part of the name asked (Spamhaus DQS). No text of it shows the key."""
-
-    __slots__ = ("_secret",)
-
-    def __init__(self, secret: str) -> None:
-        """ValueError, which does not repeat the key, unless it is one DNS label."""
-        if not (0 < len(secret) <= 63 and secret.isascii() and secret.isalnum()):
-            raise ValueError("a zone key is 1 to 63 letters and digits")
-        self._secret = secret.lower()
-
-    def reveal(self) -> str:
-        return self._secret
-
-    def __repr__(self) -> str:
-        return "ZoneKey(<key>)"
-
-
-class QueryName:
-    """The name to ask. Its texts carry `<key>` where the key stands; `reveal` is for the wire."""
-
-    __slots__ = ("_revealed", "_shown")
-
-    def __init__(self, *, shown: str, revealed: str) -> None:
-        self._shown = shown
-        self._revealed = revealed
-
-    def reveal(self) -> str:
-        return self._revealed
-
-    def __str__(self) -> str:
-        return self._shown
-
-    def __repr__(self) -> str:
-        return f"QueryName({self._shown!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, QueryName) and other._revealed == self._revealed
-
-    def __hash__(self) -> int:
-        return hash(self._revealed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,37 +70,26 @@ class Finding:
     why: str
 
 
-def query_name(zone: Zone, address: str, *, key: ZoneKey | None = None) -> QueryName:
-    """Reversed octets, or reversed nibbles of IPv6, under the zone (RFC 5782 sections 2.1, 2.4).
-
-    The key counts only where the zone knows one. ValueError when `address` is no IP address.
-    """
-    ip = ipaddress.ip_address(address)
-    if "%" in address:
-        raise ValueError("an address with a scope cannot be asked for")
-    reversed_ip = ip.reverse_pointer.rsplit(".", 2)[0]
-    if key is None or not zone.keyed_suffix:
-        name = f"{reversed_ip}.{zone.name}"
-        return QueryName(shown=name, revealed=name)
-    template = f"{reversed_ip}.{zone.keyed_suffix}"
-    return QueryName(
-        shown=template.replace("{key}", "<key>"), revealed=template.replace("{key}", key.reveal())
-    )
-
-
 def answer(addresses: Iterable[str]) -> Reply:
     """The reply of these A records, in numeric order, each once. Too many are a problem."""
-    unique = sorted(set(addresses), key=lambda text: tuple(map(int, text.split("."))))
+    unique = set(islice(addresses, ANSWERS_READ_MAX))
     if len(unique) > ANSWERS_MAX:
         return Reply(problem=f"more than {ANSWERS_MAX} answers")
-    return Reply(addresses=tuple(unique))
+    by_number = {number_of(text): text for text in unique}
+    if None in by_number:
+        return Reply(problem="an answer that is no IPv4 address")
+    return Reply(addresses=tuple(text for _, text in sorted(by_number.items())))
 
 
 def verdict(zone: Zone, reply: Reply) -> Verdict:
-    """Listed only by one of the zone's own codes; clear only by NXDOMAIN; all else is unknown."""
+    """Listed only by one of the zone's own codes; all it did not say is unknown.
+
+    Clear only by NXDOMAIN, or by what the operator itself calls no listing.
+    """
     if why_unknown(zone, reply):
         return Verdict.UNKNOWN
-    return Verdict.CLEAR if reply.is_nxdomain else Verdict.LISTED
+    is_listed = any(zone.code(address) for address in reply.addresses)
+    return Verdict.LISTED if is_listed else Verdict.CLEAR
 
 
 def why_unknown(zone: Zone, reply: Reply) -> str:
@@ -189,7 +97,8 @@ def why_unknown(zone: Zone, reply: Reply) -> str:
 
     One refusal or one answer outside 127/8 spoils the whole set: no honest zone mixes them with a
     listing, a rewriting resolver or a lapsed domain does. An unrecognised code inside 127/8 beside
-    a listed one spoils nothing: operators add codes, and the listed one still stands.
+    a listed one spoils nothing: operators add codes, and the listed one still stands. Beside one
+    that is no listing it does: it may be a new way to list.
     """
     if reply.problem:
         return reply.problem
@@ -197,23 +106,47 @@ def why_unknown(zone: Zone, reply: Reply) -> str:
         return "NXDOMAIN together with addresses" if reply.addresses else ""
     if not reply.addresses:
         return "a name without addresses"
-    for address in reply.addresses:
-        if not address.startswith(LOOPBACK):
-            return f"answer {address} outside 127.0.0.0/8"
-        if address.startswith(REFUSALS) or address in zone.errors:
-            return _refusal(zone, address)
+    if len(reply.addresses) > ANSWERS_MAX:
+        return f"more than {ANSWERS_MAX} answers"
+    if spoiled := next(filter(None, (_spoils(zone, one) for one in reply.addresses)), ""):
+        return spoiled
     if any(zone.code(address) for address in reply.addresses):
         return ""
-    return f"unrecognised {', '.join(reply.addresses)}"
+    strange = [address for address in reply.addresses if zone.other(address) is None]
+    return f"unrecognised {_told(strange)}" if strange else ""
+
+
+def _spoils(zone: Zone, address: str) -> str:
+    """Why one answer makes the whole set unbelievable; empty when it does not."""
+    number = number_of(address)
+    if number is None:
+        return f"answer {address[:TEXT_LENGTH_MAX]!r} is no IPv4 address"
+    if number >> 24 != LOOPBACK:
+        return f"answer {address} outside 127.0.0.0/8"
+    if number >> 8 == REFUSALS or address in zone.errors:
+        meaning = zone.errors.get(address)
+        return f"refused {address}: {meaning}" if meaning else f"refused {address}"
+    return ""
+
+
+def _told(answers: list[str]) -> str:
+    more = len(answers) - ANSWERS_TOLD_MAX
+    return ", ".join(answers[:ANSWERS_TOLD_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 def consequence(zone: Zone, answers: Iterable[str]) -> Consequence:
     """The gravest consequence among these answers; none unless together they list."""
-    reply = Reply(addresses=tuple(answers))
+    reply = Reply(addresses=tuple(islice(answers, ANSWERS_MAX + 1)))
     if verdict(zone, reply) is not Verdict.LISTED:
         return Consequence.NONE
-    said = {code.consequence for code in zone.codes if code.answer in reply.addresses}
-    return Consequence.PAUSE if Consequence.PAUSE in said else Consequence.POLICY
+    said = {code.consequence for code in meant(zone, reply.addresses)}
+    return next(gravest for gravest in Consequence if gravest in said)
+
+
+def meant(zone: Zone, answers: Iterable[str]) -> tuple[Code, ...]:
+    """The zone's codes behind these answers, in its own order: several where an answer has bits."""
+    numbers = [number for text in answers if (number := number_of(text)) is not None]
+    return tuple(code for code in zone.codes if any(map(code.covers, numbers)))
 
 
 def sentinels(zone: Zone, *, positive: Reply, negative: Reply) -> Sentinels:
@@ -242,44 +175,13 @@ def assess(zone: Zone, reply: Reply, *, positive: Reply, negative: Reply) -> Fin
     why = why_unknown(zone, reply) or wrong
     return Finding(
         verdict=Verdict.UNKNOWN if why else verdict(zone, reply),
-        answers=reply.addresses,
+        answers=reply.addresses[:ANSWERS_MAX],
         sentinels=Sentinels.WRONG if wrong else Sentinels.RIGHT,
         why=why,
     )
 
 
-def _refusal(zone: Zone, address: str) -> str:
-    meaning = zone.errors.get(address)
-    return f"refused {address}: {meaning}" if meaning else f"refused {address}"
-
-
-def _parse(text: str) -> Mapping[str, Zone]:
-    header, *rows = text.splitlines()
-    columns = header.split("\t")
-    parsed = (_parse_row(dict(zip(columns, row.split("\t"), strict=True))) for row in rows)
-    return MappingProxyType({zone.name: zone for zone in parsed})
-
-
-def _parse_row(row: Mapping[str, str]) -> Zone:
-    codes = tuple(_parse_code(text) for text in row["codes"].split("|"))
-    errors = dict(text.split("=", 1) for text in row["errors"].split("|") if text)
-    rest = {name: text for name, text in row.items() if name not in {"tier", "codes", "errors"}}
-    return Zone(tier=Tier(row["tier"]), codes=codes, errors=MappingProxyType(errors), **rest)
-
-
-def _parse_code(text: str) -> Code:
-    """`127.0.0.4=pause:XBL, exploited machine`"""
-    answer, rest = text.split("=", 1)
-    consequence, meaning = rest.split(":", 1)
-    return Code(answer=answer, consequence=Consequence(consequence), meaning=meaning)
-
-
-def _load() -> Mapping[str, Zone]:
-    data = pkgutil.get_data("deliverability", "zones.tsv")
-    assert data is not None, "zones.tsv is part of the package"
-    return _parse(data.decode())
-
-
-ZONES: Mapping[str, Zone] = _load()
+# What is looked at without anybody having chosen: enabled and critical.
+CRITICAL = catalogue.CATALOGUE.where(enabled="yes", tier="critical")
+ZONES: Mapping[str, Zone] = MappingProxyType({zone.name: zone for zone in CRITICAL})
 ZEN = ZONES["zen.spamhaus.org"]
-CRITICAL = tuple(zone for zone in ZONES.values() if zone.tier is Tier.CRITICAL)

@@ -16,7 +16,7 @@ from deliverability.zones import (
     Verdict,
 )
 
-PAUSING = [f"127.0.0.{last}" for last in (2, 3, 4, 5, 6, 7, 9)]
+PAUSING = [f"127.0.0.{last}" for last in (2, 3, 4, 5, 6, 7, 9, 30)]
 POLICY = ["127.0.0.10", "127.0.0.11"]
 CLEAR = Reply(is_nxdomain=True)
 TIMEOUT = Reply(problem="timeout")
@@ -38,7 +38,8 @@ def test_zen_is_critical_and_names_its_source() -> None:
 
 
 def test_zen_lists_by_exactly_these_codes() -> None:
-    assert [code.answer for code in ZEN.codes] == PAUSING + POLICY
+    assert {code.answer for code in ZEN.codes} == {*PAUSING, *POLICY}
+    assert all(code.first == code.last and not code.bit for code in ZEN.codes)
     assert all(code.meaning for code in ZEN.codes)
 
 
@@ -100,8 +101,15 @@ def test_one_refusal_or_stranger_spoils_the_set(spoiler: str, listed: str) -> No
 
 
 def test_a_new_code_beside_a_listed_one_spoils_nothing() -> None:
-    assert zones.verdict(ZEN, replied("127.0.0.2", "127.0.0.30")) is Verdict.LISTED
-    assert zones.consequence(ZEN, ["127.0.0.10", "127.0.0.30"]) is Consequence.POLICY
+    assert zones.verdict(ZEN, replied("127.0.0.2", "127.0.0.31")) is Verdict.LISTED
+    assert zones.consequence(ZEN, ["127.0.0.10", "127.0.0.31"]) is Consequence.POLICY
+    assert zones.verdict(ZEN, replied("127.0.0.31")) is Verdict.UNKNOWN
+
+
+def test_a_botnet_controller_is_a_listing_of_its_own() -> None:
+    """docs.spamhaus.com, "Available Zones": 127.0.0.30 is BCL, in SBL and so in ZEN."""
+    assert zones.verdict(ZEN, replied("127.0.0.30")) is Verdict.LISTED
+    assert zones.consequence(ZEN, ["127.0.0.10", "127.0.0.30"]) is Consequence.PAUSE
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""The zones we know, living and dead: `zones.tsv` beside this file, one row each. Pure.
+
+Rows become zones when they are first wanted: the agent, which knows the file whole, pays for the
+few it watches. What a row must hold is written at `_zone`; the tests keep every row to it.
+"""
+
+import pkgutil
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from deliverability.zones_shapes import (
+    Access,
+    Code,
+    Confirmation,
+    Consequence,
+    Kind,
+    Status,
+    Tier,
+    Zone,
+    number_of,
+    text_of,
+)
+
+# "any" in a row: the operator says that every answer lists. RFC 5782 section 5 keeps 127.0.0.1 out.
+ANY = "any"
+ANY_FIRST, ANY_LAST = "127.0.0.2", "127.255.254.255"
+
+
+class Catalogue(Mapping[str, Zone]):
+    """Zones by name, in the order of the file."""
+
+    def __init__(self, text: str) -> None:
+        header, *lines = text.splitlines()
+        self._columns = header.split("\t")
+        self._lines = {line.partition("\t")[0]: line for line in lines}
+        assert len(self._lines) == len(lines), "a zone has one row"
+        self._zones: dict[str, Zone] = {}
+
+    def __getitem__(self, name: str) -> Zone:
+        if name not in self._zones:
+            self._zones[name] = _zone(self._fields(self._lines[name]))
+        return self._zones[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lines
+
+    def where(self, **wanted: str) -> tuple[Zone, ...]:
+        """The zones whose columns hold exactly these texts. Only they are made."""
+        return tuple(self[name] for name in self._lines if self._fits(name, wanted))
+
+    def _fits(self, name: str, wanted: Mapping[str, str]) -> bool:
+        fields = self._fields(self._lines[name])
+        return all(fields[column] == text for column, text in wanted.items())
+
+    def _fields(self, line: str) -> dict[str, str]:
+        return dict(zip(self._columns, line.split("\t"), strict=True))
+
+
+def by_name(name: str) -> Zone | None:
+    """A zone as a person writes its name: in any case, with a last dot or without."""
+    return CATALOGUE.get(name.rstrip(".").lower())
+
+
+def selectable(kind: Kind = Kind.IP4) -> tuple[Zone, ...]:
+    """Every zone an operator may choose for addresses (or domains) of this kind."""
+    return tuple(
+        zone for zone in CATALOGUE.values() if kind in zone.kinds and not why_unselectable(zone)
+    )
+
+
+def enabled(kind: Kind = Kind.IP4) -> tuple[Zone, ...]:
+    """The zones for this kind that are on unless somebody says otherwise."""
+    return tuple(zone for zone in CATALOGUE.where(enabled="yes") if kind in zone.kinds)
+
+
+def why_unselectable(zone: Zone) -> str:
+    """Why nobody may choose this zone, in one sentence; empty when one may."""
+    if zone.status is Status.DEAD:
+        return f"dead: {zone.evidence}"
+    if zone.access in (Access.PAID, Access.PRIVATE):
+        return f"not served to the public: {zone.limits or zone.note}"
+    if not zone.codes:
+        return "no answer of it is a listing"
+    if not zone.sentinel_listed:
+        return "no test points, so nothing would vouch for its answers"
+    if zone.part_of:
+        return f"its data stands in {zone.part_of}: it would count twice"
+    return ""
+
+
+def _zone(row: Mapping[str, str]) -> Zone:
+    """ValueError or KeyError for a wrong row: the file is ours, and tests read all of it."""
+    return Zone(
+        name=row["name"],
+        operator=row["operator"],
+        kinds=frozenset(Kind(text) for text in row["kinds"].split(",")),
+        tier=Tier(row["tier"]),
+        pace=timedelta(minutes=int(row["pace_minutes"])),
+        status=Status(row["status"]),
+        seen=row["seen"],
+        evidence=row["evidence"],
+        is_enabled={"yes": True, "no": False}[row["enabled"]],
+        why_disabled=row["why_disabled"],
+        access=Access(row["access"]),
+        queries_per_day_max=int(row["queries_per_day"] or 0),
+        limits=row["limits"],
+        codes=_codes(row["codes"]),
+        others=_codes(row["others"]),
+        errors=MappingProxyType(dict(text.split("=", 1) for text in _each(row["errors"]))),
+        confirmed=Confirmation(row["confirmed"]),
+        sentinel_listed=row["sentinel_listed"],
+        sentinel_clear=row["sentinel_clear"],
+        keyed_suffix=row["keyed_suffix"],
+        part_of=row["part_of"],
+        delisting=row["delisting"],
+        note=row["note"],
+        source=row["source"],
+        dated=row["dated"],
+    )
+
+
+def _codes(text: str) -> tuple[Code, ...]:
+    return tuple(map(_code, _each(text)))
+
+
+def _code(text: str) -> Code:
+    """`127.0.0.4=pause:XBL`, `127.0.0.2-127.0.0.9=none:…`, `127.0.0.0&64=none:…`, `any=none:…`"""
+    answers, rest = text.split("=", 1)
+    consequence, meaning = rest.split(":", 1)
+    base, is_bit, bit = answers.partition("&")
+    first, is_range, last = base.replace(ANY, f"{ANY_FIRST}-{ANY_LAST}").partition("-")
+    low, high = number_of(first), number_of(last if is_range else first)
+    if low is None or high is None or low > high:
+        raise ValueError(f"not an answer: {answers}")
+    mask = int(bit) if is_bit else 0
+    return Code(
+        answer=text_of(low | mask),
+        consequence=Consequence(consequence),
+        meaning=meaning,
+        first=low,
+        last=low | 255 if is_bit else high,
+        bit=mask,
+    )
+
+
+def _each(text: str) -> list[str]:
+    return text.split("|") if text else []
+
+
+def _load() -> Catalogue:
+    data = pkgutil.get_data("deliverability", "zones.tsv")
+    assert data is not None, "zones.tsv is part of the package"
+    return Catalogue(data.decode())
+
+
+CATALOGUE = _load()
