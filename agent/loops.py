@@ -18,6 +18,7 @@ from agent.enforcement import Enforcement
 from agent.filewatch import FileWatch
 from agent.health import Health
 from agent.maillog import pace
+from agent.maillog.found import Found
 from agent.maillog.silence import Silence
 from agent.model import Convergence, EventDraft, EventKind, PostfixReading
 from agent.pulse import Pulse
@@ -36,8 +37,8 @@ log = structlog.get_logger()
 class Log(Protocol):
     """The account of the mail log."""
 
-    def step(self, now: datetime) -> bool:
-        """One bounded pass; whether there is more at once."""
+    def step(self, now: datetime) -> Found:
+        """One bounded pass."""
 
     @property
     def silence(self) -> Silence: ...
@@ -77,17 +78,17 @@ class Loops:
     async def follow(self) -> None:
         await pace.follow(self.follow_once, self.log_watch)
 
-    def follow_once(self) -> bool:
+    def follow_once(self) -> Found:
         """What the log has; a reload line wakes the loop that waits for it."""
         before = self.maillog.silence.reload_at
-        more = False
+        found = Found.NOTHING
         with self.health.coping("counting the log"):
-            more = self.maillog.step(self.edges.now())
+            found = self.maillog.step(self.edges.now())
         if self.maillog.silence.reload_at != before:
             self.bells.obey.ring()
         self.health.say("log", problem="; ".join(self.maillog.problems))
         self.edges.mark("follow", pace.LOOK_EVERY)
-        return more
+        return found
 
     async def obey(self) -> None:
         while True:

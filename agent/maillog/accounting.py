@@ -13,6 +13,7 @@ from typing import Protocol
 from agent.maillog import parse
 from agent.maillog import position as positions
 from agent.maillog.follow import Batch
+from agent.maillog.found import Found
 from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition, Position
 from agent.maillog.silence import Silence, SilenceWatch
@@ -119,8 +120,8 @@ class Accounting:
         """What is to be watched for news; as it was at the last step."""
         return self._watched
 
-    def step(self, now: datetime) -> bool:
-        """Reads and counts some lines, and commits when it is time; True: there may be more.
+    def step(self, now: datetime) -> Found:
+        """Reads and counts some lines, and commits when it is time.
 
         StateError when it could not be committed: what was not is counted again, call later.
         """
@@ -130,7 +131,7 @@ class Accounting:
         except OSError:
             self._problems = reading.source.problems
             reading.source.close()
-            return False
+            return Found.NOTHING
         self._problems = reading.source.problems
         self._watched = reading.source.watched
         try:
@@ -142,7 +143,9 @@ class Accounting:
             reading.source.close()
             raise
         self._reading = reading
-        return batch is not None
+        if batch is None:
+            return Found.NOTHING
+        return Found.MORE if batch.has_more else Found.SOME
 
     def commit(self, now: datetime) -> None:
         """All that was counted is on the disk when this returns. StateError as for `step`."""

@@ -34,6 +34,7 @@ class Batch:
     overlong: int = 0
     gap: Gap | None = None
     moved: bool = False
+    has_more: bool = True  # False: this was all there is
 
 
 class Follower:
@@ -59,17 +60,18 @@ class Follower:
         if self._file is None:
             return self._begin(now)
         seen = self._file.look()
-        if seen != self._seen:
-            if not self._is_intact(self._file, seen[0]):
+        chunk = b""
+        if seen != self._seen or seen[0] > self._position.offset:
+            known = self._read_on(self._file, seen[0])
+            if known is None:
                 self.close()
                 return self._begin(now)
+            chunk = known
+        if seen != self._seen:
             self._seen = seen
             self._still = 0
-        if seen[0] > self._position.offset:
-            batch = self._next_lines(self._file, now)
-            if batch is not None:
-                return batch
-        return self._after_rotation(self._file, now)
+        batch = self._next_lines(self._file, chunk, now=now) if chunk else None
+        return batch or self._after_rotation(self._file, now)
 
     def expect_new(self) -> None:
         """There was no log to start at the end of: whatever comes is read from its beginning."""
@@ -103,14 +105,17 @@ class Follower:
         self._seen = (-1, -1)
         self._still = 0
 
-    def _is_intact(self, file: LogFile, size: int) -> bool:
-        offset = self._position.offset
-        start = offset - len(self._tail)
-        return size >= offset and file.read(start, length=len(self._tail)) == self._tail
+    def _read_on(self, file: LogFile, size: int) -> bytes | None:
+        """What follows; None when what we have read last is not before it any more."""
+        offset, tail = self._position.offset, self._tail
+        if size < offset:
+            return None
+        length = len(tail) + min(CHUNK_BYTES, size - offset)
+        found = file.read(offset - len(tail), length=length)
+        return found[len(tail) :] if found.startswith(tail) else None
 
-    def _next_lines(self, file: LogFile, now: datetime) -> Batch | None:
+    def _next_lines(self, file: LogFile, chunk: bytes, *, now: datetime) -> Batch | None:
         """None when all there is is half a line."""
-        chunk = file.read(self._position.offset, length=CHUNK_BYTES)
         if self._position.mid_line:
             return self._skip_line(file, chunk)
         if chunk.startswith(b"\0"):
@@ -118,7 +123,8 @@ class Follower:
         lines = chunk[: chunk.rfind(b"\n") + 1]
         if lines:
             self._advance(file, lines)
-            return self._batch(lines, overlong=_count_overlong(lines))
+            has_more = len(chunk) == CHUNK_BYTES
+            return self._batch(lines, overlong=_count_overlong(lines), has_more=has_more)
         if len(chunk) <= LINE_BYTES_MAX:
             return None
         self._advance(file, chunk, mid_line=True)
@@ -151,7 +157,13 @@ class Follower:
         self._position = position
 
     def _batch(
-        self, data: bytes, *, overlong: int = 0, gap: Gap | None = None, moved: bool = False
+        self,
+        data: bytes,
+        *,
+        overlong: int = 0,
+        gap: Gap | None = None,
+        moved: bool = False,
+        has_more: bool = True,
     ) -> Batch:
         self._counted_to = last_time(data, self._clock) or self._counted_to
         return Batch(
@@ -161,6 +173,7 @@ class Follower:
             overlong=overlong,
             gap=gap,
             moved=moved,
+            has_more=has_more,
         )
 
     def _after_rotation(self, file: LogFile, now: datetime) -> Batch | None:

@@ -9,6 +9,8 @@ from typing import Protocol
 import anyio
 import anyio.lowlevel
 
+from agent.maillog.found import Found
+
 # The doorbell wakes us; the poll is the safety net. So a line is counted within 200 ms.
 LOOK_EVERY = timedelta(seconds=1)
 LOOKS_APART = timedelta(milliseconds=150)
@@ -18,13 +20,15 @@ class Doorbell(Protocol):
     async def wait(self, at_most: timedelta) -> bool: ...
 
 
-async def follow(look: Callable[[], bool], doorbell: Doorbell) -> None:
-    """Until cancelled. `look` is one bounded pass and says whether there is more at once."""
+async def follow(look: Callable[[], Found], doorbell: Doorbell) -> None:
+    """Until cancelled. `look` is one bounded pass. While lines come, the bell is not asked."""
     while True:
         began = time.monotonic()
-        if look():
+        found = look()
+        if found is Found.MORE:
             await anyio.lowlevel.checkpoint()
             continue
         early = LOOKS_APART.total_seconds() - (time.monotonic() - began)
         await anyio.sleep(max(0.0, early))
-        await doorbell.wait(LOOK_EVERY - LOOKS_APART)
+        if found is Found.NOTHING:
+            await doorbell.wait(LOOK_EVERY - LOOKS_APART)
