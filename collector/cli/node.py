@@ -177,6 +177,10 @@ def _facts(item: Json) -> list[tuple[str, object]]:
     facts += [
         (one["zone"], f"{one['verdict']} {' '.join(one['answers'])}") for one in item["zones"]
     ]
+    facts += [
+        (one["name"], f"{one['state']}: {one['value']} (target {one['target']})")
+        for one in item["targets"]
+    ]
     facts += [("alert", one["text"]) for one in item["alerts"]]
     return facts
 

@@ -17,6 +17,15 @@ PER_MINUTE_MIN = 100
 PROMPT_SECONDS = 300.0
 PROMPT_RATIO_MIN = 0.95
 BOUNCE_RATIO_MAX = 0.01
+# Milliseconds the owners expect to a receiver's connection (their S3).
+CONNECT_EXPECTED_MS = {
+    "google": (18, 22),
+    "microsoft": (20, 25),
+    "yahoo": (95, 110),
+    "gmx": (12, 18),
+    "orange": (22, 28),
+    "t-online": (18, 24),
+}
 # Fewer say nothing about a share of them.
 DELIVERIES_MIN = 50
 

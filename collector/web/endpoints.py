@@ -1,13 +1,14 @@
 """Every route of the REST API: parse, one function of `operate`, render."""
 
 from collector.core.model import Automation
-from collector.operate import change, checkup, membership, overview, status, timeline, why
+from collector.operate import change, checkup, mail, membership, overview, status, timeline, why
 from collector.operate.desk import Desk, Wish
 from collector.ports import Actor
-from collector.web import shapes
+from collector.web import endpoints_mail, shapes
 from collector.web.routes import Role, Routes
 
 ROUTES = Routes()
+ROUTES.rows += endpoints_mail.ROUTES.rows
 VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 
@@ -27,8 +28,9 @@ async def list_nodes(desk: Desk, *, query: shapes.NodesQuery) -> object:
 
 @ROUTES.add("GET", path="/nodes/{node}", role=VIEWER, reply=shapes.Node)
 async def read_node(desk: Desk, *, node: str) -> object:
-    """One node by id, name or address, with its totals."""
-    return await overview.one(desk, node)
+    """One node by id, name or address, with its totals and the owners' targets."""
+    row = await overview.one(desk, node)
+    return {**row, "targets": await mail.targets(desk, row)}
 
 
 @ROUTES.add("POST", path="/nodes/{node}/pause", role=OPERATOR, reply=shapes.Done)

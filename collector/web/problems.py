@@ -41,6 +41,14 @@ ROWS: dict[str, Row] = {
     "SUBJECT_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing by that name", "mailfleet node ls"),
     "ADDRESS_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such address", "mailfleet node ls"),
     "NODE_AMBIGUOUS": Row(HTTPStatus.CONFLICT, "Several nodes fit", "name it by its id"),
+    "RECEIVER_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such receiver", "mailfleet receiver ls"),
+    "DAY_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing is kept of that day", ""),
+    "NOT_CONNECTED": Row(HTTPStatus.CONFLICT, "The node is not connected", "mailfleet node ls"),
+    "RECOUNT_LATE": Row(HTTPStatus.GATEWAY_TIMEOUT, "The node did not count in time", "try again"),
+    "RECOUNT_UNSUPPORTED": Row(
+        HTTPStatus.CONFLICT, "The node's agent is too old", "upgrade the agent, then ask again"
+    ),
+    "RECOUNT_IMPOSSIBLE": Row(HTTPStatus.CONFLICT, "The logs cannot be counted once more", ""),
     "ADDRESS_WRONG": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Not an IP address", ""),
     "NOT_PAUSED": Row(HTTPStatus.CONFLICT, "There is nothing to resume", ""),
     "CA_IN_USE": Row(HTTPStatus.CONFLICT, "The oldest root is still in use", "mailfleet ca show"),

@@ -1,6 +1,6 @@
 """What goes over the REST API, in and out. Answers may gain fields; these stay what they are."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,6 +78,12 @@ class EventsQuery(Shape):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
     since: datetime | None = None
     node: Name | None = None
+
+
+class DailyQuery(Shape):
+    """A day in UTC."""
+
+    day: date | None = None
 
 
 class Answer(BaseModel):

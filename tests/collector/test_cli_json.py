@@ -27,6 +27,10 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("node", "observe", "mta-1", *REASON),
     ("node", "token"),
     ("node", "revoke", "mta-2", *COUNTED),
+    ("receiver", "ls"),
+    ("receiver", "show", "gmail.com"),
+    ("queue", "summary"),
+    ("report", "daily"),
     ("pool", "ls"),
     ("pool", "act", "default", *REASON),
     ("pool", "observe", "default", *COUNTED),
@@ -42,6 +46,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
 ELSEWHERE = {
     *("init", "collector run", "completion", "demo incident"),
     *("backup create", "backup restore", "backup verify"),
+    "audit totals",
 }
 
 

@@ -46,6 +46,7 @@ def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool) -> li
         mine = {name: by_node.get(row.id, []) for name, by_node in parts.items()}
         shown = _identity(row) | _standing(mine) | _state(mine["node_states"][0])
         if with_totals:
+            shown["log_position"] = mine["node_states"][0].log_position.hex()
             shown["totals"] = _totals(connection, mine["node_states"][0].epoch_number)
         rows.append(shown)
     return rows
