@@ -1,7 +1,7 @@
 """The log's account: what was read is counted, and both are committed together.
 
-One pass is one function; the pace is the caller's. A line is counted at once and committed about a
-second later at most. Keeps nothing itself: the totals are the ledger's, and what could not be
+One pass is one function; the pace is the caller's. A line is counted at once and committed some
+seconds later at most. Keeps nothing itself: the totals are the ledger's, and what could not be
 committed is read again. A line is counted once, whatever dies.
 """
 
@@ -26,7 +26,7 @@ from agent.watched import Watched
 # What is read but not committed is read again after a restart, and no heartbeat tells of it. Each
 # commit waits for the disk: so they keep apart, lines that change no total may wait longer still,
 # and while catching up a commit covers so many bytes.
-COMMITS_APART = timedelta(seconds=1)
+COMMITS_APART = timedelta(seconds=2)
 UNCOMMITTED_BYTES_MAX = 1 << 20
 UNCOMMITTED_FOR_MAX = timedelta(seconds=30)
 _SECOND = timedelta(seconds=1)
@@ -132,8 +132,9 @@ class Accounting:
             self._problems = reading.source.problems
             reading.source.close()
             return Found.NOTHING
-        self._problems = reading.source.problems
-        self._watched = reading.source.watched
+        if batch is None or batch.moved:
+            self._problems = reading.source.problems
+            self._watched = reading.source.watched
         try:
             if reading.is_started:
                 self._account(reading, batch, now)

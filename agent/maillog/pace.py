@@ -13,7 +13,7 @@ from agent.maillog.found import Found
 
 # The doorbell wakes us; the poll is the safety net. So a line is counted within 200 ms.
 LOOK_EVERY = timedelta(seconds=1)
-LOOKS_APART = timedelta(milliseconds=150)
+LOOKS_APART = timedelta(milliseconds=170)
 
 
 class Doorbell(Protocol):

@@ -57,6 +57,7 @@ def test_what_was_not_committed_is_read_again(bed: Bed, tmp_path: Path, is_after
     bed.account = bed.new_account()
     bed.read()
     for _ in range(4):
+        bed.log.at += accounting.COMMITS_APART
         bed.log.write(5)
         state.fails = True
         with pytest.raises(StateError, match="no room"):

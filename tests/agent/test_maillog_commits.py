@@ -1,4 +1,4 @@
-"""Lines are counted at once; what is counted is committed a second apart, and nothing is lost."""
+"""Lines are counted at once; what is counted is committed now and then, and nothing is lost."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,14 +20,14 @@ def bed(tmp_path: Path) -> Iterator[Bed]:
     bed.close()
 
 
-def test_lines_are_counted_at_once_and_committed_a_second_apart(bed: Bed) -> None:
+def test_lines_are_counted_at_once_and_commits_keep_apart(bed: Bed) -> None:
     bed.log.tick = timedelta(0)
     bed.read()
     began = bed.log.now
-    for tenth in range(1, 10):
+    for turn in range(1, 10):
         bed.log.write(1)
-        bed.account.step(began + timedelta(milliseconds=100 * tenth))
-        assert bed.account.lines_read == 2 * tenth
+        bed.account.step(began + turn * accounting.COMMITS_APART / 10)
+        assert bed.account.lines_read == 2 * turn
         assert not bed.totals
     assert not bed.account.step(began + accounting.COMMITS_APART)
     assert bed.totals == bed.log.truth
