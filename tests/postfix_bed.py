@@ -9,7 +9,7 @@ the machine's own Postfix is read or touched.
 
 Domains it knows, all delivered to smtp-sink(1): `sink.test` by smtp, `google.test` by the custom
 transport google, `relay.test` by relay, `lmtp.test` by lmtp; `blocked.test` is refused with 5xx and
-`busy.test` with 4xx, both by smtp.
+`busy.test` with 4xx, both by smtp. What `kept.test` takes is kept and counted by `kept`.
 """
 
 import os
@@ -36,6 +36,7 @@ SINKS: dict[int, tuple[str, ...]] = {
     2600: (),
     2601: ("-L",),
     2604: ("-r", "rcpt", "-b", "421 4.7.0 [TSS04] Messages temporarily deferred"),
+    2606: ("-d", "kept/%H%M."),
     2605: ("-f", "rcpt", "-B", "550 5.7.1 Blocked by policy (S3150)"),
 }
 ROUTES: dict[str, str] = {
@@ -45,6 +46,7 @@ ROUTES: dict[str, str] = {
     "lmtp.test": "lmtp:inet:[ADDRESS]:2601",
     "busy.test": "smtp:[ADDRESS]:2604",
     "blocked.test": "smtp:[ADDRESS]:2605",
+    "kept.test": "smtp:[ADDRESS]:2606",
     "vps.test": "discard:",  # where bounces go
 }
 MASTER_CF = """\
@@ -88,7 +90,9 @@ class PostfixBed:
         self._sinks: list[subprocess.Popen[bytes]] = []
         for folder in (self.config, self.queue, directory / "data", self.log.parent):
             folder.mkdir()
-        shutil.chown(directory / "data", "postfix")
+        (directory / "kept").mkdir()
+        for owned in ("data", "kept"):
+            shutil.chown(directory / owned, "postfix")
         settings = self._settings() | main_cf
         (self.config / "main.cf").write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
         (self.config / "master.cf").write_text(MASTER_CF.replace("ADDRESS", self.address))
@@ -129,7 +133,9 @@ class PostfixBed:
         """The receivers; they accept connections when this returns."""
         for port, arguments in SINKS.items():
             words = ("smtp-sink", "-u", "postfix", *arguments, f"{self.address}:{port}", "100")
-            self._sinks.append(subprocess.Popen(words, stderr=subprocess.DEVNULL))
+            self._sinks.append(
+                subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd=self.directory)
+            )
         self.wait_for(lambda: all(_accepts(self.address, port) for port in SINKS))
 
     def start(self) -> None:
@@ -180,6 +186,13 @@ class PostfixBed:
             for line in self.lines()
             if "status=sent" in line and f"@{domain}" in line.partition(" to=")[2].partition(">")[0]
         ]
+
+    def kept(self) -> int:
+        """How many recipients of kept.test the receiver itself counts."""
+        return sum(
+            path.read_bytes().count(b"\nX-Rcpt-Args: ")
+            for path in (self.directory / "kept").iterdir()
+        )
 
     def messages(self, queue: str) -> int:
         return sum(1 for path in (self.queue / queue).rglob("*") if path.is_file())
