@@ -29,7 +29,7 @@ async def audit(desk: Desk, node: str) -> Row:
     if told.problem:
         raise Refused("RECOUNT_IMPOSSIBLE", f"{row['name']}: {told.problem}")
     held, counted = _held(rows_of(row, "totals")), _counted(told.cells)
-    differences = _differences(held, counted)
+    differences = _differences(held, counted=counted)
     return {
         "node": row["name"],
         "epoch": row["epoch"],
@@ -77,7 +77,7 @@ def _counted(cells: Iterable[Cell]) -> Counts:
     return found
 
 
-def _differences(held: Counts, counted: Counts) -> list[Row]:
+def _differences(held: Counts, *, counted: Counts) -> list[Row]:
     return [
         {
             **dict(zip(("address", "receiver", "instance", "count"), key, strict=True)),
