@@ -64,6 +64,8 @@ _GMAIL = b"gsmtp"  # what Gmail ends with, a session's name before it: `… x12s
 _BEFORE_NAMES = frozenset(' <>()[],;:"@')
 _UNKNOWN_USER = re.compile(r'(unknown user: )"[^"]*"?')  # local(8)
 
+_DISTINCT = frozenset((receivers.LOCAL, *replies_rules.RULES))
+
 # What at home fails to take mail is ours: a content filter, a full disk, a command.
 _OURS_AT_HOME = frozenset(
     (
@@ -101,7 +103,8 @@ def classify(*, receiver: str, outcome: Outcome, dsn: bytes, text: bytes) -> Rep
     the parentheses of a delivery line. The same arguments give the same class always.
     """
     if outcome is _DEFERRED or outcome is _BOUNCED:
-        return _classify((receiver, dsn, essence(text)))
+        # All others have the same rules, and often the same words.
+        return _classify((receiver if receiver in _DISTINCT else "", dsn, essence(text)))
     if outcome is Outcome.OURS:
         return ReplyClass.LOCAL
     return ReplyClass.EXPIRED if outcome is Outcome.EXPIRED else ReplyClass.UNKNOWN
