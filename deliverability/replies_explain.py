@@ -201,6 +201,8 @@ def _outcome(line: _Line, codes: replies_rules.Codes) -> replies.Outcome:
         return known
     if not line.status and codes.smtp[:1] in {"2", "3"}:
         return replies.Outcome.SENT
+    if line.text.startswith(replies.UNASKED_TEXTS):
+        return replies.Outcome.OURS
     return replies.Outcome.BOUNCED
 
 

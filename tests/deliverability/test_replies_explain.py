@@ -26,6 +26,7 @@ GMAIL = "gmail-smtp-in.l.google.com[192.0.2.1]:25"
          "greylist"),
         ("connect to mxs.mail.ru[192.0.2.1]:25: Connection timed out", "mail.ru", "network"),
         ("Diagnostic-Code: smtp; 550 5.1.1 gone", "", "invalid_recipient"),
+        ("delivery temporarily suspended: connect to x[y]:25: refused", "", "local"),
         ("550 Xyzzy", "", "unknown"),
         ("250 ok", "", "unknown"),
         ("", "", "unknown"),

@@ -17,8 +17,15 @@ PIECES = [
     *(b"[", b"]", b" - gsmtp", b" (in reply to RCPT TO command)", b"blocked using ", b"spam "),
     *(b"user unknown ", b"[TSS04] ", b"\xff", b"\x00", b" ", b"#5.1.1", b"\xe2\x80\xae", b'"'),
 ]
+WORDS = [
+    f"{alternative.replace('*', 'x')} ".encode()
+    for row in replies_rules.read(3)
+    for alternative in row[2].split(" | ")
+]
 TEXTS = st.one_of(
-    st.binary(max_size=300), st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join)
+    st.binary(max_size=300),
+    st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join),
+    st.lists(st.sampled_from(PIECES[1:5] + WORDS), max_size=6).map(b"".join),
 )
 DSN = st.one_of(st.sampled_from([b"5.7.1", b"4.0.0", b"5.1.1", b""]), st.binary(max_size=8))
 
