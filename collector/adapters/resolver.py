@@ -17,6 +17,7 @@ import dns.rdatatype
 from collector.core.model import Look
 from collector.ports import Clock
 from deliverability import nameservers, zones
+from deliverability.catalogue import CATALOGUE
 from deliverability.nameservers import Nameserver
 from deliverability.zones import Finding, QueryName, Reply, Sentinels, Verdict, Zone, ZoneKey
 
@@ -45,7 +46,7 @@ class DnsResolver:
         *,
         key: ZoneKey | None = None,
         seconds: float = ANSWER_SECONDS_MAX,
-        known: Mapping[str, Zone] = zones.ZONES,
+        known: Mapping[str, Zone] = CATALOGUE,
     ) -> None:
         """`seconds`: the wait for each of the two attempts. `known`: the zones, by name."""
         self._nameservers = tuple(servers)
@@ -61,6 +62,8 @@ class DnsResolver:
         known = self._known.get(zone)
         if known is None:
             return self._look(_unasked("not a zone we know"), zone=zone, address=address)
+        if why := zones.why_unaskable(known, address, key=self._key):
+            return self._look(_unasked(why), zone=zone, address=address)
         try:
             names = [
                 zones.query_name(known, point, key=self._key)

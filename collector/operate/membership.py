@@ -1,12 +1,8 @@
-"""Who belongs to the fleet: join tokens, revocation, the CA's roots; and one look at a zone."""
-
-import ipaddress
+"""Who belongs to the fleet: join tokens, revocation, the CA's roots."""
 
 from collector.operate import change, overview
 from collector.operate.desk import Change, Desk, Done, Wish, entry, guard
-from collector.operate.overview import rows_of
-from collector.ports import OperatorPause, Refused
-from deliverability.zones import ZONES
+from collector.ports import OperatorPause
 
 
 async def token(desk: Desk, *, pool: str, node: str | None, wish: Wish) -> dict[str, object]:
@@ -79,34 +75,4 @@ def ca(desk: Desk) -> dict[str, object]:
         "listener_ends_at": desk.standing.certificate_ends_at().isoformat(),
         "names": list(desk.standing.names),
         "pem": desk.authority.ca_pem().decode(),
-    }
-
-
-async def test_zone(desk: Desk, zone: str, *, address: str) -> dict[str, object]:
-    """One look by the collector's own resolver, with the zone's sentinels. Changes nothing.
-
-    Refused: ZONE_UNKNOWN, ADDRESS_WRONG.
-    """
-    known = ZONES.get(zone.rstrip(".").lower())
-    if known is None:
-        raise Refused("ZONE_UNKNOWN", f"{zone} is none of: {', '.join(sorted(ZONES))}")
-    try:
-        ip = str(ipaddress.ip_address(address))
-    except ValueError:
-        raise Refused("ADDRESS_WRONG", f"{address[:80]!r} is no IP address") from None
-    look = await desk.resolver.look(known.name, address=ip)
-    codes = [known.code(answer) for answer in look.answers]
-    members = await desk.store.nodes(node=ip)
-    return {
-        "zone": known.name,
-        "operator": known.operator,
-        "address": ip,
-        "verdict": look.verdict.value,
-        "answers": list(look.answers),
-        "meaning": [f"{code.answer} {code.meaning}" for code in codes if code],
-        "consequence": sorted({code.consequence.value for code in codes if code}),
-        "sentinels": look.sentinels.value,
-        "why": look.why,
-        "delisting": known.delisting,
-        "node": next((row["name"] for row in members if rows_of(row, "addresses")), None),
     }

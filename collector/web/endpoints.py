@@ -4,11 +4,11 @@ from collector.core.model import Automation
 from collector.operate import change, checkup, mail, membership, overview, status, timeline, why
 from collector.operate.desk import Desk, Wish
 from collector.ports import Actor
-from collector.web import endpoints_mail, shapes
+from collector.web import endpoints_mail, endpoints_zones, shapes
 from collector.web.routes import Role, Routes
 
 ROUTES = Routes()
-ROUTES.rows += endpoints_mail.ROUTES.rows
+ROUTES.rows += endpoints_mail.ROUTES.rows + endpoints_zones.ROUTES.rows
 VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 
@@ -113,12 +113,6 @@ async def list_events(desk: Desk, *, query: shapes.EventsQuery) -> object:
     """The timeline, oldest first."""
     asked = timeline.Asked(after=query.after, limit=query.limit, since=query.since, node=query.node)
     return await timeline.read(desk, asked)
-
-
-@ROUTES.add("POST", path="/zones/{zone}/test", role=OPERATOR, reply=shapes.Finding)
-async def test_zone(desk: Desk, *, zone: str, body: shapes.ZoneTest) -> object:
-    """One look at a zone by the collector's own resolver, with its sentinels."""
-    return await membership.test_zone(desk, zone, address=body.address)
 
 
 @ROUTES.add("GET", path="/ca", role=VIEWER, reply=shapes.Ca)

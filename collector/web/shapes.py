@@ -66,6 +66,14 @@ class ZoneTest(Shape):
     address: Name
 
 
+class ZonesQuery(Shape):
+    """Without `everything` or a status: those one may choose."""
+
+    everything: bool = False
+    tier: Literal["critical", "major", "minor", "informational"] | None = None
+    status: Literal["alive", "uncertain", "dead"] | None = None
+
+
 class NodesQuery(Shape):
     pool: Name | None = None
     status: Name | None = None

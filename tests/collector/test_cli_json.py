@@ -34,6 +34,8 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("pool", "ls"),
     ("pool", "act", "default", *REASON),
     ("pool", "observe", "default", *COUNTED),
+    ("zone", "ls"),
+    ("zone", "show", "dnsbl.sorbs.net"),
     ("zone", "test", "zen.spamhaus.org", "192.0.2.2"),
     ("reply", "explain", "550 5.1.1 User unknown"),
     ("stop", "automation", *COUNTED),

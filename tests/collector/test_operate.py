@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from collector.core.model import Automation
-from collector.operate import change, membership, overview, status, timeline, why
+from collector.operate import change, membership, overview, status, timeline, why, zones
 from collector.operate.desk import Wish
 from collector.operate.timeline import Asked
 from collector.ports import Refused
@@ -149,8 +149,8 @@ async def test_strangers_are_named(bed: Bed) -> None:
     await refused("SUBJECT_UNKNOWN", why.read(desk, "192.0.2.99"))
     pausing = change.pause(desk, "mta-1", address="192.0.2.2", wish=FREELY)
     assert "it has 192.0.2.1" in await refused("ADDRESS_UNKNOWN", pausing)
-    await refused("ZONE_UNKNOWN", membership.test_zone(desk, "bl.example", address="192.0.2.1"))
-    await refused("ADDRESS_WRONG", membership.test_zone(desk, "zen.spamhaus.org", address="x"))
+    await refused("ZONE_UNKNOWN", zones.test(desk, "bl.example", address="192.0.2.1"))
+    await refused("ADDRESS_WRONG", zones.test(desk, "zen.spamhaus.org", address="x"))
 
 
 async def test_status_tells_what_hurts_what_was_done_and_what_is_over(bed: Bed) -> None:
