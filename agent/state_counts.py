@@ -128,8 +128,11 @@ def minutes(
     file: StateFile, *, after: datetime, before: datetime, limit: int
 ) -> tuple[Minute, ...]:
     """Of the oldest minutes between the two, at most so many."""
-    query = """SELECT minute, outcome, sum(attempts) FROM history WHERE minute IN
-  (SELECT DISTINCT minute FROM history WHERE minute > ? AND minute < ? ORDER BY 1 LIMIT ?)
+    query = """WITH known AS (
+  SELECT minute, outcome, attempts FROM history UNION ALL
+  SELECT minute, outcome, attempts FROM past)
+ SELECT minute, outcome, sum(attempts) FROM known WHERE minute IN
+  (SELECT DISTINCT minute FROM known WHERE minute > ? AND minute < ? ORDER BY 1 LIMIT ?)
  GROUP BY minute, outcome ORDER BY minute, outcome"""
     found: dict[int, dict[Outcome, int]] = {}
     rows = file.rows(query, (minute_of(after), minute_of(before), limit))

@@ -8,7 +8,8 @@ TABLES = frozenset(("node", "cells", "readings", "events", "reserve"))
 # Times are microseconds since 1970-01-01 UTC, minutes are minutes since then. `changed_in` is the
 # first heartbeat sequence that carries a row's present value. Bodies are JSON of the values in
 # agent.model; `delays` and the hashes of open recipients are packed by agent.state_counts.
-# `began_at` is the log position from which the epoch counts.
+# `began_at` is the log position from which the epoch counts. `past` is history of before it, read
+# from old logs on request (agent.state_past).
 COUNTS = (
     """
     CREATE TABLE cells (
@@ -54,6 +55,16 @@ COUNTS = (
     """,
     """
     CREATE TABLE history (
+        minute INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        receiver TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        PRIMARY KEY (minute, address, receiver, outcome)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE past (
         minute INTEGER NOT NULL,
         address TEXT NOT NULL,
         receiver TEXT NOT NULL,

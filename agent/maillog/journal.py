@@ -102,7 +102,7 @@ class Journal:
 
     def _begin(self, now: datetime) -> Batch:
         """Behind the newest entry there is."""
-        words = (*self._command, *_options(), "--lines=1", *MATCHES)
+        words = (*self._command, *options(), "--lines=1", *MATCHES)
         try:
             done = subprocess.run(words, capture_output=True, timeout=RUN_SECONDS_MAX, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -125,7 +125,7 @@ class Journal:
         self._is_proven = False
         since = f"--since=@{position.at.timestamp():.6f}"
         place = f"--cursor={self._expected}" if self._expected else since
-        words = (*self._command, *_options(), "--follow", "--no-tail", place, *MATCHES)
+        words = (*self._command, *options(), "--follow", "--no-tail", place, *MATCHES)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
         try:
             self._child = subprocess.Popen(
@@ -248,7 +248,7 @@ def is_there(command: Sequence[str] = COMMAND) -> bool:
     )
 
 
-def _options() -> tuple[str, ...]:
+def options() -> tuple[str, ...]:
     """--all: else what is long is left out."""
     return ("--quiet", "--all", "--output=json", f"--output-fields={FIELDS}")
 

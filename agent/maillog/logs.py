@@ -37,7 +37,7 @@ class Logs:
 
     def open(self, position: Position | None, *, counted_to: datetime) -> Source:
         """`position`: None begins at the end. `counted_to`: the time of the last line counted."""
-        if self._is_journal(position):
+        if self.is_journal(position):
             return Journal(position, counted_to=counted_to, command=self.journal)
         return Sources(self.patterns, position=position, counted_to=counted_to)
 
@@ -46,7 +46,8 @@ class Logs:
         words = {Use.JOURNAL: "the journal", Use.FIRST_FOUND: f"{files} or the journal"}
         return words.get(self.use, files)
 
-    def _is_journal(self, position: Position | None) -> bool:
+    def is_journal(self, position: Position | None) -> bool:
+        """Whether what stands there, or begins, is the journal."""
         if self.use is not Use.FIRST_FOUND:
             return self.use is Use.JOURNAL
         if position is not None:

@@ -72,6 +72,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.enforcement", 2),
     ("agent.pulse", 2),
     ("agent.check", 2),
+    ("agent.backfill", 2),
     ("agent.logs_test", 2),
     ("agent.logs_test_*", 2),
     ("collector.intake", 2),
