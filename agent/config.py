@@ -216,7 +216,7 @@ def _nameserver(value: object) -> Nameserver:
 def _zone(value: object) -> str:
     name = _text(value).rstrip(".").lower()
     if name not in zones.ZONES:
-        raise ValueError(f"{name[:80]!r} is not in the catalogue")
+        raise ValueError(f"{name[:80]!r} is none of the watched: {', '.join(zones.ZONES)}")
     return name
 
 

@@ -215,7 +215,7 @@ def _nameserver(value: object) -> str:
 def _zone(value: object) -> str:
     text = _text(value).rstrip(".").lower()
     if text not in ZONES:
-        raise ValueError(f"not a zone mailfleet knows: {text[:80]!r}; known: {', '.join(ZONES)}")
+        raise ValueError(f"{text[:80]!r} is none of the watched: {', '.join(ZONES)}")
     return text
 
 

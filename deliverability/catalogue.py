@@ -69,7 +69,7 @@ def by_name(name: str) -> Zone | None:
 
 
 def selectable(kind: Kind = Kind.IP4) -> tuple[Zone, ...]:
-    """Every zone an operator may choose for addresses (or domains) of this kind."""
+    """Every zone an operator may choose for addresses of this kind."""
     return tuple(
         zone for zone in CATALOGUE.values() if kind in zone.kinds and not why_unselectable(zone)
     )
@@ -88,6 +88,8 @@ def why_unselectable(zone: Zone) -> str:
         return f"not served to the public: {zone.limits or zone.note}"
     if not zone.codes:
         return "no answer of it is a listing"
+    if zone.kinds == {Kind.DOMAIN}:
+        return "lists domains, and only addresses are looked at"
     if not zone.sentinel_listed:
         return "no test points, so nothing would vouch for its answers"
     if zone.part_of:
