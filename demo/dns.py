@@ -64,7 +64,9 @@ class DnsServer:
     """`async with DnsServer() as server:` answers at `server.address`, by UDP and TCP."""
 
     def __init__(self, served: Sequence[Zone] = (zones.ZEN,)) -> None:
-        self._worlds = {zone.name: World(zone) for zone in served}
+        # The longest name first: some zones stand below another one.
+        ordered = sorted(served, key=lambda zone: -len(zone.name))
+        self._worlds = {zone.name: World(zone) for zone in ordered}
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self.questions = 0
