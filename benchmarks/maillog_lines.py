@@ -18,7 +18,8 @@ from demo.traffic import DESTINATIONS, Odds
 
 BEGAN = datetime(2026, 11, 3, 0, 0, 0, tzinfo=timezone.utc)
 CLIENTS = ("app1.example.net[10.0.0.5]", "app2.example.net[10.0.0.6]", "crm.example.org[10.0.1.9]")
-_PROCESS = re.compile(rb"(?<=[a-z]\[)\d+\]: ")
+_PROCESS = re.compile(rb"([a-z]+)\[\d+\]: ")
+_SERVING = {b"smtpd": 0, b"smtp": 30_000, b"cleanup": 60_000}
 STRANGERS = 400  # receivers that are nobody's provider
 
 
@@ -47,10 +48,14 @@ class Traffic:
             lines = self._complaint()
         else:
             lines = self._message()
-        # Processes serve some messages and end: some hundred are seen in an hour.
-        process = 2_000 + self._number // 50 * 7 + self._random.randrange(8)
-        end = b"%d]: " % (process % 100_000)
-        return [_PROCESS.sub(end, line, count=1) for line in lines]
+        return [_PROCESS.sub(self._process, line, count=1) for line in lines]
+
+    def _process(self, tag: re.Match[bytes]) -> bytes:
+        """Processes that serve messages end after a hundred of them; five stand side by side."""
+        if tag[1] not in _SERVING:
+            return tag[0]
+        began = _SERVING[tag[1]] + self._number // 500 * 5
+        return b"%b[%d]: " % (tag[1], 2_000 + (began + self._random.randrange(5)) % 90_000)
 
     def _message(self) -> Iterator[bytes]:
         voice, at = self._voice, self._at
@@ -58,7 +63,7 @@ class Traffic:
         message = Message(
             queue_id=grammar.queue_id(at, 100_000 + self._number, is_long=is_long),
             sender=f"bounce-{self._number}@mail.shop.example",
-            message_id=f"{at:%Y%m%d%H%M%S}.{self._number}.{self._random.randrange(1 << 40):x}@shop.example",
+            message_id=f"{at:%Y%m%d%H%M%S}.{self._random.randrange(1 << 40):x}@shop.example",
             size=self._random.randrange(1_500, 90_000),
             recipients=1 if self._random.random() < 0.92 else 5,
             client=self._random.choice(CLIENTS),
@@ -95,7 +100,6 @@ class Traffic:
             relay=f"mx.{domain}[203.0.113.{self._random.randrange(1, 250)}]:25",
             reply=f"250 2.0.0 Ok: queued as {self._random.randrange(1 << 44):X}",
             delays=Delays(before=self._random.random(), connecting=self._random.random()),
-            tls="may" if self._random.random() < 0.3 else "",
         )
 
     def _again(self, attempt: Attempt) -> Attempt:

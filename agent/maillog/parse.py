@@ -20,6 +20,7 @@ from agent.maillog.lines import (
     Removed,
     Trouble,
 )
+from agent.maillog.parse_bulk import Form, read_bulk
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
 from agent.maillog.parse_readers import NOTHING, QUIET, READERS
 from agent.maillog.parse_trouble import read_foreign, read_other
@@ -45,8 +46,12 @@ __all__ = [
 
 TAGS_REMEMBERED_MAX = 8192
 STAMP_BYTES_MAX = 200
+INSTANCES_MAX = 8
+BULK_BYTES_MIN = 4096  # fewer are read sooner line by line
+LINES_TRIED_MAX = 20
 
 _TAG_END = b"]: "
+_NOT_PLAIN = (b"\0", b"<")
 _NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)\[\d+")
 _PRIORITY = re.compile(rb"<\d{1,3}>")
 # RFC 5424: <PRI>1 TIME HOST APP-NAME PROCID MSGID STRUCTURED-DATA MSG
@@ -57,6 +62,8 @@ _RFC5424 = re.compile(
 # What was understood of host and tag, by their bytes: nearly every line has the host and tag of
 # one shortly before it. Bounded; forgetting it costs time alone.
 _tags: dict[bytes, Tag] = {}
+# The instances whose lines are read in bulk; those of others are read line by line.
+_instances: dict[bytes, None] = {b"postfix": None}
 
 
 def parse_line(line: bytes) -> MailEvent | None:
@@ -68,24 +75,48 @@ def parse_line(line: bytes) -> MailEvent | None:
 def parse_chunk(chunk: bytes) -> Parsed:
     """The facts of whole lines. What stands after the last newline is read as a line too."""
     found = Found()
-    lines = chunk.split(b"\n")
-    if not lines[-1]:
-        del lines[-1]
-    if count_overlong(chunk):
-        lines = [line for line in lines if len(line) <= LINE_BYTES_MAX]
-    known = _tags.get
-    host_at = 0  # where the line before this one names its host
-    for line in lines:
-        tag_end = line.find(_TAG_END)
-        tag = known(line[host_at:tag_end])
-        if tag is None:
-            host_at = _read_new(found, line, host_at=host_at)
-            continue
-        body = tag_end + 3
-        reader, quiet, _, _, _ = tag
-        if line[body : body + 8] not in quiet:
-            reader(found, line, tag=tag, body=body)
+    is_plain = len(chunk) >= BULK_BYTES_MIN and chunk.endswith(b"\n") and not count_overlong(chunk)
+    form = _form_of(chunk) if is_plain else None
+    lines = _Lines(found)
+    if form is not None:
+        read_bulk(found, chunk, form=form, read_line=lines.read)
+        return found.parsed()
+    for line in chunk.split(b"\n"):
+        if len(line) <= LINE_BYTES_MAX:
+            lines.read(line)
     return found.parsed()
+
+
+class _Lines:
+    """Reads lines one by one; remembers where the one before named its host."""
+
+    __slots__ = ("_found", "_host_at")
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        self._host_at = 0
+
+    def read(self, line: bytes) -> None:
+        tag_end = line.find(_TAG_END)
+        tag = _tags.get(line[self._host_at : tag_end])
+        if tag is None:
+            self._host_at = _read_new(self._found, line, host_at=self._host_at)
+            return
+        body = tag_end + 3
+        if line[body : body + 8] not in tag.quiet:
+            tag.reader(self._found, line, tag=tag, body=body)
+
+
+def _form_of(chunk: bytes) -> Form | None:
+    """How the lines of this log begin, by the first that is Postfix's."""
+    for line in chunk.split(b"\n", LINES_TRIED_MAX)[:LINES_TRIED_MAX]:
+        tag_end = line.find(_TAG_END)
+        tag_start = line.rfind(b" ", 0, max(tag_end, 0)) + 1
+        tag = _tag_of(line, tag_start=tag_start, tag_end=tag_end) if tag_end > 0 else None
+        if tag is not None and tag.instance and line[:1] not in _NOT_PLAIN:
+            host_at = line.rfind(b" ", 0, max(tag_start - 1, 0)) + 1
+            return Form(host_at, line[host_at : max(tag_start - 1, 0)], tuple(_instances))
+    return None
 
 
 def count_overlong(chunk: bytes) -> int:
@@ -101,7 +132,7 @@ def count_overlong(chunk: bytes) -> int:
 
 def _read_new(found: Found, line: bytes, *, host_at: int) -> int:
     """Reads a line whose host and tag are not remembered; where it names its host."""
-    if line[:1] in (b"\0", b"<"):
+    if line[:1] in _NOT_PLAIN:
         line = plain(line)
     tag_end = line.find(_TAG_END)
     tag_start = line.rfind(b" ", 0, max(tag_end, 0)) + 1
@@ -128,6 +159,8 @@ def _tag_of(line: bytes, *, tag_start: int, tag_end: int) -> Tag | None:
     back = tag_end + len(_TAG_END) - tag_start
     if instance is None or not (daemon in READERS or instance.startswith(b"postfix")):
         return Tag(read_foreign, NOTHING, b"", daemon, back)
+    if len(_instances) < INSTANCES_MAX:
+        _instances.setdefault(instance)
     return Tag(READERS.get(daemon, read_other), QUIET.get(daemon, NOTHING), instance, daemon, back)
 
 

@@ -12,11 +12,12 @@ from deliverability import replies
 
 DELIVERERS = (b"smtp", b"lmtp", b"local", b"virtual", b"pipe", b"error", b"retry", b"discard")
 
+QUEUE_ID = rb"[0-9A-Za-z]+"
 # Commas, blanks and > may stand in quotes.
 MAILBOX = rb'[^">\n]*(?:"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"[^">\n]*)*'
 # Without quotes in the addresses: those are read by pairs.
 _USUAL = re.compile(
-    rb"(\w+): to=<([^\">]*)>, (?:orig_to=<[^\">]*>, )?"
+    rb"(" + QUEUE_ID + rb"): to=<([^\">]*)>, (?:orig_to=<[^\">]*>, )?"
     rb"relay=([^,]*), (?:conn_use=\d+, )?delay=([^,]+), delays=([^,]*), "
     rb"(?:tls=[^\s,]*, )?dsn=([^,]*), status=(\w+) \((.*)\)\Z"
 )

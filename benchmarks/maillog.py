@@ -1,0 +1,212 @@
+"""Reading a mail log end to end, beside three others that read it: CPU seconds over the same file.
+
+    python -m benchmarks.maillog [--lines 2000000] [--rounds 5] [--pflogsumm-only]
+
+Ours is the agent's own account of the log from its first byte to its last: following, reading every
+line, classifying, tallying, and a commit of the state for every mebibyte, with a real state file.
+Beside it, each in turn in every round: pflogsumm (a report of totals), mtail with Debian's
+postfix.mtail, and postfix_exporter, which starts at a log's end and so gets the file appended.
+Whole processes, starts included, user and system time of all their threads. Before the first round
+is believed, ours and pflogsumm's totals must agree where both count. The memory is the peak above
+what the process had before it opened the log, for a quarter of the file and for all of it.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import maillog_lines, measure
+from benchmarks.processes import cpu_seconds
+from demo.processes import free_ports
+
+MTAIL_PROGRAM = Path("/usr/share/doc/mtail/examples/postfix.mtail")
+BEFORE = maillog_lines.BEGAN - timedelta(hours=1)
+NOW = maillog_lines.BEGAN + timedelta(days=7)
+TARGETS = {"pflogsumm": 7.0, "mtail": 14.0, "postfix_exporter": 7.0}
+STEPS_STILL = 100  # without news, and we have read all there is
+STILL_SECONDS = 3.0  # without CPU, and the exporter has read all there is
+# pflogsumm's words for what we count too.
+_SUMMARY = re.compile(r"^ +(\d+)\s+(received|delivered|bounced|rejected)\b", re.MULTILINE)
+_DEFERRALS = re.compile(r"^ +\d+\s+deferred\s+\((\d+)\s+deferrals?\)", re.MULTILINE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=measure.PAIRS_MIN)
+    parser.add_argument("--pflogsumm-only", action="store_true")
+    parser.add_argument("--count", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.count:
+        count(Path(options.count))
+        return
+    with tempfile.TemporaryDirectory(prefix="mailfleet-bench-") as name:
+        folder = Path(name)
+        log, quarter = folder / "all.log", folder / "quarter.log"
+        maillog_lines.write(quarter, lines=options.lines // 4)
+        truth = maillog_lines.write(log, lines=options.lines)
+        _check_totals(log, truth)
+        small, large = (_ours(one)[1] for one in (quarter, log))
+        runs = _runs(log, folder=folder, all_peers=not options.pflogsumm_only)
+        found: dict[str, list[float]] = {who: [] for who in runs}
+        for _ in range(max(options.rounds, measure.PAIRS_MIN)):
+            for who, run in runs.items():
+                found[who].append(run())
+        _report(found, log=log, peaks=(small["peak_mib"], large["peak_mib"]))
+
+
+def count(log: Path) -> None:
+    """The agent's account of the whole log, in this process; says what was found as JSON."""
+    from agent.maillog.accounting import Accounting
+    from agent.maillog.logs import Logs
+    from agent.state import State
+
+    with tempfile.TemporaryDirectory(prefix="mailfleet-bench-") as name:
+        named = Path(name) / "mail.log"
+        state = State.open(Path(name) / "state.db", now=BEFORE)
+        account = Accounting(Logs.of(named), state, address="198.51.100.9")
+        # There is no log yet: what comes is read from its beginning.
+        account.step(BEFORE)
+        idle = _resident_kib()
+        os.link(log, named)
+        now, still = NOW, 0
+        while still < STEPS_STILL:
+            now += timedelta(milliseconds=50)
+            still = 0 if account.step(now) else still + 1
+        account.commit(now)
+        cells, intake = state.known().cells, state.known().intake
+        account.close()
+        totals: dict[str, int] = {"received": sum(one.messages for one in intake), "rejected": 0}
+        for cell in cells:
+            totals["rejected"] += cell.rejected
+            for outcome, attempts in cell.attempts.items():
+                totals[outcome.value] = totals.get(outcome.value, 0) + attempts
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        said = {"totals": totals, "lines": account.lines_read, "peak_mib": (peak - idle) / 1024}
+        print(json.dumps(said))
+        state.close()
+
+
+def _runs(log: Path, *, folder: Path, all_peers: bool) -> dict[str, Callable[[], float]]:
+    """By name, what runs once and gives its CPU seconds."""
+    programs = folder / "mtail"
+    programs.mkdir()
+    (programs / "postfix.mtail").write_bytes(MTAIL_PROGRAM.read_bytes())
+    mtail = ["mtail", "-one_shot", "-progs", str(programs), "-logs", str(log)]
+    mtail += ["-log_dir", str(folder), "-address", "127.0.0.1", "-port", "0"]
+    runs: dict[str, Callable[[], float]] = {
+        "ours": lambda: _ours(log)[0],
+        "pflogsumm": lambda: _cpu(["pflogsumm", str(log)])[0],
+    }
+    if all_peers:
+        runs["mtail"] = lambda: _cpu(mtail)[0]
+        runs["postfix_exporter"] = lambda: _exporter(log, folder)
+    return runs
+
+
+def _ours(log: Path) -> tuple[float, Any]:
+    seconds, said = _cpu([sys.executable, "-m", "benchmarks.maillog", "--count", str(log)])
+    return seconds, json.loads(said)
+
+
+def _cpu(command: list[str]) -> tuple[float, bytes]:
+    """User and system time of one run, and what it said."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, done.stdout
+
+
+def _exporter(log: Path, folder: Path) -> float:
+    """postfix_exporter over a log that grows by the whole file at once."""
+    target, (port,) = folder / "growing.log", free_ports(1)
+    target.write_bytes(b"")
+    command = ["prometheus-postfix-exporter", f"--postfix.logfile_path={target}"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", f"--postfix.showq_path={folder}/none"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(STILL_SECONDS)
+        with log.open("rb") as source, target.open("ab") as file:
+            while block := source.read(1 << 20):
+                file.write(block)
+        used, last_used = 0.0, -1.0
+        while used - last_used > 0.01:
+            time.sleep(STILL_SECONDS)
+            last_used, used = used, cpu_seconds(process.pid)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+            removed = re.search(rb"^postfix_qmgr_messages_removed_total (\S+)", answer.read(), re.M)
+        assert removed is not None, "postfix_exporter read something"
+        assert float(removed[1]) == _removed(log), "postfix_exporter read all of it"
+        return used
+    finally:
+        process.kill()
+        process.wait()
+        target.unlink()
+
+
+def _removed(log: Path) -> int:
+    with log.open("rb") as file:
+        return sum(line.endswith(b": removed\n") for line in file)
+
+
+def _check_totals(log: Path, truth: Mapping[str, int]) -> None:
+    """Ours, pflogsumm's and what was written must be the same."""
+    ours = _ours(log)[1]["totals"]
+    said = _cpu(["pflogsumm", str(log)])[1].decode()
+    theirs = {word: int(number) for number, word in _SUMMARY.findall(said)}
+    deferrals = _DEFERRALS.search(said)
+    pairs = {
+        "sent": (ours["sent"], theirs["delivered"], truth["sent"]),
+        "deferred": (ours["deferred"], int(deferrals[1]) if deferrals else 0, truth["deferred"]),
+        "bounced": (ours["bounced"], theirs["bounced"], truth["bounced"]),
+        "rejected": (ours["rejected"], theirs["rejected"], truth["rejected"]),
+        "received": (ours["received"], theirs["received"], theirs["received"]),
+    }
+    differing = {word: three for word, three in pairs.items() if len(set(three)) != 1}
+    assert not differing, f"ours, pflogsumm's, written: {differing}"
+
+
+def _report(found: Mapping[str, list[float]], *, log: Path, peaks: tuple[float, float]) -> None:
+    ours = found["ours"]
+    lines = sum(1 for _ in log.open("rb"))
+    ratios = {
+        f"{who}'s CPU over ours (wanted: {TARGETS[who]:g})": statistics.median(
+            theirs / one for one, theirs in zip(ours, times, strict=True)
+        )
+        for who, times in found.items()
+        if who != "ours"
+    }
+    rows = [
+        (who, len(times), statistics.median(times), min(times), lines / statistics.median(times))
+        for who, times in found.items()
+    ]
+    ratios["peak MiB above idle, all of the file"] = peaks[1]
+    ratios["peak MiB above idle, a quarter of it"] = peaks[0]
+    measure.report(
+        "maillog",
+        columns=("reader", "rounds", "median CPU s", "least", "lines/s"),
+        rows=rows,
+        ratios=ratios,
+        notes=(f"{lines} lines, {log.stat().st_size / 1e6:.0f} MB; totals agree with pflogsumm's",),
+    )
+
+
+def _resident_kib() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+if __name__ == "__main__":
+    main()
