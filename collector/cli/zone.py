@@ -88,7 +88,8 @@ def _facts(answer: Json) -> list[tuple[str, object]]:
     return [
         ("zone", f"{answer['name']} ({answer['operator']})"),
         ("asked about", ", ".join(answer["kinds"])),
-        ("tier", f"{answer['tier']}, looked at every {_every(answer['pace_seconds'])}"),
+        ("tier", answer["tier"]),
+        ("looked at every", _every(answer["pace_seconds"])),
         ("status", f"{answer['status']}, {answer['seen']}: {answer['evidence']}"),
         ("by default", "on" if answer["enabled"] else f"off: {answer['why_disabled']}"),
         ("may be chosen", answer["why_not_selectable"] or True),
@@ -105,7 +106,9 @@ def _facts(answer: Json) -> list[tuple[str, object]]:
     ]
 
 
-def _every(seconds: int) -> str:
+def _every(seconds: int | None) -> str:
+    if seconds is None:
+        return "never"
     return f"{seconds // 3600} h" if seconds % 3600 == 0 else f"{seconds // 60} min"
 
 

@@ -10,7 +10,7 @@ from collector.ports import Refused, Row
 from deliverability import catalogue
 from deliverability.catalogue import CATALOGUE
 from deliverability.zones import ZoneKey, meant, why_unaskable
-from deliverability.zones_shapes import Code, Zone
+from deliverability.zones_shapes import Code, Status, Zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def _brief(desk: Desk, zone: Zone) -> Row:
         "operator": zone.operator,
         "kinds": sorted(kind.value for kind in zone.kinds),
         "tier": zone.tier.value,
-        "pace_seconds": int(zone.pace.total_seconds()),
+        "pace_seconds": None if zone.status is Status.DEAD else int(zone.pace.total_seconds()),
         "status": zone.status.value,
         "access": zone.access.value,
         "selectable": not catalogue.why_unselectable(zone),

@@ -10,7 +10,7 @@ class ZoneRow(Answer):
     operator: str
     kinds: list[str]
     tier: Literal["critical", "major", "minor", "informational"]
-    pace_seconds: int
+    pace_seconds: int | None  # None: never
     status: Literal["alive", "uncertain", "dead"]
     access: str
     selectable: bool

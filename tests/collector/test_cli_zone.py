@@ -74,6 +74,7 @@ async def test_a_zone_with_all_it_says(bed: Bed) -> None:
 async def test_a_dead_zone_says_since_when_and_by_whom(bed: Bed) -> None:
     _, out, _ = await bed.mailfleet("zone", "show", "dnsbl.sorbs.net")
     assert "dead, 2024-06-05" in out
+    assert "never" in out
     assert "ANSWER" not in out
     found = await asked(bed, "show", "dnsbl.sorbs.net")
     assert (found["selectable"], found["enabled"], found["watched"]) == (False, False, False)
