@@ -34,6 +34,7 @@ from collector.adapters.store import (
     verdicts,
 )
 from collector.adapters.store.heartbeats import Rows, State
+from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema_acts import decisions
 from collector.adapters.store.timeline import new_id
 from collector.core.heartbeat import Heartbeat
@@ -116,7 +117,6 @@ class Bench:
             self.samples.commit()
             self.journal.executemany(heartbeats.ZONES.single, rows.zones)
             self.journal.executemany(heartbeats.STATE, rows.states)
-            self.journal.executemany(counts.WINDOWS.single, rows.counts.windows())
             self.journal.executemany(counts.TOTALS.single, rows.counts.totals.values())
             self.journal.executemany(counts.DETAILS.single, rows.counts.details)
             self.journal.commit()
@@ -180,7 +180,8 @@ def _rows(group: Sequence[Heartbeat]) -> Rows:
     rows = Rows()
     for one in group:
         number = int(one.node_id[-12:])
-        state = State(number, number, EPOCH, one.sequence - 1, None, 0, 0, 0, 0)
+        heard = to_ms(one.received_at) - 30_000
+        state = State(number, number, EPOCH, one.sequence - 1, heard, 0, 0, 0, 0)
         heartbeats.gather(one, {one.node_id: state}, rows=rows)
         rows.samples[-1] = (*rows.samples[-1][: samples.SUMS_FROM], 202, 186, 16, 1)
     return rows

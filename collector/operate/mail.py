@@ -17,6 +17,7 @@ from collector.ports import Refused, Row
 
 QUEUES = ("active", "incoming", "deferred", "hold", "maildrop")
 DAYS_KEPT = 35
+SETTLED_SECONDS = 180
 # Details are kept of today and of the last day before it.
 DETAILED_DAYS = 2
 
@@ -86,8 +87,9 @@ async def targets(desk: Desk, row: Row) -> list[Row]:
     node_id, now = str(row["id"]), desk.clock.now()
     latest = row_of(row, "latest")
     queue = row_of(latest, "queue") if latest else None
-    # The last quarter of an hour that is over.
-    start = int(now.timestamp()) // QUARTER_SECONDS * QUARTER_SECONDS - QUARTER_SECONDS
+    # The last quarter of an hour that is over, and was looked at.
+    settled = int(now.timestamp()) - SETTLED_SECONDS
+    start = settled // QUARTER_SECONDS * QUARTER_SECONDS - QUARTER_SECONDS
     over = datetime.fromtimestamp(start, UTC)
     quarter = WindowsAsked(
         span=QUARTER_SECONDS,

@@ -95,28 +95,45 @@ async def test_what_came_after_a_long_silence_is_no_rates_business(journal: SqlS
 
 
 async def test_quarters_become_hours_and_days_and_go(journal: SqlStore, clock: HandClock) -> None:
-    for sequence in range(1, 400):
-        told = [cell(ip(1), "gmail", sent=sequence), cell(ip(1), "gmx", sent=2 * sequence)]
-        if sequence % 20 == 1:
-            await journal.record(beat(1, sequence, cells=told))
-    for hours in range(12):
-        at_every_moment = [
-            sum(int(str(one["sent"])) for one in await added(journal, span))
-            for span in (HOUR_SECONDS, DAY_SECONDS)
-        ]
-        assert at_every_moment == [3 * 380, 3 * 380], hours
-        for _ in range(6):
-            await journal.prune()
-        clock.move(3600)
-    assert await added(journal, QUARTER_SECONDS) == []
-    by_receiver = await added(journal, DAY_SECONDS, "receiver")
-    assert [(one["receiver"], one["sent"]) for one in by_receiver] == [("gmail", 380), ("gmx", 760)]
-    hourly = await added(journal, HOUR_SECONDS, "slot", node_id=node_id(1))
-    assert len(hourly) == 4
-    assert await added(journal, HOUR_SECONDS, node_id=node_id(2)) == []
+    """Two nodes, one twice as busy; at every moment all that was added is in some window."""
+    for number in (1, 2):
+        await journal.record(replace(beat(number, 1), received_at=clock.now()))
+    for quarter in range(1, 17):
+        told = clock.move(QUARTER_SECONDS - 60)
+        for number in (1, 2):
+            counted = cell(ip(number), f"r{number}", sent=10 * number * quarter)
+            made = beat(number, 1 + quarter, cells=[counted])
+            await journal.record(replace(made, received_at=told))
+        clock.move(60)
+        for span in (QUARTER_SECONDS, HOUR_SECONDS, DAY_SECONDS):
+            windows = await added(journal, span)
+            kept = min(quarter, 12) if span == QUARTER_SECONDS else quarter
+            assert sum(int(str(one["sent"])) for one in windows) >= 30 * kept, (quarter, span)
+        await journal.prune()
+    quarters = await added(journal, QUARTER_SECONDS, "slot")
+    assert [one["sent"] for one in quarters] == [30] * 12
+    hours = await added(journal, HOUR_SECONDS, "slot", "receiver")
+    assert [(one["receiver"], one["sent"]) for one in hours] == [("", 120)] * 4
+    days = await added(journal, DAY_SECONDS, "receiver")
+    assert [(one["receiver"], one["sent"]) for one in days] == [("r1", 160), ("r2", 320)]
+    assert len(await added(journal, HOUR_SECONDS, "slot", node_id=node_id(1))) == 4
     clock.move(40 * DAY_SECONDS)
-    await journal.prune()
+    for _ in range(3):
+        await journal.prune()
     assert await added(journal, DAY_SECONDS) == []
+
+
+async def test_a_collector_that_slept_looks_once(journal: SqlStore, clock: HandClock) -> None:
+    await journal.record(beat(1, 1))
+    await journal.prune()
+    clock.move(QUARTER_SECONDS)
+    await journal.record(beat(1, 2, cells=[cell(ip(1), "gmail", sent=5)]))
+    clock.move(7 * HOUR_SECONDS)
+    for _ in range(4):
+        await journal.prune()
+    (window,) = await added(journal, HOUR_SECONDS)
+    assert window["sent"] == 5
+    assert window["slot"] == int(START.timestamp()), "when it was counted, not when we woke"
 
 
 def detail(count: int, **classes: int) -> Detail:

@@ -1,8 +1,8 @@
 """What heartbeats counted into rows, and the rows into the journal. The hot path: no Core here.
 
 Totals are absolute; a cell of which any goes backwards is refused by the statement itself and told
-in the timeline. What was added goes into the window of its arrival, unless the node was silent for
-longer than a window: then it is history, and no rate's business.
+in the timeline. `windows` finds out later what was added; but what a node counted while it was not
+heard for longer than a window is history, and no rate's business.
 """
 
 import sqlite3
@@ -35,21 +35,8 @@ TOTALS = Bulk(
 )
 STORED = f"""SELECT {", ".join(COUNTS)} FROM totals WHERE epoch_number = ? AND address = ?
  AND receiver = ? AND instance = ?"""  # noqa: S608
-# Before the totals are: what they grow by. Columns of VALUES are named by SQLite: node, slot, then
-# those of the totals.
-_FIRST = 3 + len(CELL)
-_GROWTH = ", ".join(
-    f"max(0, v.column{_FIRST + place} - coalesce(t.{name}, 0))" for place, name in enumerate(COUNTS)
-)
-_JOIN = " AND ".join(f"t.{name} = v.column{3 + place}" for place, name in enumerate(CELL))
-_ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
-WINDOWS = Bulk(
-    f"""INSERT INTO windows (span, slot, node_number, address, receiver, {", ".join(COUNTS)})
- SELECT {QUARTER_SECONDS}, v.column2, v.column1, v.column4, v.column5, {_GROWTH}
- FROM (VALUES {{}}) v LEFT JOIN totals t ON {_JOIN} WHERE true
- ON CONFLICT DO UPDATE SET {_ADD}""",  # noqa: S608
-    width=2 + len(CELL) + len(COUNTS),
-)
+# What a node counted while nobody heard it: no window has it.
+SKIP = """INSERT OR REPLACE INTO marks SELECT * FROM totals WHERE epoch_number = ?"""
 DETAILS = Bulk(
     f"""INSERT INTO details ({", ".join(CELL)}, delays, classes, day) VALUES {{}}
  ON CONFLICT DO UPDATE SET
@@ -81,16 +68,13 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Whose counts: node id and number, the epoch's number, the heartbeat's arrival in ms.
-
-    `slot`: of the window they go into; None: they are history.
-    """
+    """Whose counts: node id and number, the epoch's number, the heartbeat's arrival in ms."""
 
     node_id: str
     node_number: int
     epoch_number: int
     received: int
-    slot: int | None
+    is_history: bool
 
 
 @dataclass(slots=True)
@@ -105,27 +89,18 @@ class CountRows:
     # Epochs that may hold too many cells with these.
     crowded: set[int] = field(default_factory=set)
 
-    def windows(self) -> list[Row]:
-        """Of what is no history."""
-        return [
-            (source.node_number, source.slot, *row)
-            for row in self.totals.values()
-            for source in (self.sources[row[0]],)
-            if source.slot is not None
-        ]
 
-
-def slot_of(before: int | None, *, received: int) -> int | None:
+def is_history(before: int | None, *, received: int) -> bool:
     """`before`: arrival of the node's last heartbeat, in ms."""
-    if before is None or received - before > SLOT_MS:
-        return None
-    return received // SLOT_MS * QUARTER_SECONDS
+    return before is None or received - before > SLOT_MS
 
 
 def gather(beat: Heartbeat, source: Source, *, rows: CountRows) -> None:
     number = source.epoch_number
     if beat.cells:
-        rows.sources[number] = source
+        known = rows.sources.get(number)
+        if known is None or not known.is_history:
+            rows.sources[number] = source
         for cell in beat.cells:
             key = (number, cell.address, cell.receiver, cell.instance)
             rows.totals[key] = key + _counts(cell) + cell.numbers
@@ -155,10 +130,12 @@ def _counts(cell: Cell) -> Row:
 def store(journal: sqlite3.Connection, rows: CountRows) -> None:
     if rows.crowded:
         _make_fit(journal, rows)
-    WINDOWS.write(journal, rows.windows())
     totals = list(rows.totals.values())
     if TOTALS.write(journal, totals) != len(totals):
         _tell_backwards(journal, totals, rows=rows)
+    for number, source in rows.sources.items():
+        if source.is_history:
+            journal.execute(SKIP, (number,))
     DETAILS.write(journal, rows.details)
     journal.executemany(REPLY, rows.replies)
     journal.executemany(INTAKE, rows.intake)

@@ -89,8 +89,8 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
     received = to_ms(beat.received_at)
     number = state.epoch_number
     if beat.cells or beat.replies or beat.intake:
-        slot = counts.slot_of(state.last_heartbeat, received=received)
-        source = Source(beat.node_id, state.number, number, received, slot)
+        is_history = counts.is_history(state.last_heartbeat, received=received)
+        source = Source(beat.node_id, state.number, number, received, is_history)
         counts.gather(beat, source, rows=rows.counts)
         state.cells += len(beat.cells)
         if state.cells > counts.CELLS_MAX:

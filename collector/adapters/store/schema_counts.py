@@ -49,6 +49,16 @@ totals = Table(
     sqlite_with_rowid=False,
 )
 
+# What the totals were when they were last looked at for the windows.
+marks = Table(
+    "marks",
+    metadata,
+    *_cell_columns(),
+    *(whole_column(name, default="0") for name in COUNTS),
+    PrimaryKeyConstraint(*CELL),
+    sqlite_with_rowid=False,
+)
+
 # Histograms and classes, which come less often and are wider. `…_today` is what they were when the
 # day (UTC, by arrival) began, `…_before` when the last day with news before it began.
 details = Table(
@@ -67,8 +77,8 @@ details = Table(
     sqlite_with_rowid=False,
 )
 
-# What was added. Quarters of an hour by receiver; hours for the rates (receiver ''); days by
-# receiver. By time first: rows come at one edge of the tree and go at the other.
+# What was added between two looks. Quarters of an hour by receiver; hours for the rates (receiver
+# ''); days by receiver. By time first: rows come at one edge of the tree and go at the other.
 windows = Table(
     "windows",
     metadata,
@@ -81,9 +91,9 @@ windows = Table(
     PrimaryKeyConstraint("span", "slot", "node_number", "address", "receiver"),
     sqlite_with_rowid=False,
 )
-# Up to which slot, and in it which node, quarters became hours and days.
-windows_rolled = Table(
-    "windows_rolled",
+# Of which slot the nodes' totals are being looked at, and up to which node.
+windows_reached = Table(
+    "windows_reached",
     metadata,
     Column("id", Integer, primary_key=True),
     whole_column("slot"),

@@ -11,7 +11,7 @@ from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.schema_counts import COUNTS, NUMBERS, OUTCOMES
 from collector.core import histograms
-from collector.core.rates import QUARTER_SECONDS, WindowsAsked
+from collector.core.rates import HOUR_SECONDS, WindowsAsked
 from collector.ports import Row
 from deliverability import delays
 
@@ -29,7 +29,8 @@ SHARES = (0.5, 0.95)
 
 class CountViews(Part):
     async def windows(self, asked: WindowsAsked) -> Sequence[Row]:
-        return await self._database.read(lambda c: _windows(c, asked))
+        now = to_ms(self._database.clock.now()) // 1000
+        return await self._database.read(lambda c: _windows(c, asked, now=now))
 
     async def replies(self, *, receiver: str, limit: int) -> Sequence[Row]:
         query = text(
@@ -63,19 +64,16 @@ class CountViews(Part):
         return await self._database.read(lambda c: _delays(c, asked, day=today - days_ago))
 
 
-def _windows(connection: Connection, asked: WindowsAsked) -> list[Row]:
-    """Quarters that are not yet part of an hour or a day are added to those."""
-    reached, after = connection.execute(windows.REACHED).one_or_none() or (0, 0)
+def _windows(connection: Connection, asked: WindowsAsked, *, now: int) -> list[Row]:
+    """What grew since the last look is of the present window."""
     key = ", ".join(GROUPS[name] for name in asked.by)
     plain = ", ".join(GROUPS[name].partition(" AS ")[0] for name in asked.by)
     # The words put in are our own; what was asked is bound.
     query = f"""SELECT {key}, {_SUMS} FROM (
  SELECT slot, node_number, address, receiver, {_COUNTS} FROM windows
   WHERE span = :span AND slot >= :since AND slot < :until
- UNION ALL SELECT slot / :span * :span, node_number, address,
-  iif(:span = 3600, '', receiver), {_COUNTS} FROM windows
-  WHERE :span > {QUARTER_SECONDS} AND span = {QUARTER_SECONDS} AND slot >= :since
-  AND slot < :until AND (slot > :reached OR slot = :reached AND node_number > :after)
+ UNION ALL SELECT :present, node_number, address, iif(:span = {HOUR_SECONDS}, '', receiver),
+  {_COUNTS} FROM ({windows.GROWN}) WHERE :present >= :since AND :present < :until
  ) w JOIN node_states s ON s.number = w.node_number JOIN nodes n ON n.id = s.node_id
  WHERE (:node IS NULL OR s.node_id = :node) AND (:receiver IS NULL OR w.receiver = :receiver)
  GROUP BY {plain} ORDER BY {plain}"""  # noqa: S608
@@ -83,12 +81,21 @@ def _windows(connection: Connection, asked: WindowsAsked) -> list[Row]:
         "span": asked.span,
         "since": int(asked.since.timestamp()),
         "until": int(asked.until.timestamp()),
+        "present": now // asked.span * asked.span,
         "node": asked.node_id,
         "receiver": asked.receiver,
-        "reached": reached,
-        "after": after,
+        **_numbers(connection, asked.node_id),
     }
     return [dict(row._mapping) for row in connection.execute(text(query), values)]
+
+
+def _numbers(connection: Connection, node_id: str | None) -> dict[str, int]:
+    """Of one node, or of all there are."""
+    if node_id is None:
+        return {"after": 0, "upto": 2**62}
+    query = text("SELECT number FROM node_states WHERE node_id = :node")
+    number = connection.execute(query, {"node": node_id}).scalar() or 0
+    return {"after": number - 1, "upto": number}
 
 
 def _delays(connection: Connection, asked: dict[str, str | None], *, day: int) -> Row:

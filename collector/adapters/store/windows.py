@@ -1,26 +1,45 @@
-"""Windows of quarters into hours and days, and the end of all three, in small slices.
+"""Windows: what nodes counted within a quarter of an hour, an hour and a day; and their end.
 
-Hours serve the rates of an address, days the reports; both have what every quarter had.
+Each quarter the totals of all nodes are looked at once, some nodes at a time: what they grew by
+since the last look is the window's. A look may come a minute or two late, and is as late the next
+time; windows are as long as they should be.
 """
 
 from sqlalchemy import Connection, text
 
-from collector.adapters.store.schema_counts import COUNTS
+from collector.adapters.store.schema_counts import CELL, COUNTS
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 
 QUARTERS_KEPT = 3 * HOUR_SECONDS  # two hours are looked at
 HOURS_KEPT = 8 * DAY_SECONDS  # the rates look back seven days
 DAYS_KEPT = 35 * DAY_SECONDS
-SETTLED = 120  # what came in a quarter is committed within this of its end
 NODES_AT_ONCE = 500
 SLICE_ROWS = 5_000
 
 _SUMS = ", ".join(f"sum({name})" for name in COUNTS)
 _ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
+_SAME_CELL = " AND ".join(f"m.{name} = t.{name}" for name in CELL)
+# Since the last look, by node, address and receiver. All words put in are our own.
+GROWN = f"""SELECT s.number AS node_number, t.address, t.receiver,
+ {", ".join(f"sum(t.{name} - coalesce(m.{name}, 0)) AS {name}" for name in COUNTS)}
+ FROM node_states s JOIN totals t ON t.epoch_number = s.epoch_number
+ LEFT JOIN marks m ON {_SAME_CELL}
+ WHERE s.number > :after AND s.number <= :upto
+ AND ({" OR ".join(f"t.{name} > coalesce(m.{name}, 0)" for name in COUNTS)})
+ GROUP BY s.number, t.address, t.receiver"""  # noqa: S608
+ADD = text(
+    f"""INSERT INTO windows (span, slot, node_number, address, receiver, {", ".join(COUNTS)})
+ SELECT {QUARTER_SECONDS}, :slot, g.* FROM ({GROWN}) g WHERE true
+ ON CONFLICT DO UPDATE SET {_ADD}"""  # noqa: S608
+)
+MARK = text(
+    """INSERT OR REPLACE INTO marks SELECT t.* FROM node_states s
+ JOIN totals t ON t.epoch_number = s.epoch_number WHERE s.number > :after AND s.number <= :upto"""
+)
 
 
 def _roll(span: int, receiver: str) -> str:
-    """Of a quarter's nodes in a range, into what covers it. All words are our own."""
+    """A quarter's nodes in a range, into what covers it."""
     return f"""INSERT INTO windows (span, slot, node_number, address, receiver,
  {", ".join(COUNTS)})
  SELECT {span}, :slot / {span} * {span}, node_number, address, {receiver}, {_SUMS} FROM windows
@@ -29,45 +48,44 @@ def _roll(span: int, receiver: str) -> str:
  ON CONFLICT DO UPDATE SET {_ADD}"""  # noqa: S608
 
 
-ROLLS = (text(_roll(HOUR_SECONDS, "''")), text(_roll(DAY_SECONDS, "receiver")))
-REACHED = text("SELECT slot, node_number FROM windows_rolled WHERE id = 1")
-REACH = text("INSERT OR REPLACE INTO windows_rolled (id, slot, node_number) VALUES (1, :slot, :n)")
-NEXT = text(f"SELECT min(slot) FROM windows WHERE span = {QUARTER_SECONDS} AND slot > :slot")  # noqa: S608
-LAST = text(
-    f"SELECT max(node_number) FROM windows WHERE span = {QUARTER_SECONDS} AND slot = :slot"  # noqa: S608
-)
+LOOK = (ADD, text(_roll(HOUR_SECONDS, "''")), text(_roll(DAY_SECONDS, "receiver")), MARK)
+REACHED = text("SELECT slot, node_number FROM windows_reached WHERE id = 1")
+REACH = text("INSERT OR REPLACE INTO windows_reached (id, slot, node_number) VALUES (1, :slot, :n)")
+LAST = text("SELECT max(number) FROM node_states")
 OLD = text(
     """DELETE FROM windows WHERE (span, slot, node_number, address, receiver) IN
  (SELECT span, slot, node_number, address, receiver FROM windows
   WHERE span = :span AND slot < :edge LIMIT :limit)"""
 )
 KEPT = {QUARTER_SECONDS: QUARTERS_KEPT, HOUR_SECONDS: HOURS_KEPT, DAY_SECONDS: DAYS_KEPT}
+# Of epochs that are over: their totals stay, and grow no more.
+OLD_MARKS = text(
+    """DELETE FROM marks WHERE epoch_number NOT IN
+ (SELECT epoch_number FROM node_states WHERE epoch_number IS NOT NULL)"""
+)
 
 
 def step(connection: Connection, *, now: int) -> int:
     """One slice, `now` in seconds; how many rows were too old and went."""
-    slot, after = connection.execute(REACHED).one_or_none() or (0, 0)
-    last = connection.execute(LAST, {"slot": slot}).scalar() or 0
-    is_whole = after >= last
-    found = connection.execute(NEXT, {"slot": slot}).scalar() if is_whole else slot
-    if found is not None and found + QUARTER_SECONDS + SETTLED <= now:
-        _roll_on(connection, slot=found, after=0 if is_whole else after)
-    # A quarter that is not yet part of its hour stays.
-    return _end(connection, before=slot + 1 if is_whole else slot, now=now)
+    over = now // QUARTER_SECONDS * QUARTER_SECONDS - QUARTER_SECONDS
+    slot, after = connection.execute(REACHED).one_or_none() or (over, 0)
+    last = connection.execute(LAST).scalar() or 0
+    if after >= last and slot < over:
+        # What grew since the last look did so right after it; later slots we slept through.
+        slot, after = slot + QUARTER_SECONDS, 0
+        connection.execute(OLD_MARKS)
+    if slot <= over and after < last:
+        upto = min(after + NODES_AT_ONCE, last)
+        for statement in LOOK:
+            connection.execute(statement, {"slot": slot, "after": after, "upto": upto})
+        is_whole = upto >= last
+        slot = max(slot, over - QUARTER_SECONDS) if is_whole and slot < over else slot
+        connection.execute(REACH, {"slot": slot, "n": upto})
+    return _end(connection, now=now)
 
 
-def _roll_on(connection: Connection, *, slot: int, after: int) -> None:
-    """The next nodes of a quarter."""
-    upto = after + NODES_AT_ONCE
-    for roll in ROLLS:
-        connection.execute(roll, {"slot": slot, "after": after, "upto": upto})
-    connection.execute(REACH, {"slot": slot, "n": upto})
-
-
-def _end(connection: Connection, *, before: int, now: int) -> int:
-    gone = 0
-    for span, kept in KEPT.items():
-        edge = min(now - kept, before) if span == QUARTER_SECONDS else now - kept
-        found = connection.execute(OLD, {"span": span, "edge": edge, "limit": SLICE_ROWS})
-        gone += found.rowcount
-    return gone
+def _end(connection: Connection, *, now: int) -> int:
+    return sum(
+        connection.execute(OLD, {"span": span, "edge": now - kept, "limit": SLICE_ROWS}).rowcount
+        for span, kept in KEPT.items()
+    )
