@@ -338,9 +338,7 @@ class JudgementStore(Protocol):
 
 class ViewStore(Protocol):
     """What people read. Rows are JSON-ready: ids and enums as text, times as ISO 8601 with Z.
-
-    Liveness is never in them: `operate` adds it from the collector's memory.
-    """
+    Liveness is never in them: `operate` adds it from the collector's memory."""
 
     async def nodes(self, *, node: str | None = None) -> Sequence[Row]:
         """id, name, pool, automation (own or None), lifecycle, addresses [{ip, in_rotation,
@@ -367,6 +365,9 @@ class ViewStore(Protocol):
 
     async def windows(self, asked: WindowsAsked) -> Sequence[Row]:
         """What was added: the columns asked for, then the counts of `core.rates.Window`."""
+
+    async def ailing(self, *, limit: int) -> Sequence[Row]:
+        """Nodes whose agent has problems, by its last word: id, name, problems."""
 
     async def replies(self, *, receiver: str, limit: int) -> Sequence[Row]:
         """The newest words of each class: class, outcome, text, at, node."""

@@ -12,6 +12,7 @@ import uvloop
 
 from collector.adapters import systemd
 from collector.config import Config
+from collector.operate import vigil
 from collector.ports import AuthorityError, SecretsError, StoreError
 from collector.rpc import servers
 from collector.rpc.enrolment import EnrolmentFace
@@ -27,6 +28,7 @@ CONTROL, WRITER = "control pass", "journal writer"
 CONTROL_SECONDS_MAX = 30.0
 WRITER_SECONDS_MAX = 60.0
 PRUNE_SECONDS = 5.0
+VIGIL_SECONDS = 60.0
 WATCH_SECONDS = 1.0
 RENEW_SECONDS = 60.0
 RESOLVE_SECONDS = 30.0
@@ -76,6 +78,7 @@ async def _serve(parts: Parts) -> None:
                 loops.start_soon(_supervised, "dispatch", lambda: _dispatch(parts))
                 loops.start_soon(_supervised, "prune", lambda: _prune(parts))
                 loops.start_soon(_supervised, "nuisances", lambda: _resolve(parts))
+                loops.start_soon(_supervised, "vigil", lambda: _keep_vigil(parts))
                 loops.start_soon(_supervised, "listeners", parts.listeners.keep)
                 loops.start_soon(_supervised, "renew", lambda: _renew(parts, trust))
                 loops.start_soon(_supervised, "watch", lambda: _watch(parts))
@@ -153,6 +156,17 @@ async def _prune(parts: Parts) -> None:
         else:
             parts.progress.advanced(WRITER)
         await anyio.sleep(PRUNE_SECONDS)
+
+
+async def _keep_vigil(parts: Parts) -> None:
+    while True:
+        await anyio.sleep(VIGIL_SECONDS)
+        try:
+            await vigil.once(parts.desk)
+        except StoreError as error:
+            if not error.retryable:
+                raise
+            log.warning("no vigil, trying again", problem=str(error))
 
 
 async def _resolve(parts: Parts) -> None:

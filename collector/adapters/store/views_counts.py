@@ -32,6 +32,25 @@ class CountViews(Part):
         now = to_ms(self._database.clock.now()) // 1000
         return await self._database.read(lambda c: _windows(c, asked, now=now))
 
+    async def ailing(self, *, limit: int) -> Sequence[Row]:
+        query = text(
+            """SELECT n.id, n.name, json_extract(s.latest, '$.agent.problems') AS problems
+ FROM node_states s JOIN nodes n ON n.id = s.node_id
+ WHERE json_array_length(s.latest, '$.agent.problems') > 0 ORDER BY n.id LIMIT :limit"""
+        )
+
+        def job(connection: Connection) -> list[Row]:
+            return [
+                {
+                    "id": row.id,
+                    "name": row.name,
+                    "problems": encode.strings(row.problems),
+                }
+                for row in connection.execute(query, {"limit": limit})
+            ]
+
+        return await self._database.read(job)
+
     async def replies(self, *, receiver: str, limit: int) -> Sequence[Row]:
         query = text(
             """SELECT r.class, r.outcome, r.text, r.at, n.name AS node FROM replies r
