@@ -6,7 +6,7 @@ counted; any file, from there. Only the first two leave no gap. A gap is said, n
 Compressed files are asked when no other file has the place.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -212,13 +212,17 @@ def _reason(path: Path, entries: Sequence[Entry], *, maimed: Entry | None) -> st
 
 
 def _offset_after(file: LogFile, after: datetime, *, clock: LineClock) -> int:
-    """Behind the last line up to this time."""
+    """Behind the last line up to this time; also behind a half one, which is the rest of a line
+    counted long ago: what is written next begins just there."""
     block = (_block_from_start if file.is_packed else _block_from_end)(file, after, clock=clock)
     if block is None:
         return 0 if _first_time_from(file, 0, clock=clock) is not None else file.end()
     place = _line_start(file, block)
     offset = place
-    for line in _lines(file.read(place, length=BLOCK_BYTES + LINE_BYTES_MAX)):
+    data = file.read(place, length=BLOCK_BYTES + LINE_BYTES_MAX)
+    *whole, half = data.split(b"\n")
+    is_at_end = len(data) < BLOCK_BYTES + LINE_BYTES_MAX
+    for line in [line + b"\n" for line in whole] + [half] * (is_at_end and half != b""):
         place += len(line)
         at = clock.read(line)
         if at is not None and at <= after:
@@ -259,9 +263,3 @@ def _line_start(file: LogFile, block: int) -> int:
         return 0
     newline = file.read(block, length=LINE_BYTES_MAX).find(b"\n")
     return block + newline + 1
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    """Whole lines with their newlines; a half last one is left out."""
-    whole = data[: data.rfind(b"\n") + 1]
-    return iter(whole.splitlines(keepends=True) if whole else ())

@@ -248,3 +248,20 @@ def test_nothing_is_found_twice_after_a_gap(bed: Bed) -> None:
     bed.read()
     assert bed.totals == bed.log.truth
     assert len(windows(bed)) == 1
+
+
+@pytest.mark.parametrize("is_rotated", [False, True])
+def test_what_is_left_of_a_counted_line_is_not_another(bed: Bed, is_rotated: bool) -> None:
+    bed.log.write(4)
+    bed.read()
+    bed.account.close()
+    os.truncate(bed.log.path, bed.log.path.stat().st_size - 3)
+    bed.log.at += timedelta(seconds=30)
+    if is_rotated:
+        bed.log.rename()
+    else:
+        bed.read()  # the machine is back before the next line is written
+    bed.log.write(2)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert len(windows(bed)) == 1
