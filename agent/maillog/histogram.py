@@ -46,12 +46,16 @@ def add(to: Histograms, delays: Sequence[bytes]) -> Histograms:
     parts = [values[start::4] for start in range(4)]
     totals: list[float] = list(map(sum, zip(*parts, strict=True)))
     columns: list[list[float]] = [totals, *parts]
-    counts = [Counter(map(_bucket_of, column)) for column in columns]
-    before = to or ((0,) * BUCKETS,) * len(PARTS)
-    return tuple(
-        tuple(was + new.get(bucket, 0) for bucket, was in enumerate(row))
-        for row, new in zip(before, counts, strict=True)
-    )
+    rows = [list(row) for row in to] if to else [[0] * BUCKETS for _ in PARTS]
+    for row, column in zip(rows, columns, strict=True):
+        for bucket, count in Counter(map(_bucket_of, column)).items():
+            row[bucket] += count
+    return tuple(map(tuple, rows))
+
+
+def seconds_of(text: bytes) -> float:
+    """What a delay says; infinity for what is no time."""
+    return _SECONDS[text]
 
 
 def total_seconds(delays: bytes) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from agent.maillog import recipients
-from agent.maillog.histogram import total_seconds
+from agent.maillog.histogram import seconds_of
 from agent.maillog.lines import Delivery, Removed
 from agent.maillog.recipients import OpenRecipients
 from deliverability.replies import Outcome
@@ -22,6 +22,7 @@ NONE = -1  # what no receiver was asked about is nobody's attempt
 KIND_OF = {Outcome.SENT: SENT, Outcome.DEFERRED: DEFERRED, Outcome.BOUNCED: BOUNCED}
 # Longer than any message stays in a queue (maximal_queue_lifetime is 5 days by default).
 BLIND_SECONDS_MAX = 40 * 86_400.0
+_ENDLESS = float("inf")
 
 
 class Firsts:
@@ -31,7 +32,7 @@ class Firsts:
         self.blind_until = blind_until
         self._open = OpenRecipients(hashes)
         # Of messages younger than this we saw every line. Infinity: of all of them.
-        self._slack = float("inf") if blind_until is None else 0.0
+        self._slack = _ENDLESS if blind_until is None else 0.0
         self._at = blind_until
         self._opened: dict[int, None] = {}
         self._closed: dict[int, None] = {}
@@ -44,27 +45,31 @@ class Firsts:
         self._at = now
         if self.blind_until is not None:
             seconds = (now - self.blind_until).total_seconds()
-            self._slack = float("inf") if seconds > BLIND_SECONDS_MAX else max(0.0, seconds)
+            self._slack = _ENDLESS if seconds > BLIND_SECONDS_MAX else max(0.0, seconds)
 
     def missed(self, until: datetime) -> None:
         """Lines of before may never have been read."""
         self.blind_until = max(until, self.blind_until or until)
         self.at(self._at or until)
 
+    @property
+    def is_plain(self) -> bool:
+        """Nobody is open and nothing was missed: whatever was not deferred was a first attempt."""
+        return not self._open.count and self._slack == _ENDLESS
+
     def kind(self, outcome: int, event: Delivery) -> int:
         """SENT, DEFERRED or BOUNCED when it was a first attempt, else UNKNOWN or LATER."""
-        if outcome == SENT and not self._open.count and self._slack == float("inf"):
-            return SENT
-        message = recipients.message_of(event.instance, queue_id=event.queue_id)
-        if outcome == DEFERRED:
-            was_open = self._remember(recipients.hash_of(message, event.recipient))
-        else:
-            was_open = self._open.has_message(message) and self._close(
-                recipients.hash_of(message, event.recipient)
-            )
-        if was_open:
-            return LATER
-        if self._slack == float("inf") or total_seconds(event.delays) < self._slack:
+        if outcome == DEFERRED or self._open.count:
+            message = recipients.message_of(event.instance, queue_id=event.queue_id)
+            if outcome == DEFERRED:
+                was_open = self._remember(recipients.hash_of(message, event.recipient))
+            else:
+                was_open = self._open.has_message(message) and self._close(
+                    recipients.hash_of(message, event.recipient)
+                )
+            if was_open:
+                return LATER
+        if self._slack == _ENDLESS or seconds_of(event.delay) < self._slack:
             return outcome
         return UNKNOWN
 

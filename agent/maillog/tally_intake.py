@@ -1,13 +1,19 @@
 """Who brought how many messages in. Pure; bounded: beyond the first clients, `other`."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from agent.maillog.lines import Accepted
+from agent.maillog.tally_names import Names
 from agent.model import Intake
 from deliverability import receivers
 
 CLIENTS_MAX = 31
+CLIENTS_REMEMBERED_MAX = 1024
 CLIENT_CHARACTERS_MAX = 64
+_ORIGIN = itemgetter(Accepted._fields.index("origin"))
+_TOLD = itemgetter(Accepted._fields.index("instance"), Accepted._fields.index("client"))
 _OTHERS = ("", receivers.OTHER)
 
 
@@ -17,16 +23,26 @@ class Clients:
     def __init__(self, known: Iterable[Intake]) -> None:
         self._totals = {(one.instance, one.client): one.messages for one in known}
         self._pending: dict[tuple[str, str], int] = {}
+        self._keys: dict[tuple[bytes, bytes], tuple[str, str]] = {}
 
-    def add(self, came: Accepted, instance: str) -> None:
+    def add(self, came: Sequence[Accepted], names: Names) -> None:
         """What a content filter gave back came in before."""
-        if came.origin:
-            return
-        key = (instance, _name(came.client))
+        if any(map(_ORIGIN, came)):
+            came = [one for one in came if not one.origin]
+        for told, count in Counter(map(_TOLD, came)).items():
+            key = self._keys.get(told)
+            if key is None:
+                if len(self._keys) >= CLIENTS_REMEMBERED_MAX:
+                    self._keys.clear()
+                key = self._keys[told] = self._row(names.instance(told[0]), told[1])
+            self._pending[key] = self._pending.get(key, 0) + count
+
+    def _row(self, instance: str, client: bytes) -> tuple[str, str]:
+        key = (instance, _name(client))
         if key not in self._totals:
             key = key if len(self._totals) < CLIENTS_MAX else _OTHERS
             self._totals.setdefault(key, 0)
-        self._pending[key] = self._pending.get(key, 0) + 1
+        return key
 
     def changed(self) -> tuple[Intake, ...]:
         return tuple(

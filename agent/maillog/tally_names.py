@@ -5,6 +5,7 @@ so that no total ever moves.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from agent.maillog.lines import Delivery, is_nearby
 from agent.model import CellKey
@@ -15,6 +16,7 @@ RECEIVERS_MAX = 32
 STRANGERS_MAX = RECEIVERS_MAX - len(receivers.KNOWN)
 INSTANCES_MAX = 8
 INSTANCE_CHARACTERS_MAX = 64
+DOMAINS_REMEMBERED_MAX = 1024
 
 _AT_HOME = frozenset((b"local", b"virtual", b"discard"))
 
@@ -64,6 +66,9 @@ class Names:
 
 def by_domain(recipient: bytes) -> str:
     _, at, domain = recipient.rpartition(b"@")
-    return receivers.receiver_of(
-        relay_host="", recipient_domain=domain.decode("ascii", "replace") if at else ""
-    )
+    return _of_domain(domain) if at else receivers.UNKNOWN
+
+
+@lru_cache(maxsize=DOMAINS_REMEMBERED_MAX)
+def _of_domain(domain: bytes) -> str:
+    return receivers.receiver_of(relay_host="", recipient_domain=domain.decode("ascii", "replace"))
