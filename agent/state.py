@@ -297,7 +297,8 @@ class State:
     def _unreadable(self) -> str:
         """Why the values held are not ours, though the file is whole; empty when they are."""
         try:
-            _ = (self.position, self.directive, self.zone_readings(), self.cells())
+            _ = (self.position, self.directive, self.zone_readings(), self.known())
+            _ = (self.began_at, self.replies_changed_since(-1))
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             return str(error)
         return ""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agent import state_schema
+from agent.maillog.recipients import OpenRecipients
 from agent.model import Cell, CellKey, Counted, Intake, Minute, MinuteCount, Reply
 from agent.state_file import StateFile, to_datetime, to_microseconds
 from deliverability.delays import BUCKETS, PARTS
@@ -48,7 +49,7 @@ _PUT_REPLY = """INSERT INTO replies SELECT ?, ?, ?, ?, ?, sequence + 1 FROM node
  changed_in = excluded.changed_in"""
 _ADD_MINUTE = """INSERT INTO history VALUES (?, ?, ?, ?, ?)
  ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts"""
-_SHRINK_BYTES = 64 * 1024
+SHRINK_BYTES = 64 * 1024
 
 
 def put(file: StateFile, counted: Counted) -> None:
@@ -145,12 +146,14 @@ def minutes(
     )
 
 
-def open_recipients(file: StateFile) -> set[int]:
+def open_recipients(file: StateFile) -> OpenRecipients:
     """Every change since the beginning, or since they were last written anew."""
-    found: set[int] = set()
+    found = OpenRecipients()
     for opened, closed in file.rows("SELECT opened, closed FROM open_recipients ORDER BY id"):
-        found.update(array("Q", opened))
-        found.difference_update(array("Q", closed))
+        for one in array("Q", opened):
+            found.add(one)
+        for one in array("Q", closed):
+            found.discard(one)
     return found
 
 
@@ -167,7 +170,7 @@ def _put_open(file: StateFile, counted: Counted) -> None:
     ((opened, closed),) = file.rows(
         "SELECT sum(length(opened)), sum(length(closed)) FROM open_recipients"
     )
-    if 2 * closed > opened + _SHRINK_BYTES:
+    if 2 * closed > opened + SHRINK_BYTES:
         found = array("Q", open_recipients(file)).tobytes()
         file.rows("DELETE FROM open_recipients")
         file.rows("INSERT INTO open_recipients (opened, closed) VALUES (?, x'')", (found,))

@@ -30,7 +30,7 @@ class Firsts:
 
     def __init__(self, hashes: Iterable[int], *, blind_until: datetime | None) -> None:
         self.blind_until = blind_until
-        self._open = OpenRecipients(hashes)
+        self._open = hashes if isinstance(hashes, OpenRecipients) else OpenRecipients(hashes)
         # Of messages younger than this we saw every line. Infinity: of all of them.
         self._slack = _ENDLESS if blind_until is None else 0.0
         self._at = blind_until

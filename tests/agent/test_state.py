@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import state_schema
+from agent import state_counts, state_schema
 from agent.maillog.position import LogPosition
 from agent.maillog.silence import Silence
 from agent.model import (
@@ -263,3 +263,18 @@ def test_the_highest_term_only_grows(state: State) -> None:
     for term, highest in ((5, 5), (3, 5), (6, 6)):
         state.see_term(term)
         assert state.term_highest == highest
+
+
+def test_who_is_deferred_is_written_anew_before_it_grows_long(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_counts, "SHRINK_BYTES", 100)
+    for turn in range(1, 200):
+        opened, closed = (turn, 1000 + turn), (turn - 1,)
+        counted = Counted(opened=opened, closed=closed)
+        state.count(position=POSITION, counted_to=NOW, counted=counted)
+    assert set(state.known().open_recipients) == {199, *range(1001, 1200)}
+    ((size,),) = state._file.rows(
+        "SELECT sum(length(opened) + length(closed)) FROM open_recipients"
+    )
+    assert size < 3 * 8 * 200
