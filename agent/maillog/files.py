@@ -17,6 +17,8 @@ from agent.maillog.position import HEAD_BYTES, TAIL_BYTES, LogPosition, digest
 from agent.maillog.unpacked import Unpacked
 
 SIBLINGS_MAX = 100  # the newest; a year of weekly files is half of it
+BLOCK_BYTES = 1 << 20
+ZEROES_MAX = 64 * BLOCK_BYTES
 PACKED_SIZE = 1 << 62  # of a packed file's end nothing is known before it is met
 _PACKED = re.compile(r"\.(?:gz|bz2|xz|zst|lz4)")
 _DATE = re.compile(r"\d{6,}|\d{4}-\d\d-\d\d")
@@ -97,9 +99,23 @@ class LogFile:
         length = min(TAIL_BYTES, offset)
         return self.read(offset - length, length=length)
 
+    def head(self, length: int = HEAD_BYTES) -> bytes:
+        """The bytes that tell this file from others. Zeroes, which a crash may leave at the
+        beginning, are in many files and tell nothing: they are passed over."""
+        head = self.read(0, length=length)
+        place = 0
+        while head.startswith(b"\0") and place < ZEROES_MAX:
+            block = self.read(place, length=BLOCK_BYTES)
+            if text := block.lstrip(b"\0"):
+                return self.read(place + len(block) - len(text), length=length)
+            if not block:
+                break
+            place += len(block)
+        return head
+
     def has_head_of(self, position: LogPosition) -> bool:
         """A position of no length proves nothing and fits nothing."""
-        head = self.read(0, length=position.head_length)
+        head = self.head(position.head_length)
         return 0 < len(head) == position.head_length and digest(head) == position.head_digest
 
     def has_tail_of(self, position: LogPosition) -> bool:
@@ -109,7 +125,7 @@ class LogFile:
         )
 
     def position(self, offset: int, *, mid_line: bool = False) -> LogPosition:
-        head = self.read(0, length=HEAD_BYTES)
+        head = self.head()
         return LogPosition(
             device=self.device,
             inode=self.inode,

@@ -60,6 +60,9 @@ class Follower:
         if self._file is None:
             return self._begin(now)
         seen = self._file.look()
+        if seen != self._seen and self._may_be_copied(self._file):
+            self.close()
+            return self._begin(now)
         chunk = b""
         if seen != self._seen or seen[0] > self._position.offset:
             known = self._read_on(self._file, seen[0])
@@ -104,6 +107,23 @@ class Follower:
         self._tail = located.file.tail(located.offset)
         self._seen = (-1, -1)
         self._still = 0
+
+    def _may_be_copied(self, file: LogFile) -> bool:
+        """A log that was empty is changed: it may have been copied and truncated since. Of nothing
+        there is no proof; a sibling changed since then tells."""
+        if self._position.head_length or self._seen[1] < 0:
+            return False
+        entries = files.readable(self._family())
+        return any(
+            entry.size and not entry.is_current and entry.mtime_ns >= self._seen[1]
+            for entry in entries
+        )
+
+    def _family(self) -> Sequence[Entry]:
+        try:
+            return family(self._path)
+        except Exchanged:
+            return ()
 
     def _read_on(self, file: LogFile, size: int) -> bytes | None:
         """What follows; None when what we have read last is not before it any more."""
@@ -153,7 +173,7 @@ class Follower:
             mid_line=mid_line,
         )
         if position.head_length < HEAD_BYTES:
-            position = position.with_head(file.read(0, length=HEAD_BYTES))
+            position = position.with_head(file.head())
         self._position = position
 
     def _batch(
@@ -253,9 +273,7 @@ def _is_later(entry: Entry, file: LogFile, *, among: Sequence[Entry]) -> bool:
         return True
     for ours in among:
         if (ours.device, ours.inode) == (file.device, file.inode):
-            return entry.order > ours.order and (
-                not entry.is_compressed or entry.mtime_ns > ours.mtime_ns
-            )
+            return entry.order > ours.order
     return entry.mtime_ns > file.look()[1]
 
 

@@ -126,18 +126,26 @@ def _locate(
 def _by_time(
     family: _Family, entries: Sequence[Entry], *, after: datetime, clock: LineClock
 ) -> Located | None:
-    """The first line written after this time in these files, oldest first; else the last's end."""
-    last: Located | None = None
-    for entry in entries:
+    """The first line written after this time: behind the newest line that is older, else at the
+    beginning of the oldest file. What tells no time is passed over while anything else does."""
+    later: Located | None = None
+    silent: Located | None = None
+    for entry in reversed(entries):
         if entry.is_compressed and entry.mtime_ns < (after - STALE).timestamp() * 1e9:
-            continue  # unpacking a year of them would tell the same
+            break  # unpacking a year of them would tell the same
         file = family.open(entry)
-        if file is not None:
-            offset = _offset_after(file, after, clock=clock)
-            last = Located(file=file, offset=offset)
-            if file.read(offset, length=1):
-                break
-    return last
+        if file is None:
+            continue
+        offset = _offset_after(file, after, clock=clock)
+        if offset is None:
+            silent = silent or Located(file=file, offset=file.end())
+        elif offset == 0:
+            later = Located(file=file, offset=0)
+        elif later is None or first_time(file.read(offset, length=PEEK_BYTES), clock) is not None:
+            return Located(file=file, offset=offset)
+        else:
+            return later
+    return later or silent
 
 
 def _ours(
@@ -211,12 +219,12 @@ def _reason(path: Path, entries: Sequence[Entry], *, maimed: Entry | None) -> st
     return f"what we were reading of {path.name} is gone or unreadable"
 
 
-def _offset_after(file: LogFile, after: datetime, *, clock: LineClock) -> int:
-    """Behind the last line up to this time; also behind a half one, which is the rest of a line
-    counted long ago: what is written next begins just there."""
+def _offset_after(file: LogFile, after: datetime, *, clock: LineClock) -> int | None:
+    """Behind the last line up to this time; None: no line tells its time. Half a line at the end
+    may be what is left of one counted long ago; what comes next begins just behind it."""
     block = (_block_from_start if file.is_packed else _block_from_end)(file, after, clock=clock)
     if block is None:
-        return 0 if _first_time_from(file, 0, clock=clock) is not None else file.end()
+        return None if _first_time_from(file, 0, clock=clock) is None else 0
     place = _line_start(file, block)
     offset = place
     data = file.read(place, length=BLOCK_BYTES + LINE_BYTES_MAX)
