@@ -30,6 +30,9 @@ bench: setup ## make bench NAME=store [JSON=1]: one benchmark against its peer, 
 	@test -n "$(NO_APT)" || tests/tools/components.sh bench
 	@JSON=$(JSON) $(PYTHON) -m benchmarks.$(NAME)
 
+fuzz: setup ## Coverage-guided fuzzing of the log reader for ten minutes, or SECONDS=…; keeps its corpus in .run/fuzz
+	@$(PYTHON) -m tests.fuzz.run --seconds $(or $(SECONDS),600) --folder .run/fuzz
+
 bundle: setup ## What a node or the collector is installed from: dist/mailfleet-VERSION.tar.gz
 	@installer/bundle.sh
 
@@ -49,4 +52,4 @@ exports: setup ## Write the hashed requirements of the installers from uv.lock
 protos: setup ## Generate the code beside protos/fleet.proto
 	@tests/tools/protos.sh .
 
-.PHONY: help setup demo test lint bench bundle soak lock exports protos
+.PHONY: help setup demo test lint bench fuzz bundle soak lock exports protos

@@ -112,7 +112,7 @@ def _runs(log: Path, *, folder: Path, all_peers: bool) -> dict[str, Callable[[],
     }
     if all_peers:
         runs["mtail"] = lambda: _cpu(mtail)[0]
-        runs["postfix_exporter"] = lambda: _exporter(log, folder)
+        runs["postfix_exporter"] = lambda: _exporter(log, folder=folder)
     return runs
 
 
@@ -129,7 +129,7 @@ def _cpu(command: list[str]) -> tuple[float, bytes]:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, done.stdout
 
 
-def _exporter(log: Path, folder: Path) -> float:
+def _exporter(log: Path, *, folder: Path) -> float:
     """postfix_exporter over a log that grows by the whole file at once."""
     target, (port,) = folder / "growing.log", free_ports(1)
     target.write_bytes(b"")

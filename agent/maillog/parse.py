@@ -6,6 +6,7 @@ reader for its bodies. Shapes: the sources of Postfix 2.3 to 3.11.
 """
 
 import re
+from typing import NamedTuple
 
 from agent.maillog.lines import (
     Accepted,
@@ -22,7 +23,7 @@ from agent.maillog.lines import (
 )
 from agent.maillog.parse_bulk import Form, read_bulk
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
-from agent.maillog.parse_readers import NOTHING, QUIET, READERS
+from agent.maillog.parse_readers import READERS
 from agent.maillog.parse_trouble import read_foreign, read_other
 
 __all__ = [
@@ -50,14 +51,23 @@ INSTANCES_MAX = 8
 BULK_BYTES_MIN = 4096  # fewer are read sooner line by line
 LINES_TRIED_MAX = 20
 
-_TAG_END = b"]: "
+_TAG_END = b": "
 _NOT_PLAIN = (b"\0", b"<")
-_NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)\[\d+")
+_NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)\[\d+\]")
 _PRIORITY = re.compile(rb"<\d{1,3}>")
 # RFC 5424: <PRI>1 TIME HOST APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 _RFC5424 = re.compile(
     rb"<\d{1,3}>1 (\S+ \S+) (\S+) (\d+) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
 )
+
+
+class _Head(NamedTuple):
+    """What stands before a line's body: where its tag and its host begin."""
+
+    tag: Tag
+    tag_start: int
+    host_at: int
+
 
 # What was understood of host and tag, by their bytes: nearly every line has the host and tag of
 # one shortly before it. Bounded; forgetting it costs time alone.
@@ -88,34 +98,34 @@ def parse_chunk(chunk: bytes) -> Parsed:
 
 
 class _Lines:
-    """Reads lines one by one; remembers where the one before named its host."""
+    """Reads lines one by one; remembers where one before named its host."""
 
-    __slots__ = ("_found", "_host_at")
+    __slots__ = ("_blank_at", "_found")
 
     def __init__(self, found: Found) -> None:
         self._found = found
-        self._host_at = 0
+        self._blank_at = 0
 
     def read(self, line: bytes) -> None:
-        tag_end = line.find(_TAG_END)
-        tag = _tags.get(line[self._host_at : tag_end])
+        """A tag ends with the first colon before a blank, whatever program wrote it: what stands
+        further on may come from anybody.
+        """
+        tag_end = line.find(_TAG_END) - 1
+        is_usual = line[max(tag_end, 0) : tag_end + 1] == b"]" and line[:1] not in _NOT_PLAIN
+        tag = _tags.get(line[self._blank_at : tag_end]) if is_usual else None
         if tag is None:
-            self._host_at = _read_new(self._found, line, host_at=self._host_at)
-            return
-        body = tag_end + 3
-        if line[body : body + 8] not in tag.quiet:
-            tag.reader(self._found, line, tag=tag, body=body)
+            self._blank_at = _read_new(self._found, line, blank_at=self._blank_at)
+        else:
+            tag.reader(self._found, line, tag=tag, body=tag_end + 3)
 
 
 def _form_of(chunk: bytes) -> Form | None:
     """How the lines of this log begin, by the first that is Postfix's."""
     for line in chunk.split(b"\n", LINES_TRIED_MAX)[:LINES_TRIED_MAX]:
-        tag_end = line.find(_TAG_END)
-        tag_start = line.rfind(b" ", 0, max(tag_end, 0)) + 1
-        tag = _tag_of(line, tag_start=tag_start, tag_end=tag_end) if tag_end > 0 else None
-        if tag is not None and tag.instance and line[:1] not in _NOT_PLAIN:
-            host_at = line.rfind(b" ", 0, max(tag_start - 1, 0)) + 1
-            return Form(host_at, line[host_at : max(tag_start - 1, 0)], tuple(_instances))
+        head = _head_of(line)
+        if head is not None and head.tag.instance and line[:1] not in _NOT_PLAIN:
+            host = line[head.host_at : max(head.tag_start - 1, 0)]
+            return Form.of(line[: head.host_at], host=host, instances=_instances)
     return None
 
 
@@ -130,38 +140,44 @@ def count_overlong(chunk: bytes) -> int:
     return 0
 
 
-def _read_new(found: Found, line: bytes, *, host_at: int) -> int:
-    """Reads a line whose host and tag are not remembered; where it names its host."""
+def _read_new(found: Found, line: bytes, *, blank_at: int) -> int:
+    """Reads a line whose host and tag are not remembered; where the blank before its host is."""
     if line[:1] in _NOT_PLAIN:
         line = plain(line)
-    tag_end = line.find(_TAG_END)
-    tag_start = line.rfind(b" ", 0, max(tag_end, 0)) + 1
-    tag = _tag_of(line, tag_start=tag_start, tag_end=tag_end) if tag_end > 0 else None
-    if tag is None:
+    head = _head_of(line)
+    if head is None:
         found.foreign += not line.isspace() and line != b""
-        return host_at
-    host_at = line.rfind(b" ", 0, max(tag_start - 1, 0)) + 1
+        return blank_at
+    tag_end = head.tag_start + head.tag.back - 3
+    if head.host_at == 0:
+        head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
+        return blank_at
     if len(_tags) >= TAGS_REMEMBERED_MAX:
         _tags.clear()
-    _tags[line[host_at:tag_end]] = tag
-    tag.reader(found, line, tag=tag, body=tag_end + 3)
-    return host_at
+    # With the blank before it: the end of a word is not a word.
+    _tags[line[head.host_at - 1 : tag_end]] = head.tag
+    head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
+    return head.host_at - 1
 
 
-def _tag_of(line: bytes, *, tag_start: int, tag_end: int) -> Tag | None:
-    """None: no tag with a process. A tag is the first thing with a colon and a blank behind it,
-    whatever program wrote it: what stands further on may come from anybody.
-    """
-    name = _NAME.fullmatch(line, tag_start, tag_end)
-    if name is None or tag_start > STAMP_BYTES_MAX or b": " in line[:tag_start]:
+def _head_of(line: bytes) -> _Head | None:
+    """None: no tag with a process."""
+    tag_end = line.find(_TAG_END) - 1
+    if tag_end < 0:
         return None
+    tag_start = line.rfind(b" ", 0, tag_end) + 1
+    name = _NAME.fullmatch(line, tag_start, tag_end + 1)
+    if name is None or tag_start > STAMP_BYTES_MAX:
+        return None
+    host_at = line.rfind(b" ", 0, max(tag_start - 1, 0)) + 1
     instance, daemon = name.groups()
-    back = tag_end + len(_TAG_END) - tag_start
+    back = tag_end + 3 - tag_start
     if instance is None or not (daemon in READERS or instance.startswith(b"postfix")):
-        return Tag(read_foreign, NOTHING, b"", daemon, back)
+        return _Head(Tag(read_foreign, b"", daemon, back), tag_start, host_at)
     if len(_instances) < INSTANCES_MAX:
         _instances.setdefault(instance)
-    return Tag(READERS.get(daemon, read_other), QUIET.get(daemon, NOTHING), instance, daemon, back)
+    tag = Tag(READERS.get(daemon, read_other), instance, daemon, back)
+    return _Head(tag, tag_start, host_at)
 
 
 def plain(line: bytes) -> bytes:

@@ -5,7 +5,7 @@ read in full it hands back in its place, as it is: nothing is guessed, nothing i
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ from agent.maillog.parse_delivery import DELIVERERS, QUEUE_ID
 from agent.maillog.parse_found import Found
 
 FORMS_KEPT_MAX = 32
-_MAILBOX = rb"[^\">\n]*"  # without quotes: those are read one by one
+_MAILBOX = rb"[^\">\s]*"  # without quotes and blanks: those are read one by one
 _SMTPD = b"smtpd"
 
 _DELIVERY = (
     rb"(" + b"|".join(DELIVERERS) + rb")\[\d+\]: (" + QUEUE_ID + rb"): to=<(" + _MAILBOX + rb")>, "
-    rb"(?:orig_to=<" + _MAILBOX + rb">, )?relay=([^,\n]*), (?:conn_use=\d+, )?"
-    rb"delay=([^,\n]+), delays=([^,\n]*), (?:tls=[^\s,]*, )?dsn=([^,\n]*), "
+    rb"(?:orig_to=<" + _MAILBOX + rb">, )?relay=([^,\s]*), (?:conn_use=\d+, )?"
+    rb"delay=([^,\s]+), delays=([^,\s]*), (?:tls=[^\s,]*, )?dsn=([^,\s]*), "
     rb"status=(sent|deferred|bounced) \((.*)\)"
 )
 _QUEUE = (
@@ -40,11 +40,27 @@ _QUIET = (
 
 
 class Form(NamedTuple):
-    """How lines begin: the length of what stands before the host, the host, the instances seen."""
+    """How lines begin. `colons`: how many bytes of the time stand before, between and after its
+    colons, the blank at its end among them; the host; the instances seen.
+    """
 
-    host_at: int
+    colons: tuple[int, ...]
     host: bytes
     instances: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, time: bytes, *, host: bytes, instances: Iterable[bytes]) -> "Form":
+        return cls(tuple(map(len, time.split(b":"))), host, tuple(instances))
+
+    @property
+    def before(self) -> bytes:
+        """A pattern of time and host. There is no blank behind a colon: that would end a tag; and
+        nothing before the time: that would have to be taken away first.
+        """
+        first, *others = self.colons
+        parts = (rb"[^: \n][^:\n]{%d}" % (length - 1) if length else b"" for length in others)
+        host = re.escape(self.host + b" " if self.host else b"")
+        return b":".join((rb"[^:\n\0<]{%d}" % first, *parts)) + host
 
 
 def read_bulk(
@@ -78,7 +94,7 @@ def read_bulk(
 
 @lru_cache(maxsize=FORMS_KEPT_MAX)
 def _pattern(form: Form) -> re.Pattern[bytes]:
-    before = rb".{%d}%b" % (form.host_at, re.escape(form.host + b" " if form.host else b""))
+    before = form.before
     names = b"|".join(map(re.escape, form.instances))
     facts = b"|".join((_DELIVERY, _QUEUE, _CLIENT))
     return re.compile(

@@ -15,11 +15,11 @@ DELIVERERS = (b"smtp", b"lmtp", b"local", b"virtual", b"pipe", b"error", b"retry
 QUEUE_ID = rb"[0-9A-Za-z]+"
 # Commas, blanks and > may stand in quotes.
 MAILBOX = rb'[^">\n]*(?:"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"[^">\n]*)*'
-# Without quotes in the addresses: those are read by pairs.
+# Without quotes or blanks in the addresses: those are read by pairs.
 _USUAL = re.compile(
-    rb"(" + QUEUE_ID + rb"): to=<([^\">]*)>, (?:orig_to=<[^\">]*>, )?"
-    rb"relay=([^,]*), (?:conn_use=\d+, )?delay=([^,]+), delays=([^,]*), "
-    rb"(?:tls=[^\s,]*, )?dsn=([^,]*), status=(\w+) \((.*)\)\Z"
+    rb"(" + QUEUE_ID + rb"): to=<([^\">\s]*)>, (?:orig_to=<[^\">\s]*>, )?"
+    rb"relay=([^,\s]*), (?:conn_use=\d+, )?delay=([^,\s]+), delays=([^,\s]*), "
+    rb"(?:tls=[^\s,]*, )?dsn=([^,\s]*), status=(\w+) \((.*)\)\Z"
 )
 _BODY = re.compile(rb"([0-9A-Za-z]+): ([A-Za-z_-]+=.*)")
 _PAIR = re.compile(rb"([A-Za-z_-]+)=(<" + MAILBOX + rb">|(?:(?!, [A-Za-z_-]+=)[^\n])*)(?:, |$)")
@@ -34,7 +34,7 @@ def read_delivery(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     if match is not None:
         fields = match.groups()
         if fields[6] in replies.BY_STATUS:
-            _, _, instance, daemon, back = tag
+            _, instance, daemon, back = tag
             stamp = line[: body - back]
             found.events.append(made(Delivery, (stamp, instance, daemon, *fields)))
             return

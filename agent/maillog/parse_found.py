@@ -49,13 +49,9 @@ class Found:
 
 
 class Tag(NamedTuple):
-    """One host and tag. `quiet`: first eight bytes of bodies that are known and carry no fact.
-
-    The tag begins `back` bytes before the body.
-    """
+    """One host and tag; the tag begins `back` bytes before the body."""
 
     reader: "Reader"
-    quiet: frozenset[bytes]
     instance: bytes
     daemon: bytes
     back: int

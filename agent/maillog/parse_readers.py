@@ -64,9 +64,3 @@ READERS: dict[bytes, Reader] = {
     b"master": read_master,
     b"postsuper": read_postsuper,
 }
-# The commonest lines without a fact, told by the first eight bytes of their bodies alone.
-NOTHING: frozenset[bytes] = frozenset()
-QUIET: dict[bytes, frozenset[bytes]] = {
-    b"smtpd": frozenset((b"connect ", b"disconne", b"lost con", b"Anonymou")),
-    b"anvil": frozenset((b"statisti",)),
-}

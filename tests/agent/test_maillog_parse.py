@@ -125,6 +125,18 @@ def test_a_message_that_expired_names_its_queue_id() -> None:
     assert parse.parse_line(line) == Expiry(b"Nov 22 09:33:50 mx1 ", b"585BC3F", b"postfix")
 
 
+@pytest.mark.parametrize(
+    "stamp",
+    [b"", b"mx1 ", b"a::b mx1 ", b": mx1 ", b":: ", b"Nov 22 09:33:50 mx1 ", b"[x] (y* mx+ "],
+)
+def test_lines_are_read_in_bulk_whatever_stands_before_them(stamp: bytes) -> None:
+    line = stamp + ROWS[0][1].partition(b" mx1 ")[2]
+    parsed = parse.parse_chunk((line + b"\n") * 100)
+    alone = parse.parse_line(line)
+    assert parsed.events == [alone] * (100 if alone is not None else 0)
+    assert parsed.foreign == (0 if alone is not None else 100)
+
+
 PIECES = st.sampled_from(
     [
         *(b"postfix/smtp[1]: ", b"4cB1Gk2zTMz9sWZ: ", b"to=<a@b.example>, ", b"to=", b'"', b"\\"),

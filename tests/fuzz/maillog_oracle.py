@@ -1,0 +1,127 @@
+"""What deliveries a log tells of, read slowly, byte by byte: to hold the agent's reader against.
+
+Written from the shape of the lines, not from the reader's patterns, and shares none of its code.
+"""
+
+import re
+from typing import NamedTuple
+
+LINE_BYTES_MAX = 65_536
+DELIVERERS = b"smtp lmtp local virtual pipe error retry discard".split()
+STATUSES = b"sent deferred bounced SOFTBOUNCE expired force-expired".split()
+PROBES = b"deliverable undeliverable".split()
+LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+KEY = LETTERS + b"_-"
+BLANKS = b" \t\r\n\f\v"
+TORN = re.compile(rb"/[a-z-]+\[[0-9]+\]: ")
+
+
+class Told(NamedTuple):
+    """Of one delivery line."""
+
+    instance: bytes
+    daemon: bytes
+    queue_id: bytes
+    recipient: bytes
+    relay: bytes
+    status: bytes
+    text: bytes
+
+
+def deliveries(log: bytes) -> list[Told]:
+    return [told for line in log.split(b"\n") if (told := delivery(line)) is not None]
+
+
+def delivery(line: bytes) -> Told | None:
+    """None: none, or one that cannot be understood."""
+    if len(line) > LINE_BYTES_MAX:
+        return None
+    while line[:1] == b"\0":
+        line = line[1:]
+    head, mark, body = line.partition(b"]: ")
+    stamp, blank, tag = head.rpartition(b" ")
+    name, bracket, process = tag.rpartition(b"[")
+    instance, slash, daemon = name.rpartition(b"/")
+    if not (mark and bracket and slash and instance and process.isdigit()):
+        return None
+    if daemon not in DELIVERERS or any(one in name for one in (*BLANKS, ord("["))):
+        return None
+    if b": " in stamp + blank or len(stamp + blank) > 200:
+        return None
+    queue_id, colon, rest = body.partition(b": ")
+    if not colon or not queue_id.isalnum():
+        return None
+    pairs = _pairs(rest)
+    status = _letters(pairs.get(b"status", b""))
+    if b"to" not in pairs or b"relay" not in pairs or status not in STATUSES:
+        return None
+    text = pairs[b"status"]
+    if TORN.search(line[: len(line) - len(text)], len(head) + 3):
+        return None
+    text = text[len(status) :]
+    text = text[2:] if text.startswith(b" (") else text
+    text = text[:-1] if text.endswith(b")") else text
+    return Told(instance, daemon, queue_id, _inner(pairs[b"to"]), pairs[b"relay"], status, text)
+
+
+def _pairs(rest: bytes) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    while True:
+        key = _key(rest)
+        if not key:
+            return found
+        rest = rest[len(key) + 1 :]
+        if key == b"status":
+            return {**found, b"status": rest}
+        value = _value(rest)
+        found.setdefault(key, value)
+        rest = rest[len(value) :]
+        if not rest.startswith(b", "):
+            return found
+        rest = rest[2:]
+
+
+def _key(rest: bytes) -> bytes:
+    """What stands before an = sign; empty when that is no key."""
+    length = 0
+    while length < len(rest) and rest[length] in KEY:
+        length += 1
+    return rest[:length] if rest[length : length + 1] == b"=" else b""
+
+
+def _value(rest: bytes) -> bytes:
+    mailbox = _mailbox(rest)
+    if mailbox and (len(mailbox) == len(rest) or rest.startswith(b", ", len(mailbox))):
+        return mailbox
+    for length in range(len(rest)):
+        if rest.startswith(b", ", length) and _key(rest[length + 2 :]):
+            return rest[:length]
+    return rest
+
+
+def _mailbox(rest: bytes) -> bytes:
+    """<…> with quotes, in which > may stand; empty when it does not end."""
+    if rest[:1] != b"<":
+        return b""
+    is_quoted, place = False, 1
+    while place < len(rest):
+        byte = rest[place : place + 1]
+        if is_quoted and byte == b"\\":
+            place += 1
+        elif byte == b'"':
+            is_quoted = not is_quoted
+        elif byte == b">" and not is_quoted:
+            return rest[: place + 1]
+        place += 1
+    return b""
+
+
+def _letters(text: bytes) -> bytes:
+    length = 0
+    while length < len(text) and text[length] in LETTERS + b"-":
+        length += 1
+    return text[:length]
+
+
+def _inner(mailbox: bytes) -> bytes:
+    return mailbox[1:-1] if mailbox[:1] == b"<" and mailbox[-1:] == b">" else mailbox

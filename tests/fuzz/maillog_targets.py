@@ -1,0 +1,77 @@
+"""What must hold of the agent's reader for any bytes at all: called by hypothesis and by atheris.
+
+Each target takes the bytes of a log and raises AssertionError when something does not hold.
+"""
+
+from collections.abc import Callable
+
+from agent.maillog import parse
+from agent.maillog.lines import Delivery, Parsed
+from tests.fuzz import maillog_oracle
+from tests.fuzz.maillog_oracle import Told
+
+# Enough lines of a real log before the bytes, so that they are read in bulk.
+USUAL = (
+    b"Nov 22 09:33:50 mx1 postfix/smtp[7]: 4cB1Gk2zTMz9sWZ: to=<a@x.example>, "
+    b"relay=mx.x.example[203.0.113.5]:25, delay=1, delays=0/0/0.5/0.5, dsn=2.0.0, "
+    b"status=sent (250 ok)\n"
+)
+BULK = USUAL * (parse.BULK_BYTES_MIN // len(USUAL) + 1)
+BULK_TOLD = maillog_oracle.deliveries(BULK)
+
+
+def agrees_with_oracle(data: bytes) -> None:
+    """Deliveries are the slow reader's, in bulk and one by one."""
+    expected = maillog_oracle.deliveries(data)
+    assert told(parse.parse_chunk(data)) == expected
+    assert told(parse.parse_chunk(BULK + data + b"\n")) == BULK_TOLD + expected
+
+
+def is_the_sum_of_its_lines(data: bytes) -> None:
+    """No line changes what another says, and none says two things."""
+    lines = [line for line in data.split(b"\n") if len(line) <= parse.LINE_BYTES_MAX]
+    alone = [parse.parse_chunk(line + b"\n") for line in lines]
+    together = parse.parse_chunk(BULK + data + b"\n")
+    usual = parse.parse_chunk(BULK)
+    for field in ("events", "accepted", "queued", "removed", "probes"):
+        parts = [one for parsed in alone for one in getattr(parsed, field)]
+        assert getattr(together, field) == getattr(usual, field) + parts, field
+    assert together.unparsed == sum(parsed.unparsed for parsed in alone)
+    assert together.foreign == sum(parsed.foreign for parsed in alone)
+    assert sum(together.unknown.values()) == sum(sum(p.unknown.values()) for p in alone)
+    assert all(said(parsed) <= 1 for parsed in alone)
+
+
+def is_bounded(data: bytes) -> None:
+    """What is kept of what nobody knows is little."""
+    parsed = parse.parse_chunk(data)
+    assert sum(map(len, parsed.newest_unknown)) <= 8 * 512
+    assert len(parsed.unknown) <= 65
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "oracle": agrees_with_oracle,
+    "sum": is_the_sum_of_its_lines,
+    "bounded": is_bounded,
+}
+
+
+def told(parsed: Parsed) -> list[Told]:
+    return [
+        Told(
+            event.instance,
+            event.daemon,
+            event.queue_id,
+            event.recipient,
+            event.relay,
+            event.status,
+            event.text,
+        )
+        for event in parsed.events
+        if isinstance(event, Delivery)
+    ]
+
+
+def said(parsed: Parsed) -> int:
+    facts = [*parsed.events, *parsed.accepted, *parsed.queued, *parsed.removed, *parsed.probes]
+    return len(facts) + parsed.unparsed + parsed.foreign + sum(parsed.unknown.values())
