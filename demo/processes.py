@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import sys
@@ -13,6 +14,7 @@ from anyio.abc import Process
 
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.02
+PORTS = (20_000, 32_000)  # outgoing connections get 32768 and above (ip(7), ip_local_port_range)
 
 
 class ChildError(Exception):
@@ -122,9 +124,13 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback TCP ports nobody listens on now."""
+    """Loopback TCP ports nobody listens on now, below those that outgoing connections are given:
+    whoever is restarted finds his own still free."""
+    found: list[int] = []
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        while len(found) < count:
+            port, one = random.randrange(*PORTS), held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+    return found

@@ -20,6 +20,11 @@ SHARED = ROOT.parent / "shared"
 PREFIX = "not run, missing "
 
 
+def pytest_configure() -> None:
+    """Tables are as wide as they need to be, whoever runs us in however narrow a window."""
+    os.environ.pop("COLUMNS", None)
+
+
 def components() -> dict[str, tuple[tuple[Path, ...], str]]:
     """Name -> (places where it is looked for, Debian package)."""
     rows = (line.split("\t") for line in (ROOT / "tests/components.tsv").read_text().splitlines())
