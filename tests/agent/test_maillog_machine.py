@@ -19,7 +19,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
@@ -28,10 +28,9 @@ from agent.state import State, StateError
 from demo.grammar import Form
 from tests.maillog_bed import ADDRESS, START, Log, Totals, read_all, totals
 
-IS_SOAK = os.environ.get("SOAK") == "1"
+EXAMPLES = 1000 if os.environ.get("SOAK") == "1" else 20
 DOUBT = timedelta(seconds=1)  # of a stamp's second
 REBOOT = timedelta(seconds=5)
-TORN_BYTES = 900  # of a commit that power cut short
 
 
 class Full(State):
@@ -229,7 +228,7 @@ class Writing(RuleBasedStateMachine):
         for name, held in kept.items():
             (self.folder / name).write_bytes(held)
         with (self.folder / "state.db-wal").open("ab") as file:
-            file.write(dice.randbytes(dice.randrange(TORN_BYTES)))
+            file.write(dice.randbytes(dice.randrange(900)))
         (self.folder / "state.db-shm").unlink(missing_ok=True)
 
     def lose_end(self, file: File, dice: random.Random, *, zeroes: bool) -> set[int]:
@@ -291,14 +290,9 @@ class Writing(RuleBasedStateMachine):
     def of(self, numbers: Iterable[int]) -> Totals:
         return Counter(self.delivered[n][0] for n in numbers if n < len(self.delivered))
 
-    @invariant()
-    def nothing_is_ever_counted_twice(self) -> None:
-        if hasattr(self, "delivered"):
-            assert sum(self.totals.values()) <= len(self.delivered)
-
 
 Writing.TestCase.settings = settings(
-    max_examples=1000 if IS_SOAK else 25,
+    max_examples=EXAMPLES,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[*HealthCheck],
