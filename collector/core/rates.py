@@ -51,7 +51,8 @@ class Window:
 class WindowsAsked:
     """Sums over windows of `span` seconds (a quarter, an hour, a day) that begin within the two.
 
-    `by`: slot, node, address, receiver. Hours know no receiver.
+    `by`: slot, node, address, receiver. Hours know no receiver. `is_live`: with what was added
+    since the last look, at most a quarter of an hour ago; of the whole fleet that is long work.
     """
 
     span: int
@@ -60,6 +61,7 @@ class WindowsAsked:
     by: tuple[str, ...]
     node_id: str | None = None
     receiver: str | None = None
+    is_live: bool = True
 
 
 def total(windows: Iterable[Window]) -> Window:

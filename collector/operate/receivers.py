@@ -14,10 +14,10 @@ REPLIES_MAX = 20
 NODES_MAX = 50
 
 
-async def listed(desk: Desk) -> list[Row]:
+async def listed(desk: Desk, *, is_live: bool = True) -> list[Row]:
     """Every receiver tried within the last two hours, the greatest first."""
     by_receiver: dict[str, dict[int, Window]] = defaultdict(dict)
-    for row in await _lately(desk, "receiver", "slot"):
+    for row in await _lately(desk, "receiver", "slot", is_live=is_live):
         by_receiver[str(row["receiver"])][int(str(row["slot"]))] = window(row)
     by_receiver.pop(receivers.LOCAL, None)
     middle = int(desk.clock.now().timestamp()) - int(DEFERRAL_FOR.total_seconds()) // 2
@@ -61,7 +61,9 @@ def _trouble(row: Row) -> tuple[int, int]:
     return (int(str(row["deferred"])) + int(str(row["bounced"])), int(str(row["attempts"])))
 
 
-async def _lately(desk: Desk, *by: str, receiver: str | None = None) -> Sequence[Row]:
+async def _lately(
+    desk: Desk, *by: str, receiver: str | None = None, is_live: bool = True
+) -> Sequence[Row]:
     now = desk.clock.now()
     asked = WindowsAsked(
         span=QUARTER_SECONDS,
@@ -69,6 +71,7 @@ async def _lately(desk: Desk, *by: str, receiver: str | None = None) -> Sequence
         until=now + timedelta(seconds=QUARTER_SECONDS),
         by=by,
         receiver=receiver,
+        is_live=is_live,
     )
     return await desk.store.windows(asked)
 

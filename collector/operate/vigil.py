@@ -40,7 +40,7 @@ async def once(desk: Desk) -> Judgement:
 
 async def _wanted(desk: Desk) -> AsyncIterator[AlertFact]:
     now = desk.clock.now()
-    for row in await receivers.listed(desk):
+    for row in await receivers.listed(desk, is_live=False):
         if row["deferring_for_two_hours"]:
             name = str(row["receiver"])
             limit = f"{rates.DEFERRAL_RATIO_MAX:.0%}"

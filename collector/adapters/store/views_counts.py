@@ -22,6 +22,7 @@ GROUPS = {
     "address": "w.address",
     "receiver": "w.receiver",
 }
+NAMED = "JOIN node_states s ON s.number = w.node_number JOIN nodes n ON n.id = s.node_id"
 _COUNTS = ", ".join(COUNTS)
 _SUMS = ", ".join(f"sum(w.{name}) AS {name}" for name in COUNTS)
 SHARES = (0.5, 0.95)
@@ -85,36 +86,46 @@ class CountViews(Part):
 
 def _windows(connection: Connection, asked: WindowsAsked, *, now: int) -> list[Row]:
     """What grew since the last look is of the present window."""
+    after, upto = _numbers(connection, asked.node_id)
+    # The sums of the fleet are kept, but for hours.
+    is_whole = asked.node_id is None and not {"node", "address"} & {*asked.by}
+    is_whole = is_whole and asked.span != HOUR_SECONDS
     key = ", ".join(GROUPS[name] for name in asked.by)
     plain = ", ".join(GROUPS[name].partition(" AS ")[0] for name in asked.by)
+    # Of ten thousand nodes these are a million rows: their names are asked for only when shown.
+    named = NAMED if "node" in asked.by else ""
     # The words put in are our own; what was asked is bound.
     query = f"""SELECT {key}, {_SUMS} FROM (
  SELECT slot, node_number, address, receiver, {_COUNTS} FROM windows
   WHERE span = :span AND slot >= :since AND slot < :until
+  AND node_number >= :least AND node_number <= :most
  UNION ALL SELECT :present, node_number, address, iif(:span = {HOUR_SECONDS}, '', receiver),
-  {_COUNTS} FROM ({windows.GROWN}) WHERE :present >= :since AND :present < :until
- ) w JOIN node_states s ON s.number = w.node_number JOIN nodes n ON n.id = s.node_id
- WHERE (:node IS NULL OR s.node_id = :node) AND (:receiver IS NULL OR w.receiver = :receiver)
+  {_COUNTS} FROM ({windows.GROWN}) WHERE :is_live AND :present >= :since
+  AND :present < :until
+ ) w {named} WHERE :receiver IS NULL OR w.receiver = :receiver
  GROUP BY {plain} ORDER BY {plain}"""  # noqa: S608
     values = {
         "span": asked.span,
         "since": int(asked.since.timestamp()),
         "until": int(asked.until.timestamp()),
         "present": now // asked.span * asked.span,
-        "node": asked.node_id,
         "receiver": asked.receiver,
-        **_numbers(connection, asked.node_id),
+        "is_live": asked.is_live,
+        "after": after,
+        "upto": upto,
+        "least": windows.FLEET if is_whole else after + 1,
+        "most": windows.FLEET if is_whole else upto,
     }
     return [dict(row._mapping) for row in connection.execute(text(query), values)]
 
 
-def _numbers(connection: Connection, node_id: str | None) -> dict[str, int]:
-    """Of one node, or of all there are."""
+def _numbers(connection: Connection, node_id: str | None) -> tuple[int, int]:
+    """Above which, and up to which: one node's, or all there are."""
     if node_id is None:
-        return {"after": 0, "upto": 2**62}
+        return windows.FLEET, 2**62
     query = text("SELECT number FROM node_states WHERE node_id = :node")
     number = connection.execute(query, {"node": node_id}).scalar() or 0
-    return {"after": number - 1, "upto": number}
+    return number - 1, number
 
 
 def _delays(connection: Connection, asked: dict[str, str | None], *, day: int) -> Row:

@@ -14,6 +14,7 @@ QUARTERS_KEPT = 3 * HOUR_SECONDS  # two hours are looked at
 HOURS_KEPT = 8 * DAY_SECONDS  # the rates look back seven days
 DAYS_KEPT = 35 * DAY_SECONDS
 NODES_AT_ONCE = 500
+FLEET = 0  # a number no node has: the sums of all
 SLICE_ROWS = 5_000
 
 _SUMS = ", ".join(f"sum({name})" for name in COUNTS)
@@ -48,7 +49,24 @@ def _roll(span: int, receiver: str) -> str:
  ON CONFLICT DO UPDATE SET {_ADD}"""  # noqa: S608
 
 
-LOOK = (ADD, text(_roll(HOUR_SECONDS, "''")), text(_roll(DAY_SECONDS, "receiver")), MARK)
+def _fleet(span: int) -> str:
+    """All nodes together, by receiver: what a person asks for, and the vigil every minute."""
+    return f"""INSERT INTO windows (span, slot, node_number, address, receiver,
+ {", ".join(COUNTS)})
+ SELECT {span}, :slot / {span} * {span}, {FLEET}, '', receiver, {_SUMS} FROM windows
+ WHERE span = {QUARTER_SECONDS} AND slot = :slot AND node_number > :after
+ AND node_number <= :upto GROUP BY receiver
+ ON CONFLICT DO UPDATE SET {_ADD}"""  # noqa: S608
+
+
+LOOK = (
+    ADD,
+    text(_fleet(QUARTER_SECONDS)),
+    text(_fleet(DAY_SECONDS)),
+    text(_roll(HOUR_SECONDS, "''")),
+    text(_roll(DAY_SECONDS, "receiver")),
+    MARK,
+)
 REACHED = text("SELECT slot, node_number FROM windows_reached WHERE id = 1")
 REACH = text("INSERT OR REPLACE INTO windows_reached (id, slot, node_number) VALUES (1, :slot, :n)")
 LAST = text("SELECT max(number) FROM node_states")
