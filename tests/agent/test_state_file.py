@@ -86,36 +86,6 @@ def test_a_newer_versions_file_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-VERSION_1 = (
-    "CREATE TABLE cells (address TEXT NOT NULL, receiver TEXT NOT NULL, outcome TEXT NOT NULL,"
-    " attempts INTEGER NOT NULL, changed_in INTEGER NOT NULL,"
-    " PRIMARY KEY (address, receiver, outcome)) STRICT, WITHOUT ROWID",
-    "INSERT INTO cells VALUES ('198.51.100.9', 'google', 'sent', 7, 3)",
-    "INSERT INTO cells VALUES ('198.51.100.9', 'google', 'ours', 2, 4)",
-    "ALTER TABLE node DROP COLUMN blind_until",
-    "ALTER TABLE node DROP COLUMN began_at",
-    "UPDATE node SET sequence = 5",
-    "PRAGMA user_version = 1",
-)
-
-
-def test_a_file_of_version_1_is_taken_over(path: Path) -> None:
-    epoch = filled(path)
-    for table in ("cells", "intake", "replies", "history", "past", "open_recipients"):
-        _run(path, f"DROP TABLE {table}")
-    for statement in VERSION_1:
-        _run(path, statement)
-    for _ in range(2):
-        state = State.open(path, now=NOW)
-        (cell,) = state.cells()
-        assert (state.epoch, state.sequence, state.began_at) == (epoch, 5, None)
-        assert (cell.key, cell.attempts) == (GOOGLE, {Outcome.SENT: 7, Outcome.OURS: 2})
-        assert state.cells_changed_since(3) == (cell,)
-        assert state.cells_changed_since(4) == ()
-        assert state.known().blind_until == NOW
-        state.close()
-
-
 def test_killed_while_being_made(path: Path) -> None:
     """The tables stand, the one row does not: still a fresh file."""
     filled(path)
