@@ -126,9 +126,12 @@ class Follower:
             return ()
 
     def _read_on(self, file: LogFile, size: int) -> bytes | None:
-        """What follows; None when what we have read last is not before it any more."""
+        """What follows; None when what we have read last is not before it any more; of a file not
+        read at all yet, when it does not begin as it did."""
         offset, tail = self._position.offset, self._tail
         if size < offset:
+            return None
+        if not offset and self._position.head_length and not file.has_head_of(self._position):
             return None
         length = len(tail) + min(CHUNK_BYTES, size - offset)
         found = file.read(offset - len(tail), length=length)

@@ -89,3 +89,19 @@ def test_a_rotation_while_the_directory_is_read(
     assert left == 0
     assert bed.totals == bed.log.truth
     assert not bed.gaps()
+
+
+@pytest.mark.parametrize("looks", range(8))
+@pytest.mark.parametrize("refill", [1, 30])
+def test_copied_and_truncated_just_after_a_rename(bed: Bed, looks: int, refill: int) -> None:
+    """Also when the new file was opened and nothing of it read: no tail proves that place."""
+    begin(bed)
+    bed.log.rename()
+    bed.log.write(6)
+    for _ in range(looks):
+        bed.account.step(bed.log.now)
+    bed.log.copytruncate()
+    bed.log.write(refill)
+    bed.read()
+    assert bed.totals == bed.log.truth
+    assert not bed.gaps()
