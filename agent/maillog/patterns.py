@@ -32,6 +32,15 @@ class Patterns:
     def folders(self) -> tuple[str, ...]:
         return tuple(sorted({str(Path(name).parent) for name in self.patterns}))
 
+    @property
+    def folders_shut(self) -> tuple[str, ...]:
+        """Those that are there and may not be looked into."""
+        return tuple(
+            folder
+            for folder in self.folders
+            if Path(folder).is_dir() and not os.access(folder, os.R_OK | os.X_OK)
+        )
+
     def present(self) -> tuple[str, ...]:
         """The paths, there or not, then what fits a pattern."""
         names = dict.fromkeys(self.paths)

@@ -22,5 +22,10 @@ def explain(error: OSError, path: Path) -> str:
     return f"cannot read {path}: permission denied; {cure}{join(group)}"
 
 
+def explain_folder(folder: str) -> str:
+    """Of a folder whose files cannot even be listed."""
+    return explain(PermissionError(), Path(folder))
+
+
 def join(group: str) -> str:
     return f"add the user with id {os.geteuid()} to the group {group}"

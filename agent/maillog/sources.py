@@ -89,6 +89,7 @@ class Sources:
                 told.append(f"there is no log {name}")
         if not self._followed:
             told.append(f"there is no log {', '.join(self._patterns.patterns)}")
+            told += map(permission.explain_folder, self._patterns.folders_shut)
         if surplus := self._patterns.surplus:
             told.append(f"{surplus} logs are not followed: too many, or their names too long")
         return tuple(told)
