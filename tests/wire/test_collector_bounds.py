@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.heartbeat import Heartbeat, Hello
+from collector.core.heartbeat import Heartbeat, Hello, Recount
 from collector.rpc import wire
 from collector.rpc.bounds import WireError
 from collector.rpc.wire import Arrival
@@ -17,6 +17,12 @@ ARRIVAL = Arrival(node_id="n1", at=datetime(2026, 11, 22, tzinfo=timezone.utc))
 
 
 def read(message: pb.Heartbeat | pb.Hello) -> Heartbeat | Hello:
+    came = _decoded(message)
+    assert not isinstance(came, Recount)
+    return came
+
+
+def _decoded(message: pb.Heartbeat | pb.Hello) -> Heartbeat | Hello | Recount:
     if isinstance(message, pb.Hello):
         return wire.decode(pb.AgentMessage(hello=message).SerializeToString(), ARRIVAL)
     return wire.decode(pb.AgentMessage(heartbeat=message).SerializeToString(), ARRIVAL)
