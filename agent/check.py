@@ -1,5 +1,6 @@
 """Looks at everything the agent needs, once, and says what to do about what is missing."""
 
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,16 +30,13 @@ class Finding:
 
 def log_readable(logs: Logs, now: datetime) -> Finding:
     """Begun as on a first start, and let go again."""
-    source = logs.open(None, counted_to=now)
-    try:
-        source.read(now)
-    except OSError:
-        pass  # said among the problems
-    finally:
-        source.close()
-    if source.problems:
+    with contextlib.closing(logs.open(None, counted_to=now)) as source:
+        with contextlib.suppress(OSError):  # said among the problems
+            source.read(now)
+        problems = source.problems
+    if problems:
         remedy = "set postfix.log to Postfix's log, and let the agent's user read it (ls -l)"
-        return _wrong("log", text="; ".join(source.problems), remedy=remedy)
+        return _wrong("log", text="; ".join(problems), remedy=remedy)
     return _right("log", text=f"{source} can be read")
 
 
