@@ -15,7 +15,7 @@ from datetime import timedelta
 import anyio
 import structlog
 
-from agent import clock, config, identity, logs, notify, outset, renewal, standing, status
+from agent import clock, config, garbage, identity, logs, notify, outset, renewal, standing, status
 from agent.bell import Bell
 from agent.config import AgentConfig, ConfigError
 from agent.converge import LogWitness
@@ -275,6 +275,7 @@ async def run(settings: AgentConfig, addresses: tuple[str, ...], *, key: ZoneKey
 
 def main() -> None:
     logs.configure()
+    garbage.calm()
     try:
         settings = config.load(config.place())
         addresses, key = outset.addresses(settings), config.zone_key()

@@ -69,10 +69,12 @@ def main() -> None:
 
 def count(log: Path) -> None:
     """The agent's account of the whole log, in this process; says what was found as JSON."""
+    from agent import garbage
     from agent.maillog.accounting import Accounting
     from agent.maillog.logs import Logs
     from agent.state import State
 
+    garbage.calm()  # as the daemon does
     with tempfile.TemporaryDirectory(prefix="mailfleet-bench-") as name:
         named = Path(name) / "mail.log"
         state = State.open(Path(name) / "state.db", now=BEFORE)

@@ -88,8 +88,10 @@ def read_bulk(
                     (fields[1], _SMTPD, fields[15], fields[16], fields[17] != b"", b""),
                 )
             )
+        elif fields[0] or fields[1]:
+            read_line(b"%b%b/%b" % (fields[0], fields[1], fields[18]))
         else:
-            read_line(fields[18])
+            read_line(fields[19])
 
 
 @lru_cache(maxsize=FORMS_KEPT_MAX)
@@ -97,7 +99,7 @@ def _pattern(form: Form) -> re.Pattern[bytes]:
     before = form.before
     names = b"|".join(map(re.escape, form.instances))
     facts = b"|".join((_DELIVERY, _QUEUE, _CLIENT))
-    return re.compile(
-        rb"\n(?!" + before + b"(?:" + names + b")/(?:" + _QUIET + b"))"
-        b"(?:(" + before + b")(" + names + b")/(?:" + facts + rb")(?=\n)|(.+)(?=\n))"
-    )
+    # A quiet line is no match at all; of a line of ours that is no fact the body is left.
+    ours = b"(" + before + b")(" + names + b")/(?!" + _QUIET + b")"
+    others = b"(?!" + before + b"(?:" + names + b")/)"
+    return re.compile(rb"\n(?:" + ours + b"(?:(?:" + facts + rb")(?=\n)|(.*))|" + others + b"(.+))")

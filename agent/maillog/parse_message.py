@@ -60,7 +60,8 @@ def read_pickup(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     if match is None:
         read_other(found, line, tag=tag, body=body)
     else:
-        found.accepted.append(Accepted(tag.instance, tag.daemon, *match.groups(), False, b""))
+        queue_id, client = match.groups()
+        found.accepted.append(Accepted(tag.instance, tag.daemon, queue_id, client, False, b""))
 
 
 def read_queue_manager(found: Found, line: bytes, *, tag: Tag, body: int) -> None:

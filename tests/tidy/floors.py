@@ -47,6 +47,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.clock", 1),
     ("agent.config", 1),
     ("agent.filewatch", 1),
+    ("agent.garbage", 1),
     ("agent.identity", 1),
     ("agent.state", 1),
     ("agent.state_*", 1),
