@@ -268,6 +268,7 @@ def test_a_restart_within_an_endless_line_skips_its_rest(tmp_path: Path) -> None
         file.flush()
         batch = follower.read(START)
         assert batch is not None
+        assert isinstance(batch.position, LogPosition)
         assert batch.position.mid_line
         file.write(b" postfix/smtp[1]: x\nlast\n")
     follower.close()
