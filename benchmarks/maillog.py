@@ -9,6 +9,13 @@ postfix.mtail, and postfix_exporter, which starts at a log's end and so gets the
 Whole processes, starts included, user and system time of all their threads. Before the first round
 is believed, ours and pflogsumm's totals must agree where both count. The memory is the peak above
 what the process had before it opened the log, for a quarter of the file and for all of it.
+
+Profile (cProfile, 400,000 lines, 15 % deliveries; shares of the account's time, starts excluded):
+the one pattern over each chunk 19 %, making values of what it found 16 %, lines read one by one
+7 %, the tally 33 % (nearly all of it deliveries), commits 13 %, following 6 %. What helped, in order:
+one pattern over whole chunks instead of a loop over lines (2 ×); looking for cycles rarely (1.25 ×);
+a negative look at the quiet lines first (1.4 × of the pattern). What did not: one pattern for each
+kind of line (as slow as the loop), removing the quiet lines by substitution, smaller chunks.
 """
 
 import argparse
