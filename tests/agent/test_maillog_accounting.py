@@ -11,8 +11,8 @@ import pytest
 
 from agent.maillog import accounting
 from agent.maillog.accounting import Accounting
-from agent.maillog.logs import Logs
 from agent.maillog.follow import CHUNK_BYTES
+from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition
 from agent.maillog.silence import Silence
 from agent.model import Event, EventKind, NewEpoch
