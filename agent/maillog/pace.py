@@ -2,6 +2,7 @@
 apart, and now and then without being called. Reads nothing itself."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
@@ -29,8 +30,10 @@ async def follow(look: Callable[[], Found], doorbell: Doorbell) -> None:
         if found is Found.MORE:
             await anyio.lowlevel.checkpoint()
             continue
-        await anyio.sleep(LOOKS_APART.total_seconds())
-        await doorbell.wait(LOOK_EVERY - LOOKS_APART)
+        looked_at = time.monotonic()
+        if await doorbell.wait(LOOK_EVERY):
+            early = LOOKS_APART.total_seconds() - (time.monotonic() - looked_at)
+            await anyio.sleep(max(0.0, early))
 
 
 async def _look_on(look: Callable[[], Found]) -> Found:
