@@ -67,4 +67,6 @@ class Nuisances:
         keys = tuple(f"{cause}:{node_id}" for cause, node_id in over)
         await self._store.commit(Judgement(at=self._clock.now(), term=term, alerts_resolve=keys))
         for cause, node_id in over:
-            self._seen[node_id].pop(cause, None)
+            del self._seen[node_id][cause]
+            if not self._seen[node_id]:
+                del self._seen[node_id]

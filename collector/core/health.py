@@ -63,6 +63,14 @@ def targets(
     )
 
 
+def of_receiver(counted: Window, *, sustained: bool | None) -> Health:
+    """`sustained`: what `rates.defers_for_long` says; None: too few to tell, so the sum decides."""
+    ratio = rates.deferral_ratio(counted)
+    if ratio is None:
+        return Health.UNKNOWN
+    return _state(not sustained if sustained is not None else ratio < rates.DEFERRAL_RATIO_MAX)
+
+
 def _queue(queue: Mapping[str, int | None] | None) -> Target:
     waiting = _waiting(queue)
     state = Health.UNKNOWN if waiting is None else _state(waiting < QUEUE_MAX)

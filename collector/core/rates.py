@@ -13,12 +13,10 @@ HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 
 # Minimum volumes (DESIGN 6), and the owners' limit for one receiver's deferrals.
-BOUNCE_DAY_MIN = 200
 BOUNCE_WEEK_MIN = 50
 DEFERRAL_MIN = 20
 DEFERRAL_RATIO_MAX = 0.08
 DEFERRAL_FOR = timedelta(hours=2)
-BOUNCE_RATIO_MAX = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +77,6 @@ def bounce_ratio(window: Window, *, least: int) -> float | None:
 
 def deferral_ratio(window: Window, *, least: int = DEFERRAL_MIN) -> float | None:
     return _ratio(window, first=window.first_deferred, any_=window.deferred, least=least)
-
-
-def bounces(*, day: Window, week: Window) -> float | None:
-    """Over a day when enough was sent in it, else over a week."""
-    ratio = bounce_ratio(day, least=BOUNCE_DAY_MIN)
-    return bounce_ratio(week, least=BOUNCE_WEEK_MIN) if ratio is None else ratio
 
 
 def defers_for_long(*, older: Window, newer: Window) -> bool | None:

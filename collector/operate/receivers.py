@@ -80,16 +80,12 @@ def _shown(name: str, slots: dict[int, Window], *, middle: int) -> Row:
     older = rates.total(one for slot, one in slots.items() if slot < middle)
     newer = rates.total(one for slot, one in slots.items() if slot >= middle)
     sustained = rates.defers_for_long(older=older, newer=newer)
-    counted = summary(rates.total(slots.values()))
-    ratio = counted["deferral_ratio"]
-    is_known = isinstance(ratio, float)
-    is_bad = is_known and float(str(ratio)) >= rates.DEFERRAL_RATIO_MAX
-    state = "warn" if sustained or (sustained is None and is_bad) else "ok"
+    counted = rates.total(slots.values())
     return {
         "receiver": name,
-        "state": state if is_known else "unknown",
+        "state": health.of_receiver(counted, sustained=sustained).value,
         "deferring_for_two_hours": sustained,
-        **counted,
+        **summary(counted),
     }
 
 

@@ -31,13 +31,6 @@ def test_bounce_ratio(window: Window, least: int, ratio: float | None) -> None:
     assert rates.bounce_ratio(window, least=least) == ratio
 
 
-def test_a_week_speaks_where_a_day_is_too_small() -> None:
-    week = Window(first_sent=45, first_bounced=5)
-    assert rates.bounces(day=QUIET, week=week) == 0.1
-    assert rates.bounces(day=Window(first_sent=200), week=week) == 0.0
-    assert rates.bounces(day=QUIET, week=QUIET) is None
-
-
 BAD = Window(first_sent=90, first_deferred=10)
 GOOD = Window(first_sent=95, first_deferred=5)
 
@@ -126,3 +119,17 @@ def test_histograms_are_packed_and_have_differences() -> None:
     assert sum(map(sum, histograms.since(one, before=two).values())) == 0
     assert histograms.added([grown, grown])["total"][1] == 6
     assert sum(histograms.added([])["total"]) == 0
+
+
+@pytest.mark.parametrize(
+    "counted, sustained, state",
+    [
+        (Window(first_sent=5, first_deferred=5), True, Health.UNKNOWN),
+        (Window(first_sent=90, first_deferred=10), True, Health.WARN),
+        (Window(first_sent=90, first_deferred=10), False, Health.OK),
+        (Window(first_sent=90, first_deferred=10), None, Health.WARN),
+        (Window(first_sent=95, first_deferred=5), None, Health.OK),
+    ],
+)
+def test_a_receiver(counted: Window, sustained: bool | None, state: Health) -> None:
+    assert health.of_receiver(counted, sustained=sustained) is state
