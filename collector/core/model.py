@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from collector.core.incident import Docket
+from collector.core.severity import Severity as Severity
 from deliverability.zones import Sentinels, Verdict
 
 
@@ -45,12 +47,6 @@ class Reason(Enum):
     RESTORED = "RESTORED"
     OPERATOR = "OPERATOR"
     SILENCE = "SILENCE"
-
-
-class Severity(Enum):
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +181,7 @@ class NodeFacts:
     clock_skew: timedelta = timedelta(0)
     last_usable_answer_at: datetime | None = None
     enrolled_at: datetime
+    tenant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +200,7 @@ class PoolFacts:
     nodes: int
     newly_silent: int
     heard: int = 0
+    tenant_id: str | None = None
 
 
 class Kind(Enum):
@@ -330,4 +328,5 @@ class Snapshot:
     fleet: Fleet
     standing: Mapping[StandingKey, Standing] = field(default_factory=dict)
     alerts: tuple[AlertFact, ...] = ()
+    docket: Docket = Docket()
     term: int

@@ -41,6 +41,16 @@ class Policy:
     # What is not yet obeyed or not in step.
     obey_within: timedelta = _seconds(60)
     clock_skew_max: timedelta = _seconds(60)
+    # Notifications. What is neither High nor a listing is gathered for a while; more subjects than
+    # this of one cause fold, and are told at the pace; unacknowledged High is said again.
+    notify_gather: timedelta = _seconds(30)
+    notify_fold_above: int = 5
+    notify_fold_pace: timedelta = _seconds(900)
+    notify_again_after: timedelta = _seconds(14_400)
+    # A cause that comes back so soon opens its incident again; from the second time on, its end is
+    # believed after this calm.
+    reopens_within: timedelta = _seconds(3600)
+    calm_after_flapping: timedelta = _seconds(900)
 
 
 # (least, most), both allowed; timedelta bounds in seconds.
@@ -69,6 +79,12 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "floor_ratio": (0.3, 0.95),
     "obey_within": (5, 600),
     "clock_skew_max": (1, 3600),
+    "notify_gather": (0, 300),
+    "notify_fold_above": (1, 50),
+    "notify_fold_pace": (10, 3600),
+    "notify_again_after": (60, 86_400),
+    "reopens_within": (1, 86_400),
+    "calm_after_flapping": (1, 7200),
 }
 
 

@@ -117,6 +117,7 @@ def _node(
         clock_skew=timedelta(milliseconds=state.clock_skew),
         last_usable_answer_at=from_ms(max(usable, default=None)),
         enrolled_at=from_ms(row.enrolled_at),
+        tenant_id=row.tenant_id,
     )
 
 

@@ -134,6 +134,7 @@ def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
             baseline=max(baselines.get(row.id, 0), members),
             nodes=known.get(row.id, 0),
             newly_silent=0,
+            tenant_id=row.tenant_id,
         )
     return found
 
