@@ -25,7 +25,7 @@ from collector.core.heartbeat import (
 from collector.core.model import (
     Automation,
 )
-from collector.ports import Actor, AuditEntry, Certificate, NewNode, Token
+from collector.ports import Actor, AuditEntry, Certificate, NewNode, Store, Token
 from deliverability.replies import Outcome
 from deliverability.zones import Sentinels, Verdict
 
@@ -112,11 +112,11 @@ def certificate(number: int, node: str, *, at: datetime = START) -> Certificate:
     )
 
 
-async def pool_of(found: SqlStore, *, automation: Automation = Automation.ACT) -> str:
+async def pool_of(found: Store, *, automation: Automation = Automation.ACT) -> str:
     return await found.add_pool("default", automation=automation, entry=entry("add pool"))
 
 
-async def enrol(found: SqlStore, numbers: Sequence[int], pool_id: str) -> None:
+async def enrol(found: Store, numbers: Sequence[int], pool_id: str) -> None:
     """Nodes by token, each with its epoch begun."""
 
     async def one(number: int) -> None:

@@ -1,6 +1,5 @@
 """Judgements for whoever tests what the real store commits."""
 
-from collector.adapters.store import SqlStore
 from collector.core.judgement import (
     EffectDraft,
     Judgement,
@@ -22,6 +21,7 @@ from collector.core.model import (
     Snapshot,
     Subject,
 )
+from collector.ports import Store
 from tests.store_bed import START, ZONE, ip, node_id
 
 
@@ -54,12 +54,12 @@ def judgement(**parts: object) -> Judgement:
     return Judgement(at=START, term=1, **parts)  # type: ignore[arg-type]  # Judgement's own fields
 
 
-async def the_pool(journal: SqlStore) -> str:
+async def the_pool(journal: Store) -> str:
     (row,) = await journal.pools()
     return str(row["id"])
 
 
-async def listed(journal: SqlStore) -> Judgement:
+async def listed(journal: Store) -> Judgement:
     """Node 1 is found listed: everything one pass may write at once."""
     pool_id = await the_pool(journal)
     subject = Subject(node_id=node_id(1), address=ip(1), pool_id=pool_id)
@@ -108,7 +108,7 @@ def alert(text: str) -> AlertFact:
     )
 
 
-async def admit(journal: SqlStore, numbers: range, *, member: bool = True) -> None:
+async def admit(journal: Store, numbers: range, *, member: bool = True) -> None:
     pool_id = await the_pool(journal)
     subjects = [Subject(node_id=node_id(n), address=ip(n), pool_id=pool_id) for n in numbers]
     changes = tuple(
@@ -118,6 +118,6 @@ async def admit(journal: SqlStore, numbers: range, *, member: bool = True) -> No
     await journal.commit(judgement(rotation=changes))
 
 
-async def first(journal: SqlStore) -> tuple[Snapshot, AddressFacts]:
+async def first(journal: Store) -> tuple[Snapshot, AddressFacts]:
     snapshot = await journal.load([node_id(1)])
     return snapshot, snapshot.nodes[0].addresses[0]

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.adapters.store import SqlStore
 from collector.core.model import Look, Order
-from collector.ports import Refused
+from collector.ports import Refused, Store
 from deliverability.zones import Sentinels, Verdict
 from tests.store_bed import (
     EPOCH,
@@ -24,35 +23,35 @@ from tests.store_bed import (
     hello,
     ip,
     node_id,
-    opened,
     pool_of,
     zone_reading,
 )
 from tests.store_judged import judgement
+from tests.stores import STORES
 
 
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    async with opened(tmp_path, HandClock()) as found:
+@pytest.fixture(params=STORES)
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with STORES[request.param](tmp_path, HandClock()) as found:
         await enrol(found, (1, 2), await pool_of(found))
         yield found
 
 
-async def totals(journal: SqlStore, number: int = 1) -> dict[tuple[str, str], object]:
+async def totals(journal: Store, number: int = 1) -> dict[tuple[str, str], object]:
     (row,) = await journal.nodes(node=node_id(number))
     shown = row["totals"]
     assert isinstance(shown, list)
     return {(one["address"], one["receiver"]): one["attempts"] for one in shown}
 
 
-async def zone(journal: SqlStore) -> tuple[Verdict, timedelta, int]:
+async def zone(journal: Store) -> tuple[Verdict, timedelta, int]:
     """Verdict, `since` as time after START, rounds."""
     (node,) = (await journal.load([node_id(1)])).nodes
     (fact,) = node.addresses[0].zones
     return fact.verdict, fact.since - START, fact.rounds
 
 
-async def test_a_heartbeat_is_the_newest_account(journal: SqlStore) -> None:
+async def test_a_heartbeat_is_the_newest_account(journal: Store) -> None:
     await journal.record(beat(1, 1, cells=[cell(ip(1), "gmail", sent=5, deferred=2)]))
     account = await journal.account(node_id(1))
     assert account is not None
@@ -72,7 +71,7 @@ async def test_a_heartbeat_is_the_newest_account(journal: SqlStore) -> None:
     assert latest["queue"]["maildrop"] is None
 
 
-async def test_duplicate_and_late_heartbeats_change_nothing(journal: SqlStore) -> None:
+async def test_duplicate_and_late_heartbeats_change_nothing(journal: Store) -> None:
     first = beat(1, 1, cells=[cell(ip(1), "gmail", sent=5)])
     second = beat(1, 2, cells=[cell(ip(1), "gmail", sent=9)])
     await journal.record(second)
@@ -83,7 +82,7 @@ async def test_duplicate_and_late_heartbeats_change_nothing(journal: SqlStore) -
     assert await totals(journal) == {(ip(1), "gmail"): {"sent": 9}}
 
 
-async def test_order_within_one_group_is_the_order_of_arrival(journal: SqlStore) -> None:
+async def test_order_within_one_group_is_the_order_of_arrival(journal: Store) -> None:
     beats = [beat(1, n, cells=[cell(ip(1), "gmail", sent=10 * n)]) for n in (1, 3, 2, 3, 4)]
     await asyncio.gather(*(journal.record(one) for one in beats))
     account = await journal.account(node_id(1))
@@ -97,7 +96,7 @@ async def test_order_within_one_group_is_the_order_of_arrival(journal: SqlStore)
     ]
 
 
-async def test_a_total_that_goes_backwards_is_told_not_stored(journal: SqlStore) -> None:
+async def test_a_total_that_goes_backwards_is_told_not_stored(journal: Store) -> None:
     await journal.record(beat(1, 1, cells=[cell(ip(1), "gmail", sent=9, bounced=1)]))
     await journal.record(
         beat(1, 2, cells=[cell(ip(1), "gmail", sent=4, bounced=2), cell(ip(1), "gmx", sent=1)])
@@ -122,7 +121,7 @@ async def test_a_total_that_goes_backwards_is_told_not_stored(journal: SqlStore)
     ]
 
 
-async def test_an_epoch_begins_once(journal: SqlStore) -> None:
+async def test_an_epoch_begins_once(journal: Store) -> None:
     with pytest.raises(Refused, match="has not begun") as unknown:
         await journal.record(beat(1, 1, epoch="epoch-2"))
     assert unknown.value.code == "EPOCH_UNKNOWN"
@@ -144,7 +143,7 @@ async def test_an_epoch_begins_once(journal: SqlStore) -> None:
         await journal.record(beat(1, 8))
 
 
-async def test_a_stranger_is_refused_and_its_company_is_not(journal: SqlStore) -> None:
+async def test_a_stranger_is_refused_and_its_company_is_not(journal: Store) -> None:
     outcomes = await asyncio.gather(
         journal.record(beat(1, 1)),
         journal.record(beat(77, 1)),
@@ -155,7 +154,7 @@ async def test_a_stranger_is_refused_and_its_company_is_not(journal: SqlStore) -
     assert await journal.account(node_id(77)) is None
 
 
-async def test_a_value_no_column_holds_is_refused_alone(journal: SqlStore) -> None:
+async def test_a_value_no_column_holds_is_refused_alone(journal: Store) -> None:
     absurd = beat(1, 1, cells=[cell(ip(1), "gmail", sent=2**64)])
     outcomes = await asyncio.gather(
         journal.record(absurd), journal.record(beat(2, 1)), return_exceptions=True
@@ -169,7 +168,7 @@ async def test_a_value_no_column_holds_is_refused_alone(journal: SqlStore) -> No
     assert (one.sequence, two.sequence) == (0, 1)
 
 
-async def test_a_run_is_counted_by_sweeps_and_broken_by_any_other_answer(journal: SqlStore) -> None:
+async def test_a_run_is_counted_by_sweeps_and_broken_by_any_other_answer(journal: Store) -> None:
     async def sweep(sequence: int, verdict: Verdict, *, number: int, right: bool = True) -> None:
         sentinels = Sentinels.RIGHT if right else Sentinels.WRONG
         reading = zone_reading(ip(1), verdict, round=number, sentinels=sentinels)
@@ -191,7 +190,7 @@ async def test_a_run_is_counted_by_sweeps_and_broken_by_any_other_answer(journal
     assert await zone(journal) == (Verdict.LISTED, timedelta(seconds=210), 1)
 
 
-async def test_the_last_usable_answer_outlives_unknown_ones(journal: SqlStore) -> None:
+async def test_the_last_usable_answer_outlives_unknown_ones(journal: Store) -> None:
     answers = [
         (Verdict.CLEAR, Sentinels.RIGHT),
         (Verdict.LISTED, Sentinels.WRONG),
@@ -204,7 +203,7 @@ async def test_the_last_usable_answer_outlives_unknown_ones(journal: SqlStore) -
     assert node.last_usable_answer_at == START + timedelta(seconds=30)
 
 
-async def test_an_event_is_told_once(journal: SqlStore) -> None:
+async def test_an_event_is_told_once(journal: Store) -> None:
     for sequence, events in enumerate(((event(1),), (event(1), event(2)), (event(2),)), 1):
         await journal.record(replace(beat(1, sequence), events=events))
     told = await journal.journal(after=0, limit=99, node_id=node_id(1))
@@ -212,7 +211,7 @@ async def test_an_event_is_told_once(journal: SqlStore) -> None:
     assert ids == [1, 2]
 
 
-async def test_a_hello_says_who_and_from_where(journal: SqlStore) -> None:
+async def test_a_hello_says_who_and_from_where(journal: Store) -> None:
     await journal.record_hello(hello(1, addresses=(ip(9), ip(1)), agent_version="0.2.0"))
     account = await journal.account(node_id(1))
     assert account is not None
@@ -228,7 +227,7 @@ async def test_a_hello_says_who_and_from_where(journal: SqlStore) -> None:
         await journal.record_hello(hello(77))
 
 
-async def test_the_look_that_came_last_stands_whatever_the_clock_says(journal: SqlStore) -> None:
+async def test_the_look_that_came_last_stands_whatever_the_clock_says(journal: Store) -> None:
     def look(seconds: int, verdict: Verdict) -> Look:
         return Look(
             address=ip(1),
@@ -245,7 +244,7 @@ async def test_the_look_that_came_last_stands_whatever_the_clock_says(journal: S
     assert node.addresses[0].looks == (look(5, Verdict.UNKNOWN),)
 
 
-async def test_a_restored_journal_believes_the_node(journal: SqlStore) -> None:
+async def test_a_restored_journal_believes_the_node(journal: Store) -> None:
     ours = Order(term=1, revision=4)
     theirs = Order(term=3, revision=2, node_pauses=("LISTED",), addresses=((ip(1), ("OPERATOR",)),))
     await journal.commit(judgement(orders=((node_id(1), ours),)))

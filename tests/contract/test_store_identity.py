@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from collector.adapters.store import SqlStore
 from collector.core.model import Automation
 from collector.core.policy import Policy
 from collector.ports import ApiToken, Refused, Store
@@ -26,20 +25,21 @@ from tests.store_bed import (
     pool_of,
     token,
 )
+from tests.stores import STORES
 
 
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    async with opened(tmp_path, HandClock()) as found:
+@pytest.fixture(params=STORES)
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with STORES[request.param](tmp_path, HandClock()) as found:
         yield found
 
 
-def test_it_is_the_port(journal: SqlStore) -> None:
+def test_it_is_the_port(journal: Store) -> None:
     port: Store = journal
     assert port is journal
 
 
-async def test_a_token_admits_one_node(journal: SqlStore) -> None:
+async def test_a_token_admits_one_node(journal: Store) -> None:
     pool_id = await pool_of(journal)
     await journal.add_token(token("secret", pool_id), entry("make token"))
     attempts = [
@@ -63,7 +63,7 @@ async def test_a_token_admits_one_node(journal: SqlStore) -> None:
     assert used.used_at == START
 
 
-async def test_unknown_and_late_tokens_admit_nobody(journal: SqlStore) -> None:
+async def test_unknown_and_late_tokens_admit_nobody(journal: Store) -> None:
     pool_id = await pool_of(journal)
     late = new_node(1, pool_id, at=START + timedelta(minutes=30))
     with pytest.raises(Refused) as unknown:
@@ -79,7 +79,7 @@ async def test_unknown_and_late_tokens_admit_nobody(journal: SqlStore) -> None:
         await journal.add_token(token("other", "no such pool"), entry())
 
 
-async def test_enrolling_again_keeps_the_node_and_ends_its_old_keys(journal: SqlStore) -> None:
+async def test_enrolling_again_keeps_the_node_and_ends_its_old_keys(journal: Store) -> None:
     pool_id = await pool_of(journal)
     await enrol(journal, [1], pool_id)
     await journal.add_token(token("again", pool_id, node_id=node_id(1)), entry())
@@ -93,7 +93,7 @@ async def test_enrolling_again_keeps_the_node_and_ends_its_old_keys(journal: Sql
     assert await journal.node_ids() == [node_id(1)]
 
 
-async def test_two_machines_of_one_name_stay_apart(journal: SqlStore) -> None:
+async def test_two_machines_of_one_name_stay_apart(journal: Store) -> None:
     pool_id = await pool_of(journal)
     for number in (1, 2, 3):
         await journal.add_token(token(f"token-{number}", pool_id), entry())
@@ -104,7 +104,7 @@ async def test_two_machines_of_one_name_stay_apart(journal: SqlStore) -> None:
     assert [row["name"] for row in await journal.nodes()] == ["mail", "mail-2", "mail-3"]
 
 
-async def test_revoking_ends_every_certificate_of_the_node(journal: SqlStore) -> None:
+async def test_revoking_ends_every_certificate_of_the_node(journal: Store) -> None:
     pool_id = await pool_of(journal)
     await enrol(journal, [1, 2], pool_id)
     await journal.add_certificate(certificate(7, node_id(1)), entry("renew", node_id(1)))
@@ -137,7 +137,7 @@ async def test_terms_only_grow(tmp_path: Path) -> None:
         assert await journal.begin_term(at_least=0, at=START) == 44
 
 
-async def test_policy_is_kept_by_revision(journal: SqlStore) -> None:
+async def test_policy_is_kept_by_revision(journal: Store) -> None:
     assert await journal.policy() == Policy()
     demo = Policy(revision=2, heartbeat_interval=timedelta(seconds=2), floor_ratio=0.5)
     await journal.set_policy(demo, entry("set policy"))
@@ -147,7 +147,7 @@ async def test_policy_is_kept_by_revision(journal: SqlStore) -> None:
     assert stale.value.code == "POLICY_STALE"
 
 
-async def test_switches_and_automation(journal: SqlStore) -> None:
+async def test_switches_and_automation(journal: Store) -> None:
     pool_id = await pool_of(journal, automation=Automation.OBSERVE)
     await enrol(journal, [1], pool_id)
     await journal.set_switch("sending_stopped", on=True, entry=entry("stop sending"))
@@ -172,7 +172,7 @@ async def test_switches_and_automation(journal: SqlStore) -> None:
             )
 
 
-async def test_names_keys_and_pools_are_taken_once(journal: SqlStore) -> None:
+async def test_names_keys_and_pools_are_taken_once(journal: Store) -> None:
     await journal.set_fleet_name("fleet.example", entry())
     await journal.set_fleet_name("fleet.example", entry())
     with pytest.raises(Refused):
@@ -189,7 +189,7 @@ async def test_names_keys_and_pools_are_taken_once(journal: SqlStore) -> None:
         await pool_of(journal)
 
 
-async def test_every_change_is_audited(journal: SqlStore) -> None:
+async def test_every_change_is_audited(journal: Store) -> None:
     await journal.add_audit(entry("looked at", "everything"))
     (row,) = await journal.journal(after=-1, limit=9, node_id=None)
     assert (row["kind"], row["text"]) == ("audit", "anna: looked at everything")
@@ -202,14 +202,14 @@ async def test_every_change_is_audited(journal: SqlStore) -> None:
     )
 
 
-async def test_addresses_of_a_hello_wait_for_their_admission(journal: SqlStore) -> None:
+async def test_addresses_of_a_hello_wait_for_their_admission(journal: Store) -> None:
     await enrol(journal, [1], await pool_of(journal))
     await journal.record_hello(hello(1, addresses=(ip(1), ip(2))))
     (node,) = (await journal.load([node_id(1)])).nodes
     assert [(one.ip, one.in_rotation) for one in node.addresses] == [(ip(1), False), (ip(2), False)]
 
 
-async def test_a_hello_takes_no_other_nodes_address(journal: SqlStore) -> None:
+async def test_a_hello_takes_no_other_nodes_address(journal: Store) -> None:
     await enrol(journal, [1, 2], await pool_of(journal))
     await journal.record_hello(hello(2, addresses=(ip(2), ip(1))))
     await journal.record_hello(hello(2, addresses=(ip(1),)))

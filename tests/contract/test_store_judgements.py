@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from collector.adapters.store import SqlStore
 from collector.core.judgement import (
     EffectDraft,
     PauseDraft,
@@ -19,6 +18,7 @@ from collector.core.model import (
     Standing,
     Subject,
 )
+from collector.ports import Store
 from tests.store_bed import (
     START,
     ZONE,
@@ -26,10 +26,10 @@ from tests.store_bed import (
     enrol,
     ip,
     node_id,
-    opened,
     pool_of,
 )
 from tests.store_judged import admit, alert, decision, draft, first, judgement, listed, the_pool
+from tests.stores import STORES
 
 NODES = range(1, 6)
 KEY = (node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
@@ -40,14 +40,16 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
-    async with opened(tmp_path, clock) as found:
+@pytest.fixture(params=STORES)
+async def journal(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
+) -> AsyncIterator[Store]:
+    async with STORES[request.param](tmp_path, clock) as found:
         await enrol(found, NODES, await pool_of(found))
         yield found
 
 
-async def test_a_judgement_comes_back_whole(journal: SqlStore) -> None:
+async def test_a_judgement_comes_back_whole(journal: Store) -> None:
     await admit(journal, NODES)
     ids = await journal.commit(await listed(journal))
     snapshot, address = await first(journal)
@@ -70,7 +72,7 @@ async def test_a_judgement_comes_back_whole(journal: SqlStore) -> None:
     assert (effect.key, effect.payload, effect.attempts) == ("directive:1", {"n": 1}, 0)
 
 
-async def test_it_is_told_in_the_timeline_and_explained(journal: SqlStore) -> None:
+async def test_it_is_told_in_the_timeline_and_explained(journal: Store) -> None:
     end = (await journal.journal(after=-1, limit=1, node_id=None))[0]["seq"]
     assert isinstance(end, int)
     ids = await journal.commit(await listed(journal))
@@ -106,7 +108,7 @@ async def test_it_is_told_in_the_timeline_and_explained(journal: SqlStore) -> No
     assert (withheld["fate"], withheld["brake"], withheld["effects"]) == ("withheld", "floor", [])
 
 
-async def test_opening_what_is_open_changes_nothing_but_an_alerts_words(journal: SqlStore) -> None:
+async def test_opening_what_is_open_changes_nothing_but_an_alerts_words(journal: Store) -> None:
     await journal.commit(await listed(journal))
     before, _ = await first(journal)
     pool_id = await the_pool(journal)
@@ -131,7 +133,7 @@ async def test_opening_what_is_open_changes_nothing_but_an_alerts_words(journal:
     assert [effect.kind for effect in await journal.effects(limit=9)] == ["directive"]
 
 
-async def test_what_opened_closes(journal: SqlStore) -> None:
+async def test_what_opened_closes(journal: Store) -> None:
     await journal.commit(await listed(journal))
     snapshot, address = await first(journal)
     await journal.commit(
@@ -151,7 +153,7 @@ async def test_what_opened_closes(journal: SqlStore) -> None:
     assert await journal.alerts(open_only=True, limit=9) == []
 
 
-async def test_a_judgement_that_fails_leaves_nothing(journal: SqlStore) -> None:
+async def test_a_judgement_that_fails_leaves_nothing(journal: Store) -> None:
     end = await journal.journal(after=0, limit=999, node_id=None)
     good = await listed(journal)
     bad = judgement(
@@ -174,20 +176,20 @@ async def test_a_judgement_that_fails_leaves_nothing(journal: SqlStore) -> None:
     await journal.commit(good)
 
 
-async def test_an_empty_judgement_writes_nothing(journal: SqlStore) -> None:
+async def test_an_empty_judgement_writes_nothing(journal: Store) -> None:
     before = await journal.journal(after=0, limit=999, node_id=None)
     assert await journal.commit(judgement()) == ()
     assert await journal.journal(after=0, limit=999, node_id=None) == before
 
 
-async def test_only_pausing_listings_count_for_the_fleet(journal: SqlStore) -> None:
+async def test_only_pausing_listings_count_for_the_fleet(journal: Store) -> None:
     await journal.commit(judgement(listings_open=(draft(1, "policy"), draft(2))))
     snapshot = await journal.load(None)
     assert [listing.node_id for listing in snapshot.fleet.open_listings[ZONE]] == [node_id(2)]
     assert [len(node.addresses[0].listings) for node in snapshot.nodes] == [1, 1, 0, 0, 0]
 
 
-async def test_effects_are_finished_once(journal: SqlStore) -> None:
+async def test_effects_are_finished_once(journal: Store) -> None:
     await journal.commit(await listed(journal))
     await journal.finish_effects({"directive:1": "sent"}, at=START)
     await journal.finish_effects({"directive:1": "sent twice"}, at=START)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.adapters.store import SqlStore
 from collector.core.model import Fate, Kind, Reason
-from collector.ports import OperatorPause, Refused
-from tests.store_bed import HandClock, enrol, entry, ip, node_id, opened, pool_of
+from collector.ports import OperatorPause, Refused, Store
+from tests.store_bed import HandClock, enrol, entry, ip, node_id, pool_of
 from tests.store_judged import first, listed
+from tests.stores import STORES
 
 
 @pytest.fixture
@@ -17,9 +17,11 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
-    async with opened(tmp_path, clock) as found:
+@pytest.fixture(params=STORES)
+async def journal(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
+) -> AsyncIterator[Store]:
+    async with STORES[request.param](tmp_path, clock) as found:
         await enrol(found, range(1, 6), await pool_of(found))
         yield found
 
@@ -27,7 +29,7 @@ async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
 KEY = (node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
 
 
-async def test_a_person_pauses_and_resumes(journal: SqlStore) -> None:
+async def test_a_person_pauses_and_resumes(journal: Store) -> None:
     wish = OperatorPause(node_id=node_id(1), address=None, pausing=True, note="repairs")
     await journal.operator_pause(wish, entry("pause", node_id(1)))
     (pause,) = (await journal.load([node_id(1)])).nodes[0].pauses
@@ -46,7 +48,7 @@ async def test_a_person_pauses_and_resumes(journal: SqlStore) -> None:
         await journal.operator_pause(stranger, entry("pause", node_id(77)))
 
 
-async def test_a_person_may_override_a_listing_and_automation_is_told(journal: SqlStore) -> None:
+async def test_a_person_may_override_a_listing_and_automation_is_told(journal: Store) -> None:
     await journal.commit(await listed(journal))
     plain = OperatorPause(node_id=node_id(1), address=ip(1), pausing=False, note="")
     with pytest.raises(Refused):

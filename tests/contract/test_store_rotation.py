@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from collector.adapters.store import SqlStore
 from collector.core.judgement import Judgement, RotationChange
 from collector.core.model import Subject
-from tests.store_bed import START, HandClock, enrol, ip, node_id, opened, pool_of
+from collector.ports import Store
+from tests.store_bed import START, HandClock, enrol, ip, node_id, pool_of
 from tests.store_judged import the_pool
+from tests.stores import STORES
 
 
 @pytest.fixture
@@ -18,15 +19,17 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
-    async with opened(tmp_path, clock) as found:
+@pytest.fixture(params=STORES)
+async def journal(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
+) -> AsyncIterator[Store]:
+    async with STORES[request.param](tmp_path, clock) as found:
         await enrol(found, range(1, 6), await pool_of(found))
         yield found
 
 
 async def test_the_baseline_is_the_median_of_a_day_by_time(
-    journal: SqlStore, clock: HandClock
+    journal: Store, clock: HandClock
 ) -> None:
     async def move(at_hour: float, numbers: range, *, member: bool) -> None:
         pool_id = await the_pool(journal)

@@ -1,0 +1,109 @@
+"""An operator's word about a node, in the journal in memory; with its decision to show."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from collector.core.model import Decision, Fate, Kind, Pause, Proposal, Reason, Subject
+from collector.ports import AuditEntry, OperatorPause, Refused
+from tests.simulation import judging_store, snapshot_store
+from tests.simulation.intake_store import known
+from tests.simulation.journal import Journal, moment
+
+LIFTED = (Reason.OPERATOR, Reason.RESTORED)
+
+
+def operator_pause(journal: Journal, wish: OperatorPause, entry: AuditEntry) -> None:
+    pool_id = known(journal, wish.node_id).pool_id
+    if wish.address is not None and (wish.node_id, wish.address) not in journal.addresses:
+        raise Refused("ADDRESS_UNKNOWN", f"{wish.node_id} has no address {wish.address}")
+    subject = Subject(node_id=wish.node_id, address=wish.address, pool_id=pool_id)
+    act = _Act(journal, wish, entry, subject)
+    act.pause() if wish.pausing else act.resume()
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    journal: Journal
+    wish: OperatorPause
+    entry: AuditEntry
+    subject: Subject
+
+    def pause(self) -> None:
+        (id_,) = self._decide(self._decision(Kind.PAUSE, Reason.OPERATOR, self.subject))
+        judging_store.put_pause(
+            self.journal,
+            Pause(
+                id=self.journal.new_id(),
+                node_id=self.subject.node_id,
+                address=self.subject.address,
+                reason=Reason.OPERATOR,
+                owner=self.entry.actor.name,
+                opened_at=moment(self.entry.at),
+                decision_id=id_,
+                note=self.wish.note,
+            ),
+        )
+
+    def resume(self) -> None:
+        lifted = (*LIFTED, Reason.LISTED) if self.wish.override else LIFTED
+        closing = [one for one in self._pauses() if one.reason in lifted]
+        listed = self._listed() if self.wish.override else []
+        if not closing and not listed:
+            raise Refused("NOTHING_TO_RESUME", "no pause of an operator or a restore stands there")
+        ids = [one.id for one in closing]
+        judging_store.close_pauses(self.journal, ids, at=moment(self.entry.at))
+        said = sorted({f"{one.reason.value} {one.address or ''}".strip() for one in closing})
+        self._decide(
+            self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=said),
+            *(self._decision(Kind.PAUSE, Reason.LISTED, subject) for subject in listed),
+        )
+
+    def _pauses(self) -> list[Pause]:
+        """In force about the subject: of a node those of its addresses too."""
+        wanted = self.subject.address
+        return [
+            one
+            for one in snapshot_store.open_pauses(self.journal, self.subject.node_id)
+            if wanted is None or one.address == wanted
+        ]
+
+    def _listed(self) -> list[Subject]:
+        """Addresses paused for a listing, and listed ones not paused."""
+        paused = {one.address for one in self._pauses() if one.reason is Reason.LISTED}
+        listed: Iterable[str | None] = (
+            one.address
+            for one in snapshot_store.open_listings(self.journal)
+            if one.node_id == self.subject.node_id and self.subject.address in (None, one.address)
+        )
+        node_id, pool_id = self.subject.node_id, self.subject.pool_id
+        return [
+            Subject(node_id=node_id, address=address, pool_id=pool_id)
+            for address in sorted(paused | set(listed), key=str)
+        ]
+
+    def _decision(
+        self, kind: Kind, reason: Reason, subject: Subject, **evidence: object
+    ) -> Decision:
+        return Decision(
+            proposal=Proposal(
+                kind=kind,
+                subject=subject,
+                reason=reason,
+                rule="operator",
+                evidence={
+                    "who": self.entry.actor.name,
+                    "from": self.entry.actor.origin,
+                    "why": self.wish.note,
+                    **evidence,
+                },
+            ),
+            fate=Fate.OVERRIDDEN if reason is Reason.LISTED else Fate.MADE,
+            brake=None,
+            aggregates={},
+            policy_revision=self.journal.policies[-1].revision,
+            at=self.entry.at,
+        )
+
+    def _decide(self, *made: Decision) -> list[str]:
+        batch = self.journal.new_id()
+        return judging_store.decide(self.journal, made, term=self.journal.term, batch=batch)
