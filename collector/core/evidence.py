@@ -72,7 +72,7 @@ def of_end(address: AddressSignals, pauses: Iterable[Pause]) -> Evidence:
         "pauses": [pause.id for pause in pauses],
         "ended": [listing.id for listing in address.over],
         "standing": [listing.id for listing in address.standing],
-        "zones": [of_opinion(opinion) for opinion in address.opinions],
+        "zones": [of_opinion(one) for one in address.opinions if one.listing is not None],
     }
 
 

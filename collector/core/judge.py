@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from collector.core import alerts, decide, effects, safety, signals, zonebrake
+from collector.core import alerts, decide, effects, inputs, safety, signals, zonebrake
 from collector.core.evidence import meanings
 from collector.core.judgement import Judgement, ListingDraft
 from collector.core.model import Fate, Kind, NodeFacts, Reason, Snapshot, StandingKey
@@ -29,6 +29,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         at=now,
         term=snapshot.term,
         decisions=decisions,
+        inputs=inputs.of(decisions, snapshot),
         listings_open=tuple(_drafts(nodes)),
         listings_close=tuple(
             listing.id for node in nodes for address in node.addresses for listing in address.over

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from collector.core.inputs import Inputs
 from collector.core.model import (
     AlertFact,
     Decision,
@@ -61,11 +62,13 @@ class EffectDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """`listings_close`, `pauses_close` are ids; `alerts_resolve` keys."""
+    """`listings_close`, `pauses_close` are ids; `alerts_resolve` keys. `inputs` stand beside the
+    decisions, one for each; none where a person decided."""
 
     at: datetime
     term: int
     decisions: tuple[Decision, ...] = ()
+    inputs: tuple[Inputs, ...] = ()
     listings_open: tuple[ListingDraft, ...] = ()
     listings_close: tuple[str, ...] = ()
     pauses_open: tuple[PauseDraft, ...] = ()

@@ -254,8 +254,21 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the gate knew beside the snapshot when it judged one proposal: what the whole pass had
+    counted and allowed until then. A replay starts from here, so whatever a brake reads stands
+    either in the snapshot or here.
+
+    `zones`: newly listed nodes by zone; `removed`: addresses taken out of rotation by pool.
+    """
+
+    zones: Mapping[str, int] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A proposal with its fate. `aggregates` is what the brakes saw."""
+    """A proposal with its fate. `aggregates` is what the brakes saw, for people."""
 
     proposal: Proposal
     fate: Fate
@@ -263,6 +276,7 @@ class Decision:
     aggregates: Evidence
     policy_revision: int
     at: datetime
+    seen: Seen = field(default_factory=Seen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ lets send may send. Nothing resumes by itself.
 from collections.abc import Iterator
 from datetime import datetime
 
+from collector.core import inputs
 from collector.core.judgement import Judgement, PauseDraft
 from collector.core.model import (
     Decision,
@@ -65,7 +66,13 @@ def judge(
         )
         for index, decision in enumerate(decisions)
     )
-    return Judgement(at=now, term=term, decisions=decisions, pauses_open=pauses)
+    return Judgement(
+        at=now,
+        term=term,
+        decisions=decisions,
+        inputs=tuple(inputs.of_order(one, node, applied=applied, term=term) for one in decisions),
+        pauses_open=pauses,
+    )
 
 
 def _proposals(node: NodeFacts, applied: Order) -> Iterator[Proposal]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from collector.core import zonebrake
 from collector.core.model import (
     Automation,
     Brake,
@@ -22,6 +23,7 @@ from collector.core.model import (
     PoolFacts,
     Proposal,
     Reason,
+    Seen,
     Snapshot,
     Standing,
     StandingKey,
@@ -52,6 +54,10 @@ class _Gate:
     def fleet(self) -> Fleet:
         return self.snapshot.fleet
 
+    @property
+    def seen(self) -> Seen:
+        return Seen(zones=self.brakes.counts, removed=dict(self.removed))
+
     def allow(self, proposal: Proposal, *, was_in_rotation: bool) -> None:
         if proposal.kind is Kind.PAUSE:
             self.paused.add(proposal.subject)
@@ -81,6 +87,16 @@ def gate(
     return tuple(decisions)
 
 
+def again(
+    proposal: Proposal, snapshot: Snapshot, *, seen: Seen, policy: Policy, now: datetime
+) -> Decision:
+    """One proposal once more, the gate as it stood when it came to it."""
+    brakes = zonebrake.held(seen.zones, snapshot.fleet, policy=policy, now=now)
+    state = _Gate(snapshot=snapshot, brakes=brakes, policy=policy, removed=dict(seen.removed))
+    nodes = {node.id: node for node in snapshot.nodes}
+    return _judge(proposal, nodes[proposal.subject.node_id], state=state, now=now)
+
+
 def standing_key(proposal: Proposal) -> StandingKey:
     """Under which key a proposal's newest fate is remembered while its cause stands."""
     subject = proposal.subject
@@ -95,16 +111,17 @@ def floor(pool: PoolFacts, policy: Policy) -> int:
 def _judge(proposal: Proposal, node: NodeFacts, *, state: _Gate, now: datetime) -> Decision:
     brake = _brake(proposal, state)
     fate = _fate(proposal, brake, node=node, fleet=state.fleet)
-    seen = _aggregates(proposal, state)
+    seen, aggregates = state.seen, _aggregates(proposal, state)
     if fate is Fate.MADE:
         state.allow(proposal, was_in_rotation=_in_rotation(node, proposal.subject))
     return Decision(
         proposal=proposal,
         fate=fate,
         brake=brake,
-        aggregates=seen,
+        aggregates=aggregates,
         policy_revision=state.policy.revision,
         at=now,
+        seen=seen,
     )
 
 

@@ -35,24 +35,38 @@ def apply(
     nodes: tuple[NodeSignals, ...], fleet: Fleet, *, policy: Policy, now: datetime
 ) -> ZoneBrakes:
     """Which zones are held, counting this batch's new listings."""
+    return held(count(nodes, fleet, policy=policy, now=now), fleet, policy=policy, now=now)
+
+
+def count(
+    nodes: tuple[NodeSignals, ...], fleet: Fleet, *, policy: Policy, now: datetime
+) -> Mapping[str, int]:
+    """Nodes newly listed, by zone: of this batch, and of the open wave."""
     fresh: dict[str, set[str]] = {}
     for zone, node_id in signals.newly_listed(nodes):
         fresh.setdefault(zone, set()).add(node_id)
     over = {listing.id for node in nodes for a in node.addresses for listing in a.over}
-    limit = int(max(policy.zone_brake_addresses, policy.zone_brake_ratio * fleet.addresses))
     counts: dict[str, int] = {}
-    held: dict[str, datetime] = {}
     for zone in sorted({*fresh, *fleet.open_listings, *fleet.brakes}):
         engaged = fleet.brakes.get(zone)
         since = (engaged.engaged_at if engaged else now) - policy.sweep_critical
         wave = _wave(fleet.open_listings.get(zone, ()), over=over, since=since)
         counts[zone] = len(fresh.get(zone, set()) | wave)
-        if counts[zone] > limit:
-            held[zone] = engaged.engaged_at if engaged else now
+    return counts
+
+
+def held(counts: Mapping[str, int], fleet: Fleet, *, policy: Policy, now: datetime) -> ZoneBrakes:
+    """Which zones are held, with so many newly listed."""
+    limit = int(max(policy.zone_brake_addresses, policy.zone_brake_ratio * fleet.addresses))
+    since: dict[str, datetime] = {}
+    for zone, newly in counts.items():
+        if newly > limit:
+            engaged = fleet.brakes.get(zone)
+            since[zone] = engaged.engaged_at if engaged else now
     return ZoneBrakes(
-        held=held,
-        engage=tuple(zone for zone in held if zone not in fleet.brakes),
-        release=tuple(zone for zone in sorted(fleet.brakes) if zone not in held),
+        held=since,
+        engage=tuple(zone for zone in since if zone not in fleet.brakes),
+        release=tuple(zone for zone in sorted(fleet.brakes) if zone not in since),
         counts=counts,
         limit=limit,
     )

@@ -1,0 +1,144 @@
+"""All that one decision was made of, and nothing else: what is stored beside it for a replay.
+
+Leaves out what cannot change the decision: other nodes (what they counted stands in `seen`), other
+pools, alerts, and what zones say of an address that they do not list.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from collector.core.model import (
+    AddressFacts,
+    Decision,
+    Detector,
+    Fleet,
+    Kind,
+    NodeFacts,
+    Order,
+    Reason,
+    Seen,
+    Snapshot,
+    Standing,
+    StandingKey,
+    Subject,
+    ZoneFact,
+)
+from deliverability.zones import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """`snapshot` holds the subject's node alone, its pool, and no listings of others.
+
+    `unlisted`: how many answers that list nothing were left out, by verdict. `cut`: what had to go
+    for the sake of size although a rule may read it, in words; with a word in it no replay is sure.
+    `applied`: the directive a node brought from a later self of ours, where that decided.
+    """
+
+    subject: Subject
+    kind: Kind
+    reason: Reason
+    at: datetime
+    snapshot: Snapshot
+    seen: Seen
+    unlisted: Mapping[str, int]
+    applied: Order | None = None
+    cut: tuple[str, ...] = ()
+
+
+_BARE: Mapping[str, Any] = {"zones": (), "looks": (), "listings": ()}
+_NO_FLEET = Fleet(
+    addresses=0,
+    pools={},
+    open_listings={},
+    detector=Detector(frozen=False, healthy_since=None),
+)
+
+
+def of(decisions: Sequence[Decision], snapshot: Snapshot) -> tuple[Inputs, ...]:
+    """Of each decision made from this snapshot, in order."""
+    if not decisions:
+        return ()
+    nodes = {node.id: node for node in snapshot.nodes}
+    standing: dict[str, dict[StandingKey, Standing]] = {}
+    for key, one in snapshot.standing.items():
+        standing.setdefault(key[0], {})[key] = one
+    about = (decision.proposal.subject.node_id for decision in decisions)
+    return tuple(
+        _of(one, nodes[node_id], replace(snapshot, standing=standing.get(node_id, {})))
+        for one, node_id in zip(decisions, about, strict=True)
+    )
+
+
+def of_order(decision: Decision, node: NodeFacts, *, applied: Order, term: int) -> Inputs:
+    """Of a decision that a node's own directive asked for: no zone and no pool is looked at."""
+    bare = replace(node, addresses=tuple(replace(one, **_BARE) for one in node.addresses))
+    proposal = decision.proposal
+    return Inputs(
+        subject=proposal.subject,
+        kind=proposal.kind,
+        reason=proposal.reason,
+        at=decision.at,
+        snapshot=Snapshot(nodes=(bare,), fleet=_NO_FLEET, term=term),
+        seen=decision.seen,
+        unlisted={},
+        applied=applied,
+    )
+
+
+def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
+    proposal, slim = decision.proposal, _slim(node)
+    zones = {fact.zone for one in slim.addresses for fact in one.zones}
+    zones |= {one.zone for address in slim.addresses for one in address.listings}
+    fleet = _fleet(snapshot.fleet, pool_id=node.pool_id, zones=zones)
+    return Inputs(
+        subject=proposal.subject,
+        kind=proposal.kind,
+        reason=proposal.reason,
+        at=decision.at,
+        snapshot=replace(snapshot, nodes=(slim,), fleet=fleet, alerts=()),
+        seen=replace(
+            decision.seen,
+            zones={zone: n for zone, n in decision.seen.zones.items() if zone in zones},
+            removed={p: n for p, n in decision.seen.removed.items() if p == node.pool_id},
+        ),
+        unlisted=_unlisted(node),
+    )
+
+
+def is_needed(fact: ZoneFact, address: AddressFacts) -> bool:
+    """Whether any rule looks at this answer: it lists the address, or may end a listing."""
+    return fact.verdict is Verdict.LISTED or any(
+        listing.zone == fact.zone for listing in address.listings
+    )
+
+
+def _slim(node: NodeFacts) -> NodeFacts:
+    return replace(node, addresses=tuple(_slim_address(one) for one in node.addresses))
+
+
+def _slim_address(address: AddressFacts) -> AddressFacts:
+    zones = tuple(fact for fact in address.zones if is_needed(fact, address))
+    asked = {fact.zone for fact in zones}
+    looks = tuple(look for look in address.looks if look.zone in asked)
+    return replace(address, zones=zones, looks=looks)
+
+
+def _fleet(fleet: Fleet, *, pool_id: str, zones: set[str]) -> Fleet:
+    return replace(
+        fleet,
+        pools={pool_id: fleet.pools[pool_id]},
+        open_listings={},
+        brakes={zone: one for zone, one in fleet.brakes.items() if zone in zones},
+    )
+
+
+def _unlisted(node: NodeFacts) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for address in node.addresses:
+        for fact in address.zones:
+            if not is_needed(fact, address):
+                found[fact.verdict.value] = found.get(fact.verdict.value, 0) + 1
+    return found
