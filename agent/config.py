@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.membership import CollectorPlace
-from deliverability import nameservers, zones
+from deliverability import catalogue, nameservers
+from deliverability.catalogue import CATALOGUE
 from deliverability.nameservers import Nameserver
 from deliverability.zones import Zone, ZoneKey
 
@@ -142,7 +143,7 @@ def nameservers_of(settings: AgentConfig) -> tuple[Nameserver, ...]:
 
 
 def zones_of(settings: AgentConfig) -> tuple[Zone, ...]:
-    return tuple(zones.ZONES[name] for name in settings.zones)
+    return tuple(CATALOGUE[name] for name in settings.zones)
 
 
 def _leaves(
@@ -214,10 +215,7 @@ def _nameserver(value: object) -> Nameserver:
 
 
 def _zone(value: object) -> str:
-    name = _text(value).rstrip(".").lower()
-    if name not in zones.ZONES:
-        raise ValueError(f"{name[:80]!r} is none of the watched: {', '.join(zones.ZONES)}")
-    return name
+    return catalogue.choose(_text(value)).name
 
 
 def _unit(value: object) -> str:

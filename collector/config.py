@@ -13,8 +13,8 @@ from pathlib import Path
 
 import tomllib
 
-from deliverability import nameservers
-from deliverability.zones import ZONES, ZoneKey
+from deliverability import catalogue, nameservers
+from deliverability.zones import ZoneKey
 
 PATH_DEFAULT = Path("/etc/mailfleet/collector.toml")
 FILE_BYTES_MAX = 1_048_576
@@ -213,10 +213,7 @@ def _nameserver(value: object) -> str:
 
 
 def _zone(value: object) -> str:
-    text = _text(value).rstrip(".").lower()
-    if text not in ZONES:
-        raise ValueError(f"{text[:80]!r} is none of the watched: {', '.join(ZONES)}")
-    return text
+    return catalogue.choose(_text(value)).name
 
 
 def _group(value: object) -> str:

@@ -124,7 +124,7 @@ class Control:
     def _schedule(self, snapshot: Snapshot, judgement: Judgement, *, policy: Policy) -> None:
         now = self._clock.now()
         for node in snapshot.nodes:
-            at = judge.next_look(node, policy, now=now)
+            at = judge.next_look(node, policy, catalogue=snapshot.fleet.catalogue, now=now)
             if at is not None:
                 heapq.heappush(self._due, (at, node.id))
         for zone in (*judgement.brakes_engage, *judgement.brakes_release):

@@ -18,7 +18,7 @@ from collector.core.policy import Policy
 from collector.nuisances import DUPLICATE, TALKATIVE, Nuisance, Nuisances
 from collector.ports import Clock, Doorbell, IntakeStore, JudgementStore, Refused
 from collector.presence import Presence
-from deliverability.zones import ZONES
+from deliverability.catalogue import CATALOGUE, Catalogue
 
 # Events of one node: what a long outage saves up, and a rate no honest node comes near.
 EVENTS_AT_ONCE = 1_000
@@ -55,6 +55,7 @@ class Around:
     policy: Callable[[], Policy]
     # How many nodes may come back at once.
     fleet_size: Callable[[], int]
+    catalogue: Callable[[], Catalogue] = lambda: CATALOGUE
     # Told how many seconds each heartbeat's commit took: the detector distrusts a slow journal.
     committed: Callable[[float], None] = lambda _: None
 
@@ -143,9 +144,9 @@ class Intake:
     def _of_its_own(self, beat: Heartbeat) -> Heartbeat:
         """Without answers of zones we do not know, and about addresses it does not send from: no
         judgement could use them, and their number would have no bound."""
-        mine = self._addresses.get(beat.node_id)
+        mine, known = self._addresses.get(beat.node_id), self._around.catalogue()
         kept = tuple(
-            one for one in beat.zones if one.zone in ZONES and (mine is None or one.address in mine)
+            one for one in beat.zones if one.zone in known and (mine is None or one.address in mine)
         )
         return beat if len(kept) == len(beat.zones) else replace(beat, zones=kept)
 

@@ -1,83 +1,92 @@
-"""The zones we know, living and dead: `zones.tsv` beside this file, one row each. Pure.
+"""The zones a fleet knows: those we ship (`zones.tsv` beside this file), and what it changed. Pure.
 
-Rows become zones when they are first wanted: the agent, which knows the file whole, pays for the
-few it watches. What a row must hold is written at `_zone`; the tests keep every row to it.
+A fleet may switch zones on and off, and say another tier or pace. What a zone's answers mean, and
+that a dead one is never asked, is not a fleet's to change.
 """
 
+import hashlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from types import MappingProxyType
+from functools import lru_cache
 
-from deliverability.zones_shapes import (
-    Access,
-    Code,
-    Confirmation,
-    Consequence,
-    Kind,
-    Status,
-    Tier,
-    Zone,
-    number_of,
-    text_of,
-)
+from deliverability.zones_rows import Rows
+from deliverability.zones_shapes import Access, Kind, Status, Tier, Zone
 
-# "any" in a row: the operator says that every answer lists. RFC 5782 section 5 keeps 127.0.0.1 out.
-ANY = "any"
-ANY_FIRST, ANY_LAST = "127.0.0.2", "127.255.254.255"
+OVERRIDES_MADE_MAX = 512  # more than there are zones
 
 
-class Catalogue(Mapping[str, Zone]):
-    """Zones by name, in the order of the file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What a fleet says of a zone instead of our row; None: as the row has it."""
 
-    def __init__(self, text: str) -> None:
-        header, *lines = text.splitlines()
-        self._columns = header.split("\t")
-        self._lines = {line.partition("\t")[0]: line for line in lines}
-        assert len(self._lines) == len(lines), "a zone has one row"
-        self._zones: dict[str, Zone] = {}
+    is_enabled: bool | None = None
+    tier: Tier | None = None
+    pace: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Zones by name, what hurts most first as shipped. `overrides`: by name of the zone; one for a
+    zone that we do not ship (any more) means nothing."""
+
+    overrides: Mapping[str, Override] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Zone:
-        if name not in self._zones:
-            self._zones[name] = _zone(self._fields(self._lines[name]))
-        return self._zones[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lines)
-
-    def __len__(self) -> int:
-        return len(self._lines)
+        override = self.overrides.get(name) if self.overrides else None
+        return SHIPPED[name] if override is None else _overridden(name, override)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._lines
+        return name in SHIPPED
 
-    def where(self, **wanted: str) -> tuple[Zone, ...]:
-        """The zones whose columns hold exactly these texts. Only they are made."""
-        return tuple(self[name] for name in self._lines if self._fits(name, wanted))
+    def get(self, name: str) -> Zone | None:
+        return self[name] if name in SHIPPED else None
 
-    def _fits(self, name: str, wanted: Mapping[str, str]) -> bool:
-        fields = self._fields(self._lines[name])
-        return all(fields[column] == text for column, text in wanted.items())
+    def values(self) -> Iterator[Zone]:
+        return (self[name] for name in SHIPPED)
 
-    def _fields(self, line: str) -> dict[str, str]:
-        return dict(zip(self._columns, line.split("\t"), strict=True))
+    @property
+    def revision(self) -> int:
+        """A number from 1 to 2**63 - 1 that says what is in it: equal where the content is."""
+        said = (f"{name} {one}" for name, one in sorted(self.overrides.items()) if name in SHIPPED)
+        text = "\n".join((SHIPPED_HASH, *said))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 or 1
+
+    def enabled(self, kind: Kind | None = None) -> tuple[Zone, ...]:
+        """The zones that are looked at; of this kind alone, when one is given."""
+        return tuple(
+            zone
+            for zone in map(self.__getitem__, self._perhaps_enabled())
+            if zone.is_enabled
+            and (kind is None or kind in zone.kinds)
+            and not why_unselectable(zone)
+        )
+
+    def _perhaps_enabled(self) -> tuple[str, ...]:
+        """Without a look at every row: the agent knows the file whole and watches a few."""
+        if not self.overrides:
+            return SHIPPED_ENABLED
+        switched = {name for name in self.overrides if name in SHIPPED}
+        return tuple(name for name in SHIPPED if name in switched or name in SHIPPED_ENABLED)
+
+    def selectable(self, kind: Kind = Kind.IP4) -> tuple[Zone, ...]:
+        """Every zone an operator may choose for addresses of this kind."""
+        return tuple(z for z in self.values() if kind in z.kinds and not why_unselectable(z))
+
+    def by_name(self, name: str) -> Zone | None:
+        """A zone as a person writes its name: in any case, with a last dot or without."""
+        return self.get(name.rstrip(".").lower())
 
 
-def by_name(name: str) -> Zone | None:
-    """A zone as a person writes its name: in any case, with a last dot or without."""
-    return CATALOGUE.get(name.rstrip(".").lower())
-
-
-def selectable(kind: Kind = Kind.IP4) -> tuple[Zone, ...]:
-    """Every zone an operator may choose for addresses of this kind."""
-    return tuple(
-        zone for zone in CATALOGUE.values() if kind in zone.kinds and not why_unselectable(zone)
-    )
-
-
-def enabled(kind: Kind = Kind.IP4) -> tuple[Zone, ...]:
-    """The zones for this kind that are on unless somebody says otherwise."""
-    return tuple(zone for zone in CATALOGUE.where(enabled="yes") if kind in zone.kinds)
+def choose(text: str) -> Zone:
+    """The zone of ours a person names. ValueError, in one sentence, when nobody may choose it."""
+    zone = CATALOGUE.by_name(text)
+    if zone is None:
+        raise ValueError(f"{text[:80]!r} is not in the catalogue of zones")
+    if why := why_unselectable(zone):
+        raise ValueError(f"{zone.name} cannot be chosen: {why}")
+    return zone
 
 
 def why_unselectable(zone: Zone) -> str:
@@ -97,69 +106,25 @@ def why_unselectable(zone: Zone) -> str:
     return ""
 
 
-def _zone(row: Mapping[str, str]) -> Zone:
-    """ValueError or KeyError for a wrong row: the file is ours, and tests read all of it."""
-    return Zone(
-        name=row["name"],
-        operator=row["operator"],
-        kinds=frozenset(Kind(text) for text in row["kinds"].split(",")),
-        tier=Tier(row["tier"]),
-        pace=timedelta(minutes=int(row["pace_minutes"])),
-        status=Status(row["status"]),
-        seen=row["seen"],
-        evidence=row["evidence"],
-        is_enabled={"yes": True, "no": False}[row["enabled"]],
-        why_disabled=row["why_disabled"],
-        access=Access(row["access"]),
-        queries_per_day_max=int(row["queries_per_day"] or 0),
-        limits=row["limits"],
-        codes=_codes(row["codes"]),
-        others=_codes(row["others"]),
-        errors=MappingProxyType(dict(text.split("=", 1) for text in _each(row["errors"]))),
-        confirmed=Confirmation(row["confirmed"]),
-        sentinel_listed=row["sentinel_listed"],
-        sentinel_clear=row["sentinel_clear"],
-        keyed_suffix=row["keyed_suffix"],
-        part_of=row["part_of"],
-        delisting=row["delisting"],
-        note=row["note"],
-        source=row["source"],
-        dated=row["dated"],
+@lru_cache(maxsize=OVERRIDES_MADE_MAX)
+def _overridden(name: str, override: Override) -> Zone:
+    zone = SHIPPED[name]
+    return replace(
+        zone,
+        is_enabled=zone.is_enabled if override.is_enabled is None else override.is_enabled,
+        tier=override.tier or zone.tier,
+        pace=override.pace or zone.pace,
     )
 
 
-def _codes(text: str) -> tuple[Code, ...]:
-    return tuple(map(_code, _each(text)))
-
-
-def _code(text: str) -> Code:
-    """`127.0.0.4=pause:XBL`, `127.0.0.2-127.0.0.9=none:…`, `127.0.0.0&64=none:…`, `any=none:…`"""
-    answers, rest = text.split("=", 1)
-    consequence, meaning = rest.split(":", 1)
-    base, is_bit, bit = answers.partition("&")
-    first, is_range, last = base.replace(ANY, f"{ANY_FIRST}-{ANY_LAST}").partition("-")
-    low, high = number_of(first), number_of(last if is_range else first)
-    if low is None or high is None or low > high:
-        raise ValueError(f"not an answer: {answers}")
-    mask = int(bit) if is_bit else 0
-    return Code(
-        answer=text_of(low | mask),
-        consequence=Consequence(consequence),
-        meaning=meaning,
-        first=low,
-        last=low | 255 if is_bit else high,
-        bit=mask,
-    )
-
-
-def _each(text: str) -> list[str]:
-    return text.split("|") if text else []
-
-
-def _load() -> Catalogue:
+def _text() -> str:
     data = pkgutil.get_data("deliverability", "zones.tsv")
     assert data is not None, "zones.tsv is part of the package"
-    return Catalogue(data.decode())
+    return data.decode()
 
 
-CATALOGUE = _load()
+_TEXT = _text()
+SHIPPED_HASH = hashlib.sha256(_TEXT.encode()).hexdigest()
+SHIPPED = Rows(_TEXT)
+SHIPPED_ENABLED = SHIPPED.names(enabled="yes")
+CATALOGUE = Catalogue()

@@ -4,13 +4,12 @@ The zones themselves stand in `catalogue`, the name to ask in `zones_query`. Thr
 no fourth: a zone said listed, said clear, or did not say (unknown). RFC 5782.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from types import MappingProxyType
 
-from deliverability import catalogue
+from deliverability.catalogue import CATALOGUE
 from deliverability.zones_query import QueryName as QueryName
 from deliverability.zones_query import ZoneKey as ZoneKey
 from deliverability.zones_query import query_name as query_name
@@ -181,7 +180,4 @@ def assess(zone: Zone, reply: Reply, *, positive: Reply, negative: Reply) -> Fin
     )
 
 
-# What is looked at without anybody having chosen: enabled and critical.
-CRITICAL = catalogue.CATALOGUE.where(enabled="yes", tier="critical")
-ZONES: Mapping[str, Zone] = MappingProxyType({zone.name: zone for zone in CRITICAL})
-ZEN = ZONES["zen.spamhaus.org"]
+ZEN = CATALOGUE["zen.spamhaus.org"]

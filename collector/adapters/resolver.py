@@ -17,7 +17,7 @@ import dns.rdatatype
 from collector.core.model import Look
 from collector.ports import Clock
 from deliverability import nameservers, zones
-from deliverability.catalogue import CATALOGUE
+from deliverability.catalogue import SHIPPED
 from deliverability.nameservers import Nameserver
 from deliverability.zones import Finding, QueryName, Reply, Sentinels, Verdict, Zone, ZoneKey
 
@@ -46,7 +46,7 @@ class DnsResolver:
         *,
         key: ZoneKey | None = None,
         seconds: float = ANSWER_SECONDS_MAX,
-        known: Mapping[str, Zone] = CATALOGUE,
+        known: Mapping[str, Zone] = SHIPPED,
     ) -> None:
         """`seconds`: the wait for each of the two attempts. `known`: the zones, by name."""
         self._nameservers = tuple(servers)

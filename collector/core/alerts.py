@@ -1,16 +1,16 @@
 """Which alerts should stand, from facts and this pass's decisions. Opened and resolved by level."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from collector.core import evidence
-from collector.core.model import AlertFact, NodeFacts, Severity, Snapshot, ZoneFact
+from collector.core.model import AlertFact, Listing, NodeFacts, Severity, Snapshot, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Stand
-from collector.core.signals import AddressSignals, NodeSignals, pausing
+from collector.core.signals import AddressSignals, NodeSignals
 from collector.core.zonebrake import ZoneBrakes
-from deliverability.zones import ZONES, Sentinels, Tier
+from deliverability.zones import Sentinels, Tier, Zone
 
 # Causes judged here; an alert of another cause (a duplicate identity) is opened and closed by
 # whoever knows it.
@@ -19,6 +19,13 @@ NODE_CAUSES = frozenset(
     | {"skew"}
 )
 FLEET_CAUSES = frozenset({"zone-brake", "detector"})
+# Of a listing, by how much it hurts (DESIGN 6).
+SEVERITIES = {
+    Tier.CRITICAL: Severity.HIGH,
+    Tier.MAJOR: Severity.MEDIUM,
+    Tier.MINOR: Severity.LOW,
+    Tier.INFORMATIONAL: Severity.LOW,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +110,12 @@ def _of_listings(node: NodeSignals) -> Iterator[_Said]:
 def _of_address(node: NodeFacts, address: AddressSignals) -> Iterator[_Said]:
     ip = address.facts.ip
     for listing in address.standing:
-        is_pausing = listing.consequence == "pause"
-        yield _listed(zone=listing.zone, ip=ip, answers=listing.answers, is_pausing=is_pausing)
+        zone = address.catalogue.get(listing.zone)
+        yield _listed(listing, zone, is_pausing=listing.consequence == "pause")
     for opinion in address.opinions:
         fact = opinion.fact
         if opinion.stand is Stand.CONFIRMED:
-            yield _listed(zone=fact.zone, ip=ip, answers=fact.answers, is_pausing=pausing(opinion))
+            yield _listed(fact, opinion.zone, is_pausing=opinion.is_pausing)
         if opinion.stand is Stand.DISAGREE:
             text = f"{fact.zone} lists {ip} for the node, but not for the collector's resolver"
             yield f"disagree:{fact.zone}:{ip}", Severity.HIGH, text
@@ -117,13 +124,14 @@ def _of_address(node: NodeFacts, address: AddressSignals) -> Iterator[_Said]:
             yield f"quarantine:{fact.zone}:{node.id}", Severity.LOW, text
 
 
-def _listed(*, zone: str, ip: str, answers: Iterable[str], is_pausing: bool) -> _Said:
-    said = "; ".join(evidence.meanings(zone, answers)) or ", ".join(answers)
+def _listed(said: Listing | ZoneFact, zone: Zone | None, *, is_pausing: bool) -> _Said:
+    meaning = "; ".join(evidence.meanings(zone, said.answers)) or ", ".join(said.answers)
     cause = "listed" if is_pausing else "policy-listed"
-    known = ZONES.get(zone)
-    is_critical = known is not None and known.tier is Tier.CRITICAL
-    severity = Severity.HIGH if is_pausing and is_critical else Severity.MEDIUM
-    return f"{cause}:{zone}:{ip}", severity, f"{ip} is listed by {zone}: {said}"
+    severity = SEVERITIES[zone.tier] if zone is not None else Severity.LOW
+    if severity is Severity.HIGH and not is_pausing:
+        severity = Severity.MEDIUM
+    key = f"{cause}:{said.zone}:{said.address}"
+    return key, severity, f"{said.address} is listed by {said.zone}: {meaning}"
 
 
 def _of_health(node: NodeSignals, policy: Policy, *, now: datetime) -> Iterator[_Said]:

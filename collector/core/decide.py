@@ -19,7 +19,7 @@ from collector.core.model import (
 )
 from collector.core.policy import Policy
 from collector.core.reputation import Stand, is_clean
-from collector.core.signals import AddressSignals, NodeSignals, pausing
+from collector.core.signals import AddressSignals, NodeSignals
 from collector.core.zonebrake import ZoneBrakes
 from deliverability.zones import Verdict
 
@@ -64,7 +64,7 @@ def _listed(
     if node.listed_pauses(address.facts.ip) or is_overridden(snapshot, subject):
         return
     for opinion in address.confirmed:
-        if pausing(opinion):
+        if opinion.is_critical:
             yield Proposal(
                 kind=Kind.PAUSE,
                 subject=subject,
@@ -74,8 +74,8 @@ def _listed(
                 zone=opinion.fact.zone,
             )
             return
-    for listing in address.standing:
-        if listing.consequence == "pause" and not _is_ending(listing, address):
+    for listing in address.pausing:
+        if not _is_ending(listing, address):
             yield Proposal(
                 kind=Kind.PAUSE,
                 subject=subject,
@@ -107,9 +107,9 @@ def _delisted(
 ) -> Iterator[Proposal]:
     """LISTED closes with the last listing, or when the zone brake holds all that stand."""
     held = tuple(p for p in node.listed_pauses(address.facts.ip) if p.owner == "automation")
-    standing = tuple(one for one in address.standing if one.consequence == "pause")
+    standing = address.pausing
     believed = tuple(one for one in standing if not brakes.holds(one, policy))
-    fresh = (one for one in address.confirmed if pausing(one))
+    fresh = (one for one in address.confirmed if one.is_critical)
     if not held or believed or any(one.fact.zone not in brakes.held for one in fresh):
         return
     rule = (
@@ -163,4 +163,4 @@ def _is_in_step(node: NodeFacts) -> bool:
 
 def _is_sick(address: AddressSignals) -> bool:
     """A hit not yet looked at again keeps an address that is out from coming in."""
-    return any(one.stand is Stand.UNCONFIRMED and pausing(one) for one in address.opinions)
+    return any(one.stand is Stand.UNCONFIRMED and one.is_critical for one in address.opinions)

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from collector.core.model import Evidence, Listing, Pause, ZoneFact
 from collector.core.reputation import Opinion
 from collector.core.signals import AddressSignals, NodeSignals
-from deliverability.zones import ZONES
+from deliverability.zones import Zone
 
 
 def of_opinion(opinion: Opinion) -> Evidence:
     """Zone, code and meaning, sentinels, second look."""
     fact, look = opinion.fact, opinion.look
     return {
-        **of_fact(fact),
+        **of_fact(fact, opinion.zone),
         "stand": opinion.stand.value,
         "confirmed_by": opinion.confirmed_by,
         "look": None
@@ -27,13 +27,12 @@ def of_opinion(opinion: Opinion) -> Evidence:
     }
 
 
-def of_fact(fact: ZoneFact) -> Evidence:
-    zone = ZONES.get(fact.zone)
+def of_fact(fact: ZoneFact, zone: Zone | None) -> Evidence:
     return {
         "zone": fact.zone,
         "operator": zone.operator if zone else "",
         "answers": list(fact.answers),
-        "meaning": meanings(fact.zone, fact.answers),
+        "meaning": meanings(zone, fact.answers),
         "verdict": fact.verdict.value,
         "sentinels": fact.sentinels.value,
         "sweep": fact.round,
@@ -45,9 +44,8 @@ def of_fact(fact: ZoneFact) -> Evidence:
     }
 
 
-def meanings(zone_name: str, answers: Iterable[str]) -> list[str]:
+def meanings(zone: Zone | None, answers: Iterable[str]) -> list[str]:
     """What the zone's codes say, in its operator's sense."""
-    zone = ZONES.get(zone_name)
     known = (zone.code(answer) for answer in answers) if zone else ()
     return [f"{code.answer} {code.meaning}" for code in known if code]
 
@@ -59,7 +57,7 @@ def of_listing(listing: Listing, address: AddressSignals) -> Evidence:
         "zone": listing.zone,
         "listing": listing.id,
         "answers": list(listing.answers),
-        "meaning": meanings(listing.zone, listing.answers),
+        "meaning": meanings(address.catalogue.get(listing.zone), listing.answers),
         "opened_at": listing.opened_at.isoformat(),
         "confirmed_by": listing.confirmed_by,
         "newest": None if newest is None else of_opinion(newest),

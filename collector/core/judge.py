@@ -9,8 +9,8 @@ from collector.core.judgement import Judgement, ListingDraft
 from collector.core.model import Fate, Kind, NodeFacts, Reason, Snapshot, StandingKey
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion
-from collector.core.signals import NodeSignals, pausing
-from deliverability.zones import ZONES
+from collector.core.signals import NodeSignals
+from deliverability.catalogue import Catalogue
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
 CORE_VERSION = 1
@@ -18,7 +18,10 @@ CORE_VERSION = 1
 
 def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     """signals → decide → safety → effects → alerts, over one snapshot."""
-    nodes = tuple(signals.read(node, policy, now=now) for node in snapshot.nodes)
+    catalogue = snapshot.fleet.catalogue
+    nodes = tuple(
+        signals.read(node, policy, catalogue=catalogue, now=now) for node in snapshot.nodes
+    )
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
     proposals = decide.propose(nodes, snapshot, brakes=brakes, policy=policy)
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
@@ -47,9 +50,11 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     )
 
 
-def next_look(node: NodeFacts, policy: Policy, *, now: datetime) -> datetime | None:
+def next_look(
+    node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
+) -> datetime | None:
     """When this node must be judged again though nothing new is said of it; None: not needed."""
-    said = signals.read(node, policy, now=now)
+    said = signals.read(node, policy, catalogue=catalogue, now=now)
     is_open = any(
         opinion.wants_look or opinion.stand.value not in ("nothing",)
         for address in said.addresses
@@ -74,15 +79,15 @@ def _drafts(nodes: Sequence[NodeSignals]) -> Iterator[ListingDraft]:
 
 
 def _draft(node: NodeFacts, opinion: Opinion) -> ListingDraft:
-    zone = ZONES.get(opinion.fact.zone)
-    said = meanings(opinion.fact.zone, opinion.fact.answers)
+    zone = opinion.zone
+    said = meanings(zone, opinion.fact.answers)
     return ListingDraft(
         node_id=node.id,
         address=opinion.fact.address,
         zone=opinion.fact.zone,
         operator=zone.operator if zone else opinion.fact.zone,
         answers=opinion.fact.answers,
-        consequence="pause" if pausing(opinion) else "policy",
+        consequence="pause" if opinion.is_pausing else "policy",
         confirmed_by=opinion.confirmed_by,
         details="; ".join(said) or ", ".join(opinion.fact.answers),
     )

@@ -12,6 +12,7 @@ from enum import Enum
 
 from collector.core.incident import Docket
 from collector.core.severity import Severity as Severity
+from deliverability.catalogue import Catalogue
 from deliverability.zones import Sentinels, Verdict
 
 
@@ -332,6 +333,8 @@ class Fleet:
     sending_stopped: bool = False
     in_startup_grace: bool = False
     detector: Detector
+    # What the fleet knows of every zone: its codes, its tier, its operator.
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

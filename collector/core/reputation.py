@@ -5,13 +5,14 @@ resolver; where that one can only say unknown, by the node's second sweep at lea
 where it says clear, the two disagree (DESIGN 6).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
 from collector.core.model import AddressFacts, Listing, Look, ZoneFact
 from collector.core.policy import Policy
-from deliverability.zones import Sentinels, Verdict
+from deliverability.catalogue import Catalogue
+from deliverability.zones import Consequence, Sentinels, Tier, Verdict, Zone, consequence
 
 
 class Stand(Enum):
@@ -31,7 +32,10 @@ class Stand(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """One judgement about (address, zone). `wants_look`: ask the collector's resolver (again)."""
+    """One judgement about (address, zone). `wants_look`: ask the collector's resolver (again).
+
+    `zone` None: the catalogue does not know it (any more).
+    """
 
     stand: Stand
     fact: ZoneFact
@@ -39,10 +43,29 @@ class Opinion:
     listing: Listing | None
     confirmed_by: str = ""
     wants_look: bool = False
+    zone: Zone | None = None
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the answer's codes ask for a pause; the others are configuration faults."""
+        asked = consequence(self.zone, self.fact.answers) if self.zone else None
+        return asked is Consequence.PAUSE
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether, confirmed, it pauses the address by itself."""
+        return self.zone is not None and self.zone.tier is Tier.CRITICAL and self.is_pausing
 
 
-def judge(address: AddressFacts, fact: ZoneFact, *, policy: Policy, now: datetime) -> Opinion:
+def judge(
+    address: AddressFacts, fact: ZoneFact, *, catalogue: Catalogue, policy: Policy, now: datetime
+) -> Opinion:
     """The opinion on one zone's newest answer about one address."""
+    opinion = _judge(address, fact, policy=policy, now=now)
+    return replace(opinion, zone=catalogue.get(fact.zone))
+
+
+def _judge(address: AddressFacts, fact: ZoneFact, *, policy: Policy, now: datetime) -> Opinion:
     look = next((one for one in address.looks if one.zone == fact.zone), None)
     listing = next((one for one in address.listings if one.zone == fact.zone), None)
     if listing is not None:

@@ -8,7 +8,8 @@ from collector.core import liveness, reputation
 from collector.core.model import AddressFacts, Listing, Liveness, NodeFacts, Pause, Reason
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
-from deliverability.zones import ZONES, Consequence, consequence
+from deliverability.catalogue import Catalogue
+from deliverability.zones import Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class AddressSignals:
 
     facts: AddressFacts
     opinions: tuple[Opinion, ...]
+    catalogue: Catalogue
 
     @property
     def confirmed(self) -> tuple[Opinion, ...]:
@@ -33,6 +35,16 @@ class AddressSignals:
     def standing(self) -> tuple[Listing, ...]:
         """Open listings that stay open."""
         return tuple(listing for listing in self.facts.listings if listing not in self.over)
+
+    @property
+    def pausing(self) -> tuple[Listing, ...]:
+        """Of those, the ones each of which keeps the address paused by itself."""
+        return tuple(listing for listing in self.standing if self._pauses(listing))
+
+    def _pauses(self, listing: Listing) -> bool:
+        zone = self.catalogue.get(listing.zone)
+        is_critical = zone is not None and zone.tier is Tier.CRITICAL
+        return is_critical and listing.consequence == "pause"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +66,25 @@ class NodeSignals:
         return tuple(p for p in self.pauses_of(address) if p.reason is Reason.LISTED)
 
 
-def read(node: NodeFacts, policy: Policy, *, now: datetime) -> NodeSignals:
+def read(node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime) -> NodeSignals:
     """All signals of one node."""
     return NodeSignals(
         facts=node,
-        addresses=tuple(_of_address(one, policy, now=now) for one in node.addresses),
+        addresses=tuple(
+            _of_address(one, policy, catalogue=catalogue, now=now) for one in node.addresses
+        ),
         is_back=liveness.is_back(node.heard_in_row, policy) and node.liveness is Liveness.FRESH,
     )
 
 
-def _of_address(address: AddressFacts, policy: Policy, *, now: datetime) -> AddressSignals:
-    opinions = (reputation.judge(address, fact, policy=policy, now=now) for fact in address.zones)
-    return AddressSignals(facts=address, opinions=tuple(opinions))
-
-
-def pausing(opinion: Opinion) -> bool:
-    """Whether the answer's codes ask for a pause; the others are configuration faults."""
-    zone = ZONES.get(opinion.fact.zone)
-    return zone is not None and consequence(zone, opinion.fact.answers) is Consequence.PAUSE
+def _of_address(
+    address: AddressFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
+) -> AddressSignals:
+    opinions = (
+        reputation.judge(address, fact, catalogue=catalogue, policy=policy, now=now)
+        for fact in address.zones
+    )
+    return AddressSignals(facts=address, opinions=tuple(opinions), catalogue=catalogue)
 
 
 def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str]]:
@@ -79,5 +92,5 @@ def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str]]:
     for node in nodes:
         for address in node.addresses:
             for opinion in address.confirmed:
-                if pausing(opinion):
+                if opinion.is_pausing:
                     yield opinion.fact.zone, node.facts.id

@@ -12,7 +12,8 @@ from collector.operate.desk import Desk
 from collector.operate.moments import lasting
 from collector.ports import Row, StoreError
 from deliverability import nameservers
-from deliverability.zones import ZONES, Sentinels, Verdict
+from deliverability.catalogue import CATALOGUE
+from deliverability.zones import Sentinels, Verdict
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 CERTIFICATE_WARN = timedelta(days=14)
@@ -152,7 +153,7 @@ def _nameservers(desk: Desk) -> Iterator[Check]:
 
 async def _zone(desk: Desk, zone: str) -> Check:
     """The zone's own test point through our resolver: it must say listed."""
-    look = await desk.resolver.look(zone, address=ZONES[zone].sentinel_listed)
+    look = await desk.resolver.look(zone, address=CATALOGUE[zone].sentinel_listed)
     key = " with our key" if desk.standing.has_zone_key else ""
     if look.sentinels is Sentinels.RIGHT and look.verdict is Verdict.LISTED:
         return Check(name=f"zone {zone}", state=OK, text=f"answers rightly{key}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from collector.operate.overview import row_of, rows_of
 from collector.ports import Row
-from deliverability.zones import ZONES
+from deliverability.catalogue import CATALOGUE
 
 RECENT = 10  # decisions of a node that are looked at for "what was done"
 # Causes of alerts that are a hurting address.
@@ -63,7 +63,7 @@ def obeyed(node: Row) -> str:
 
 
 def _listed(node: Row, *, listing: Row, decisions: Iterable[Row]) -> Row:
-    zone = ZONES.get(str(listing["zone"]))
+    zone = CATALOGUE.get(str(listing["zone"]))
     name, ip = str(node["name"]), str(listing["address"])
     can = [f"mailfleet why {name}"]
     if zone is not None and zone.delisting:

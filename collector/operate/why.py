@@ -13,7 +13,7 @@ from collector.operate.moments import ago, clock
 from collector.operate.overview import row_of, rows_of
 from collector.operate.symptoms import HURTS, cause_of, obeyed
 from collector.ports import Refused, Row
-from deliverability.zones import ZONES
+from deliverability.catalogue import CATALOGUE
 
 DECISIONS_MAX = 20
 Chapter = tuple[str, list[str]]
@@ -161,7 +161,7 @@ def _undo(node: Row, decision: Row | None) -> Iterator[str]:
     name = node["name"]
     reasons = {str(pause["reason"]) for pause in rows_of(node, "pauses")}
     for zone_name in sorted({str(one["zone"]) for one in rows_of(node, "listings")}):
-        zone = ZONES.get(zone_name)
+        zone = CATALOGUE.get(zone_name)
         if zone is not None and zone.delisting:
             yield f"delisting: {zone.delisting}"
     if "LISTED" in reasons:

@@ -92,7 +92,7 @@ async def test(desk: Desk, name: str, *, address: str) -> Row:
 
 
 def _known(name: str) -> Zone:
-    zone = catalogue.by_name(name)
+    zone = CATALOGUE.by_name(name)
     if zone is None:
         raise Refused("ZONE_UNKNOWN", f"{name[:80]!r} is not in the catalogue")
     return zone

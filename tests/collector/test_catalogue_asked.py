@@ -9,14 +9,15 @@ from agent.dnsbl.sweep import Sweep
 from collector.adapters.clock import SystemClock
 from collector.adapters.resolver import DnsResolver
 from collector.core.model import Look
-from deliverability import catalogue, nameservers, zones
+from deliverability import nameservers
+from deliverability.catalogue import CATALOGUE, SHIPPED
 from deliverability.zones import Sentinels, Verdict, Zone
 from deliverability.zones_shapes import Access
 from demo.dns import DnsServer
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 LISTED, CLEAR, NEUTRAL = "192.0.2.1", "192.0.2.2", "192.0.2.3"
-ASKED = tuple(zone for zone in catalogue.selectable() if zone.access is not Access.KEY)
+ASKED = tuple(zone for zone in CATALOGUE.selectable() if zone.access is not Access.KEY)
 
 
 def last_code(zone: Zone) -> str:
@@ -55,7 +56,7 @@ async def test_what_an_operator_calls_no_listing_is_none(zone: Zone) -> None:
 
 async def test_a_clear_test_point_that_answers_white_is_right() -> None:
     """Junk Email Filter has its own clear test point on its white list."""
-    zone = catalogue.CATALOGUE["hostkarma.junkemailfilter.com"]
+    zone = CATALOGUE["hostkarma.junkemailfilter.com"]
     async with DnsServer([zone]) as server:
         server.list(zone.sentinel_clear, "127.0.0.1", zone=zone)
         assert (await look(server, zone, CLEAR)).sentinels is Sentinels.RIGHT
@@ -75,7 +76,7 @@ async def test_a_zone_gone_mad_or_refusing_lists_nobody() -> None:
 
 
 async def test_the_dead_cause_no_question() -> None:
-    dead = catalogue.CATALOGUE.where(status="dead")
+    dead = SHIPPED.where(status="dead")
     async with DnsServer(()) as server:
         for zone in dead:
             found = await look(server, zone, CLEAR)
@@ -83,4 +84,4 @@ async def test_the_dead_cause_no_question() -> None:
             assert found.why == f"{zone.name} is dead and never asked"
         assert server.questions == 0
     assert len(dead) > 30
-    assert zones.ZONES.keys().isdisjoint(zone.name for zone in dead)
+    assert {zone.name for zone in CATALOGUE.enabled()}.isdisjoint(zone.name for zone in dead)

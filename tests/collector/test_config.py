@@ -45,7 +45,7 @@ def test_two_keys_are_enough() -> None:
         (LEAST | {"dns": {"nameservers": ["9.9.9.9:0"]}}, "a port is 1 to 65535"),
         (
             LEAST | {"dns": {"zones": ["bl.example"]}},
-            "dns.zones: 'bl.example' is none of the watched",
+            "dns.zones: 'bl.example' is not in the catalogue",
         ),
     ],
 )

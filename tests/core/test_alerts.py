@@ -17,6 +17,7 @@ from collector.core.model import (
     Severity,
     Snapshot,
 )
+from deliverability.catalogue import CATALOGUE
 from deliverability.zones import Sentinels, Verdict
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY, ZEN
@@ -121,5 +122,5 @@ def test_only_what_was_judged_is_resolved() -> None:
     ],
 )
 def test_who_is_looked_at_again_without_news(node: NodeFacts, seconds: int | None) -> None:
-    at = judging.next_look(node, POLICY, now=NOON)
+    at = judging.next_look(node, POLICY, catalogue=CATALOGUE, now=NOON)
     assert at == (None if seconds is None else NOON + timedelta(seconds=seconds))

@@ -131,7 +131,7 @@ def test_a_policy_listing_beside_an_ended_one_does_not_keep_the_pause() -> None:
 
 def test_a_new_listing_on_another_zone_keeps_the_pause() -> None:
     seen = listed(fleet.fact(Verdict.CLEAR, rounds=2), fleet.look(Verdict.CLEAR))
-    other = replace(fleet.listing(), id="other", zone="other.test")
+    other = replace(fleet.listing(), id="other", zone="sbl.spamhaus.org")
     address = replace(seen.nodes[0].addresses[0], listings=(fleet.listing(), other))
     node = replace(seen.nodes[0], addresses=(address,))
     assert judged(replace(seen, nodes=(node,))).pauses_close == ()

@@ -19,7 +19,8 @@ from collector.core.model import (
     Standing,
     ZoneFact,
 )
-from deliverability.zones import Sentinels, Verdict
+from deliverability.catalogue import Catalogue, Override
+from deliverability.zones import Sentinels, Tier, Verdict
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY, ZEN
 
@@ -185,3 +186,22 @@ def test_a_stopped_automation_withholds() -> None:
     seen = one(fleet.fact(), fleet.look())
     stopped = replace(seen, fleet=replace(seen.fleet, automation_stopped=True))
     assert fates(judged(stopped)) == [(Kind.PAUSE, Fate.WITHHELD, Brake.STOPPED)]
+
+
+def test_a_listing_on_a_major_zone_alone_is_told_and_pauses_nobody() -> None:
+    fact = replace(fleet.fact(), zone="bl.spamcop.net")
+    judgement = judged(one(fact, replace(fleet.look(), zone="bl.spamcop.net")))
+    assert [(draft.zone, draft.consequence) for draft in judgement.listings_open] == [
+        ("bl.spamcop.net", "pause")
+    ]
+    assert judgement.decisions == ()
+    assert [alert.severity for alert in judgement.alerts_open] == [Severity.MEDIUM]
+
+
+def test_a_fleet_may_call_a_zone_critical() -> None:
+    fact = replace(fleet.fact(), zone="bl.spamcop.net")
+    seen = one(fact, replace(fleet.look(), zone="bl.spamcop.net"))
+    ours = Catalogue(overrides={"bl.spamcop.net": Override(tier=Tier.CRITICAL)})
+    judgement = judged(replace(seen, fleet=replace(seen.fleet, catalogue=ours)))
+    assert fates(judgement) == PAUSED
+    assert [alert.severity for alert in judgement.alerts_open] == [Severity.HIGH]

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from deliverability import catalogue, zones
-from deliverability.catalogue import CATALOGUE
+from deliverability import catalogue, zones, zones_rows
+from deliverability.catalogue import CATALOGUE, SHIPPED, Catalogue, Override
 from deliverability.zones_shapes import (
     PACES,
     Access,
@@ -28,10 +28,10 @@ every_row = pytest.mark.parametrize("zone", ROWS, ids=lambda zone: zone.name)
 
 
 def test_there_is_a_choice() -> None:
-    assert len(catalogue.selectable()) >= SELECTABLE_MIN
-    assert len({zone.operator for zone in catalogue.selectable()}) >= SELECTABLE_MIN * 0.7
-    assert catalogue.selectable(Kind.IP6)
-    assert not catalogue.selectable(Kind.DOMAIN)  # nobody asks about domains
+    assert len(CATALOGUE.selectable()) >= SELECTABLE_MIN
+    assert len({zone.operator for zone in CATALOGUE.selectable()}) >= SELECTABLE_MIN * 0.7
+    assert CATALOGUE.selectable(Kind.IP6)
+    assert not CATALOGUE.selectable(Kind.DOMAIN)  # nobody asks about domains
 
 
 def test_what_hurts_most_comes_first() -> None:
@@ -41,8 +41,63 @@ def test_what_hurts_most_comes_first() -> None:
 
 
 def test_only_what_is_enabled_and_critical_is_watched_unasked() -> None:
-    assert [zone.name for zone in zones.CRITICAL] == ["zen.spamhaus.org"]
-    assert dict(zones.ZONES) == {zone.name: zone for zone in zones.CRITICAL}
+    on = CATALOGUE.enabled()
+    assert [zone for zone in on if zone.tier is Tier.CRITICAL] == [zones.ZEN]
+    assert on == tuple(zone for zone in ROWS if zone.is_enabled)
+    assert tuple(zone for zone in on if Kind.IP6 in zone.kinds) == CATALOGUE.enabled(Kind.IP6)
+
+
+def test_a_fleet_says_what_it_looks_at_how_often_and_how_much_it_hurts() -> None:
+    fast = timedelta(minutes=1)
+    ours = Catalogue(
+        overrides={
+            "zen.spamhaus.org": Override(is_enabled=False),
+            "bl.spamcop.net": Override(tier=Tier.CRITICAL, pace=fast),
+            "dnsbl.sorbs.net": Override(is_enabled=True),
+            "bl.example": Override(is_enabled=True),
+        }
+    )
+    on = {zone.name: zone for zone in ours.enabled()}
+    assert on.keys() == {z.name for z in CATALOGUE.enabled()} - {"zen.spamhaus.org"}
+    assert (on["bl.spamcop.net"].tier, on["bl.spamcop.net"].pace) == (Tier.CRITICAL, fast)
+    assert on["bl.spamcop.net"].codes == CATALOGUE["bl.spamcop.net"].codes
+    assert not ours["zen.spamhaus.org"].is_enabled
+    assert ours["dnsbl.dronebl.org"] is CATALOGUE["dnsbl.dronebl.org"]
+
+
+def test_what_is_off_by_default_may_be_switched_on() -> None:
+    name = next(zone.name for zone in CATALOGUE.selectable() if not zone.is_enabled)
+    ours = Catalogue(overrides={name: Override(is_enabled=True)})
+    assert name in {zone.name for zone in ours.enabled()}
+
+
+def test_the_revision_says_what_is_in_it() -> None:
+    off, on = (Override(is_enabled=one) for one in (False, True))
+    ours = Catalogue(overrides={"bl.spamcop.net": off, "zen.spamhaus.org": on})
+    same = Catalogue(overrides={"zen.spamhaus.org": on, "bl.spamcop.net": off})
+    strange = Catalogue(overrides={"bl.example": on})
+    others = (Catalogue(), Catalogue(overrides={"bl.spamcop.net": on, "zen.spamhaus.org": on}))
+    assert ours.revision == same.revision
+    assert strange.revision == Catalogue().revision
+    assert len({one.revision for one in (ours, *others)}) == 3
+    assert all(0 < one.revision < 2**63 for one in (ours, *others))
+
+
+@pytest.mark.parametrize(
+    "name, why",
+    [
+        ("bl.example", "'bl.example' is not in the catalogue of zones"),
+        ("dnsbl.sorbs.net", "dnsbl.sorbs.net cannot be chosen: dead: "),
+        ("dbl.spamhaus.org", "lists domains"),
+    ],
+)
+def test_what_nobody_may_choose_is_refused_with_the_reason(name: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        catalogue.choose(name)
+
+
+def test_a_zone_is_chosen_as_people_write_it() -> None:
+    assert catalogue.choose("ZEN.spamhaus.org.") is zones.ZEN
 
 
 @every_row
@@ -117,7 +172,7 @@ def test_the_dead_are_never_selectable_and_never_asked(zone: Zone) -> None:
     if zone.status is not Status.DEAD:
         return
     assert zone.codes == zone.others == ()
-    assert all(zone is not one for kind in Kind for one in catalogue.selectable(kind))
+    assert all(zone is not one for kind in Kind for one in CATALOGUE.selectable(kind))
     assert catalogue.why_unselectable(zone).startswith("dead: ")
     with pytest.raises(ValueError, match=r"dead and never asked"):
         zones.query_name(zone, "192.0.2.1")
@@ -154,7 +209,7 @@ def test_a_part_names_a_whole_of_the_same_operator(zone: Zone) -> None:
 
 @pytest.mark.parametrize("name", ["dnsbl.sorbs.net", "ix.dnsbl.manitu.net", "relays.ordb.org"])
 def test_operators_will_ask_for_these(name: str) -> None:
-    zone = catalogue.by_name(name)
+    zone = CATALOGUE.by_name(name)
     assert zone is not None
     assert zone.status is Status.DEAD
     assert zone.why_disabled
@@ -162,19 +217,19 @@ def test_operators_will_ask_for_these(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ZEN.spamhaus.org", "zen.spamhaus.org."])
 def test_names_are_found_as_people_write_them(name: str) -> None:
-    assert catalogue.by_name(name) is zones.ZEN
+    assert CATALOGUE.by_name(name) is zones.ZEN
 
 
 def test_no_other_name_is_found() -> None:
-    assert catalogue.by_name("bl.example") is None
+    assert CATALOGUE.by_name("bl.example") is None
     assert "bl.example" not in CATALOGUE
-    assert CATALOGUE.where(name="bl.example") == ()
+    assert SHIPPED.where(name="bl.example") == ()
 
 
 @pytest.mark.parametrize("text", ["127.0.0.2", "127.0.0.2=pause", "127.0.0.2=kill:x", "x=pause:x"])
 def test_a_code_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whichever part is wrong
-        catalogue._codes(text)
+        zones_rows._codes(text)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +242,7 @@ def test_a_code_that_is_none_is_refused(text: str) -> None:
     ],
 )
 def test_a_code_as_it_is_written(text: str, answer: str, covers: list[str], shown: str) -> None:
-    (code,) = catalogue._codes(text)
+    (code,) = zones_rows._codes(text)
     assert (code.answer, str(code)) == (answer, shown)
     assert all(code.covers(number_of(one) or 0) for one in covers)
     assert not code.covers(number_of("127.0.0.1") or 0)

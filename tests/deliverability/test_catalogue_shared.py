@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deliverability import catalogue, zones
+from deliverability import zones
+from deliverability.catalogue import CATALOGUE
 from deliverability.zones_shapes import Status, Zone
 
 # Names the material writes with a key in them, or with words.
@@ -40,7 +41,7 @@ def material(shared: Path) -> list[dict[str, str]]:
 
 def ours(row: dict[str, str]) -> Zone:
     name = RENAMED.get(row["zone"], row["zone"])
-    zone = catalogue.by_name(name)
+    zone = CATALOGUE.by_name(name)
     assert zone is not None, f"{name} is not in the catalogue"
     return zone
 
