@@ -18,10 +18,7 @@ CORE_VERSION = 1
 
 def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     """signals → decide → safety → effects → alerts, over one snapshot."""
-    catalogue = snapshot.fleet.catalogue
-    nodes = tuple(
-        signals.read(node, policy, catalogue=catalogue, now=now) for node in snapshot.nodes
-    )
+    nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
     proposals = decide.propose(nodes, snapshot, brakes=brakes, policy=policy)
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)

@@ -12,7 +12,7 @@ def judge_again(inputs: Inputs, policy: Policy) -> Decision | None:
     if inputs.applied is not None:
         return _restored(inputs, inputs.applied, policy=policy)
     now, snapshot = inputs.at, inputs.snapshot
-    nodes = tuple(signals.read(node, policy, now=now) for node in snapshot.nodes)
+    nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.held(inputs.seen.zones, snapshot.fleet, policy=policy, now=now)
     for proposal in decide.propose(nodes, snapshot, brakes=brakes, policy=policy):
         if _is_meant(proposal, inputs):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.core import liveness, reputation
-from collector.core.model import AddressFacts, Listing, Liveness, NodeFacts, Pause, Reason
+from collector.core.model import AddressFacts, Listing, Liveness, NodeFacts, Pause, Reason, Snapshot
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
 from deliverability.catalogue import Catalogue
@@ -64,6 +64,12 @@ class NodeSignals:
 
     def listed_pauses(self, address: str) -> tuple[Pause, ...]:
         return tuple(p for p in self.pauses_of(address) if p.reason is Reason.LISTED)
+
+
+def read_all(snapshot: Snapshot, policy: Policy, *, now: datetime) -> tuple[NodeSignals, ...]:
+    """Of every node of the snapshot, in its order."""
+    catalogue = snapshot.fleet.catalogue
+    return tuple(read(node, policy, catalogue=catalogue, now=now) for node in snapshot.nodes)
 
 
 def read(node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime) -> NodeSignals:

@@ -1,4 +1,4 @@
-"""What the control pass commits to the journal in memory: one judgement, in the caller's transaction."""
+"""What the control pass commits to the journal in memory: one judgement, in one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
