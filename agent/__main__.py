@@ -277,6 +277,7 @@ def _status_lines(said: dict[str, object]) -> list[str]:
         f"identity   {said['identity']}",
         f"now        {words.sentence(said)}",
         f"log        {said.get('log')}, counted to {said.get('counted_to')}",
+        *(f"unknown    {one}" for one in words.unknown_lines(said)),
     ]
     zones, problems = said.get("zones"), said.get("problems")
     for one in zones if isinstance(zones, list) else []:

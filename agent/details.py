@@ -7,12 +7,19 @@ for. What was not acknowledged goes again.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
+from agent.maillog.unknown import UnknownLines
 from agent.model import Cell, CellKey, Reply
 from agent.report import DETAIL_BYTES_MAX, REPLIES_MAX
 from deliverability.replies import ReplyClass
 
 SENT_REMEMBERED_MAX = 64  # heartbeats on their way to their acknowledgement
+
+# Of interest to people alone, and larger than the rest of a quiet heartbeat: so long apart where
+# other lines were not understood, and where only more were read.
+UNKNOWN_APART = timedelta(minutes=10)
+UNKNOWN_SHARE_APART = timedelta(hours=1)
 
 ReplyKey = tuple[str, ReplyClass]
 
@@ -70,6 +77,40 @@ class Details:
             # To the end of the queue, should it change before it is acknowledged.
             self._cells[key] = self._cells.pop(key)
         return due
+
+
+class UnknownNews:
+    """What of the log was not understood, as seldom as it may be told."""
+
+    def __init__(self) -> None:
+        self._told: UnknownLines | None = None
+        self._told_at: datetime | None = None
+        self._sent: dict[int, tuple[UnknownLines, datetime]] = {}
+
+    def choose(
+        self, number: int, unknown: UnknownLines, *, whole: bool, now: datetime
+    ) -> UnknownLines | None:
+        """None: it is not due."""
+        if not (whole or self._is_due(unknown, now)):
+            return None
+        self._sent[number] = (unknown, now)
+        while len(self._sent) > SENT_REMEMBERED_MAX:
+            del self._sent[min(self._sent)]
+        return unknown
+
+    def acknowledged(self, number: int) -> None:
+        if number in self._sent:
+            self._told, self._told_at = self._sent[number]
+        for older in [one for one in self._sent if one <= number]:
+            del self._sent[older]
+
+    def _is_due(self, unknown: UnknownLines, now: datetime) -> bool:
+        if self._told is None or self._told_at is None:
+            return True
+        passed = abs(now - self._told_at)  # the clock may be put back
+        if unknown != replace(self._told, lines=unknown.lines):
+            return passed >= UNKNOWN_APART
+        return unknown.count > 0 and unknown != self._told and passed >= UNKNOWN_SHARE_APART
 
 
 def _bare(cell: Cell) -> Cell:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from agent.maillog.unknown import UnknownLines
 from deliverability.replies import Outcome, ReplyClass
 from deliverability.zones import Sentinels, Verdict
 
@@ -134,6 +135,7 @@ class Counted:
     Cells and intake are whole new values; `history` is to be added up. `opened` and `closed` are
     hashes of deferred recipients (`agent.maillog.recipients`), in this order. `blind_until`: whose
     message came before may have been attempted where nobody counted.
+    `unknown_lines`: None, as before.
     """
 
     cells: Sequence[Cell] = ()
@@ -143,6 +145,7 @@ class Counted:
     opened: Sequence[int] = ()
     closed: Sequence[int] = ()
     blind_until: datetime | None = None
+    unknown_lines: UnknownLines | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +307,7 @@ class Heartbeat:
     replies: tuple[Reply, ...] = ()
     intake: tuple[Intake, ...] = ()
     history: tuple[Minute, ...] = ()
+    unknown_lines: UnknownLines | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent import report
-from agent.details import Details
+from agent.details import Details, UnknownNews
 from agent.host.machine import Machine
 from agent.host.services import Services
 from agent.model import (
@@ -50,6 +50,7 @@ class Pulse:
         self._sent: dict[int, _Sent] = {}
         self._is_full_wanted = False
         self._details = Details()
+        self._unknown = UnknownNews()
         self._details.add(state.cells(), state.replies_changed_since(-1))
         # Minutes between the two the collector lacks.
         self._lacking: tuple[datetime, datetime] | None = None
@@ -90,6 +91,7 @@ class Pulse:
             replies=replies,
             intake=state.intake_changed_since(-1 if full else since),
             history=history,
+            unknown_lines=self._unknown.choose(sequence, state.unknown_lines, whole=full, now=now),
         )
         beat = report.build(readings, account, acknowledged=self._acknowledged, now=now)
         self._sent[sequence] = _Sent(
@@ -107,6 +109,7 @@ class Pulse:
             return
         self._state.acknowledged(ack.sequence, events_upto=ack.events_upto)
         self._details.acknowledged(ack.sequence)
+        self._unknown.acknowledged(ack.sequence)
         sent = self._sent.pop(ack.sequence, None)
         if sent is not None:
             self._acknowledged.update(sent.rounds)

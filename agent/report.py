@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from agent.maillog.unknown import UnknownLines
 from agent.model import (
     AgentReading,
     Cell,
@@ -62,6 +63,7 @@ class Account:
     replies: Sequence[Reply] = ()
     intake: Sequence[Intake] = ()
     history: Sequence[Minute] = ()
+    unknown_lines: UnknownLines | None = None
 
 
 def build(
@@ -86,6 +88,7 @@ def build(
         replies=tuple(account.replies),
         intake=tuple(account.intake),
         history=tuple(account.history),
+        unknown_lines=account.unknown_lines,
     )
 
 

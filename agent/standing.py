@@ -11,7 +11,7 @@ def describe(
     state: State, enforcement: Enforcement, *, uplink: Uplink, problems: tuple[str, ...]
 ) -> dict[str, object]:
     """The daemon as it is at this moment, ready for JSON."""
-    reading, wanted = enforcement.reading, enforcement.wanted
+    reading, wanted, unknown = enforcement.reading, enforcement.wanted, state.unknown_lines
     return {
         "pid": os.getpid(),
         "is_connected": uplink.is_connected,
@@ -25,6 +25,14 @@ def describe(
         "postfix_problem": reading.problem,
         "is_silent": reading.is_silent,
         "counted_to": None if state.counted_to is None else state.counted_to.isoformat(),
+        "unknown_lines": {
+            "lines": unknown.lines,
+            "unknown": unknown.count,
+            "deliveries": unknown.deliveries,
+            "overlong": unknown.overlong,
+            "daemons": dict(sorted(unknown.by_daemon.items())),
+            "newest": unknown.newest,
+        },
         "zones": [
             {
                 "address": one.address,

@@ -18,6 +18,7 @@ from agent.maillog import position as positions
 from agent.maillog.position import Position
 from agent.maillog.silence import Silence
 from agent.maillog.tally import Known
+from agent.maillog.unknown import UnknownLines
 from agent.model import (
     Cell,
     Counted,
@@ -96,6 +97,11 @@ class State:
         )
         return Silence(reload_at=to_datetime(reload_at), in_flight=in_flight, begun=begun)
 
+    @property
+    def unknown_lines(self) -> UnknownLines:
+        body = self._file.node("unknown_lines")
+        return UnknownLines() if body is None else msgspec.json.decode(body, type=UnknownLines)
+
     def start_counting(self, *, position: Position, counted_from: datetime) -> None:
         """Once, before the first `count`: where and when the very first reading begins."""
         packed, since = position.to_bytes(), to_microseconds(counted_from)
@@ -161,7 +167,8 @@ class State:
             state_counts.forget(self._file)
             database.execute(
                 "UPDATE node SET epoch = ?, sequence = 0, acknowledged = 0, counted_from = ?,"
-                " counted_to = ?, position = ?, began_at = ?, blind_until = ?",
+                " counted_to = ?, position = ?, began_at = ?, blind_until = ?,"
+                " unknown_lines = NULL",
                 (epoch, since, since, packed, packed, to_microseconds(now)),
             )
             state_events.raise_numbers(self._file, now)
@@ -298,7 +305,7 @@ class State:
         """Why the values held are not ours, though the file is whole; empty when they are."""
         try:
             _ = (self.position, self.directive, self.zone_readings(), self.known())
-            _ = (self.began_at, self.replies_changed_since(-1))
+            _ = (self.began_at, self.replies_changed_since(-1), self.unknown_lines)
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             return str(error)
         return ""

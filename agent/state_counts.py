@@ -74,6 +74,9 @@ def put(file: StateFile, counted: Counted) -> None:
         _put_open(file, counted)
     if counted.blind_until is not None:
         file.rows("UPDATE node SET blind_until = ?", (to_microseconds(counted.blind_until),))
+    if counted.unknown_lines is not None:
+        body = msgspec.json.encode(counted.unknown_lines).decode()
+        file.rows("UPDATE node SET unknown_lines = ?", (body,))
 
 
 def add_history(file: StateFile, history: Sequence[MinuteCount]) -> None:

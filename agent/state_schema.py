@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-VERSION = 2
+VERSION = 3
 TABLES = frozenset(("node", "cells", "readings", "events", "reserve"))
 
 # Times are microseconds since 1970-01-01 UTC, minutes are minutes since then. `changed_in` is the
@@ -102,7 +102,8 @@ SCHEMA = (
         reconnect_spread INTEGER,
         is_resuming INTEGER NOT NULL DEFAULT 0,
         blind_until INTEGER,
-        began_at BLOB
+        began_at BLOB,
+        unknown_lines TEXT
     ) STRICT
     """,
     *COUNTS,
@@ -150,6 +151,7 @@ MIGRATIONS = {
         "UPDATE node SET blind_until = counted_to",
         "PRAGMA user_version = 2",
     ),
+    2: ("ALTER TABLE node ADD COLUMN unknown_lines TEXT", "PRAGMA user_version = 3"),
 }
 
 # What is committed is on the disk. A small log that is written over again and again: with the

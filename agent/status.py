@@ -47,6 +47,18 @@ def sentence(status: dict[str, object]) -> str:
     return f"{stream}; {sends}; {counts}"
 
 
+def unknown_lines(status: dict[str, object]) -> list[str]:
+    """What of the log was not understood, a line each; nothing where all of it was."""
+    told = status.get("unknown_lines")
+    if not isinstance(told, dict) or not told["unknown"]:
+        return []
+    counts = {**told["daemons"], "deliveries": told["deliveries"], "too long": told["overlong"]}
+    parts = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    share = f"{told['unknown'] / told['lines']:.3%}"
+    head = f"{told['unknown']} of {told['lines']} lines not understood ({share}): {parts}"
+    return [head, *map(str, told["newest"])]
+
+
 def is_alive(status: dict[str, object]) -> bool:
     """Whether the process that wrote it still runs."""
     pid = status.get("pid")

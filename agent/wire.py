@@ -111,6 +111,9 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
         replies=[wire_counts.reply_out(reply) for reply in beat.replies],
         intake=[wire_counts.intake_out(one) for one in beat.intake],
         history=[wire_counts.minute_out(minute) for minute in beat.history],
+        unknown_lines=None
+        if beat.unknown_lines is None
+        else wire_counts.unknown_out(beat.unknown_lines),
     )
     return pb.AgentMessage(heartbeat=message).SerializeToString()
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
+from agent.maillog.unknown import UnknownLines
 from agent.model import Cell, Intake, Minute, Recount, Reply
 from deliverability.delays import PARTS
 from deliverability.replies import Outcome, ReplyClass
@@ -90,6 +91,19 @@ def intake_out(intake: Intake) -> pb.Intake:
 def minute_out(minute: Minute) -> pb.HistoryMinute:
     return pb.HistoryMinute(
         minute=milliseconds(minute.at) // 60_000, outcomes=_outcomes_out(minute.attempts)
+    )
+
+
+def unknown_out(unknown: UnknownLines) -> pb.UnknownLines:
+    return pb.UnknownLines(
+        lines=unknown.lines,
+        deliveries=unknown.deliveries,
+        overlong=unknown.overlong,
+        daemons=[
+            pb.DaemonLines(daemon=cut(daemon, NAME_MAX), lines=count)
+            for daemon, count in sorted(unknown.by_daemon.items())
+        ],
+        newest=[cut(line, TEXT_MAX) for line in unknown.newest],
     )
 
 

@@ -13,7 +13,7 @@ from collector.core.heartbeat import Account, Heartbeat, Hello, Recount
 from collector.core.judgement import Judgement
 from collector.core.model import Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
-from collector.core.rates import WindowsAsked
+from collector.ports_counts import CountViews
 
 
 class StoreError(Exception):
@@ -336,7 +336,7 @@ class JudgementStore(Protocol):
     async def node_ids(self) -> Sequence[str]: ...
 
 
-class ViewStore(Protocol):
+class ViewStore(CountViews, Protocol):
     """What people read. Rows are JSON-ready: ids and enums as text, times as ISO 8601 with Z.
     Liveness is never in them: `operate` adds it from the collector's memory."""
 
@@ -362,20 +362,6 @@ class ViewStore(Protocol):
         """Newest first, about a node (id or name), an address, or one decision id: fate, brake,
         kind, reason, rule, evidence, aggregates, thresholds, policy_revision, core_version, at,
         effects [{key, kind, state, outcome, at}]."""
-
-    async def windows(self, asked: WindowsAsked) -> Sequence[Row]:
-        """What was added: the columns asked for, then the counts of `core.rates.Window`."""
-
-    async def ailing(self, *, limit: int) -> Sequence[Row]:
-        """Nodes whose agent has problems, by its last word: id, name, problems."""
-
-    async def replies(self, *, receiver: str, limit: int) -> Sequence[Row]:
-        """The newest words of each class: class, outcome, text, at, node."""
-
-    async def delays(
-        self, *, node_id: str | None = None, receiver: str | None = None, days_ago: int = 0
-    ) -> Row:
-        """Of one day (UTC): histograms and seconds (p50, p95) by part, and classes."""
 
     async def schema_revision(self) -> str: ...
 

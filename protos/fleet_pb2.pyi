@@ -776,6 +776,7 @@ class Heartbeat(_message.Message):
     REPLIES_FIELD_NUMBER: _builtins.int
     INTAKE_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
+    UNKNOWN_LINES_FIELD_NUMBER: _builtins.int
     epoch: _builtins.str
     sequence: _builtins.int
     sent_at_ms: _builtins.int
@@ -815,6 +816,10 @@ class Heartbeat(_message.Message):
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryMinute]:
         """Minutes the collector lacks, oldest first and whole, a few at a time; for charts alone."""
 
+    @_builtins.property
+    def unknown_lines(self) -> Global___UnknownLines:
+        """What of the log was not understood; absent means no news."""
+
     def __init__(
         self,
         *,
@@ -835,10 +840,11 @@ class Heartbeat(_message.Message):
         replies: _abc.Iterable[Global___Reply] | None = ...,
         intake: _abc.Iterable[Global___Intake] | None = ...,
         history: _abc.Iterable[Global___HistoryMinute] | None = ...,
+        unknown_lines: Global___UnknownLines | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "host", b"host", "postfix", b"postfix", "queue", b"queue"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "host", b"host", "postfix", b"postfix", "queue", b"queue", "unknown_lines", b"unknown_lines"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "history", b"history", "host", b"host", "intake", b"intake", "log_position", b"log_position", "postfix", b"postfix", "queue", b"queue", "replies", b"replies", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "history", b"history", "host", b"host", "intake", b"intake", "log_position", b"log_position", "postfix", b"postfix", "queue", b"queue", "replies", b"replies", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "unknown_lines", b"unknown_lines", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1191,6 +1197,70 @@ class HistoryMinute(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HistoryMinute: _TypeAlias = HistoryMinute  # noqa: Y015
+
+@_typing.final
+class UnknownLines(_message.Message):
+    """Since the epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    OVERLONG_FIELD_NUMBER: _builtins.int
+    DAEMONS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    lines: _builtins.int
+    """All lines read, whatever program wrote them."""
+    deliveries: _builtins.int
+    """They look like a delivery's, and could not be understood."""
+    overlong: _builtins.int
+    """Too long, and skipped."""
+    @_builtins.property
+    def daemons(self) -> _containers.RepeatedCompositeFieldContainer[Global___DaemonLines]: ...
+    @_builtins.property
+    def newest(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Oldest first, local parts of addresses hidden."""
+
+    def __init__(
+        self,
+        *,
+        lines: _builtins.int = ...,
+        deliveries: _builtins.int = ...,
+        overlong: _builtins.int = ...,
+        daemons: _abc.Iterable[Global___DaemonLines] | None = ...,
+        newest: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daemons", b"daemons", "deliveries", b"deliveries", "lines", b"lines", "newest", b"newest", "overlong", b"overlong"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnknownLines: _TypeAlias = UnknownLines  # noqa: Y015
+
+@_typing.final
+class DaemonLines(_message.Message):
+    """Lines of one Postfix daemon that are of no kind the agent knows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAEMON_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    daemon: _builtins.str
+    lines: _builtins.int
+    def __init__(
+        self,
+        *,
+        daemon: _builtins.str = ...,
+        lines: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daemon", b"daemon", "lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DaemonLines: _TypeAlias = DaemonLines  # noqa: Y015
 
 @_typing.final
 class OutcomeCount(_message.Message):

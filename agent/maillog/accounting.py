@@ -6,11 +6,11 @@ committed is read again. A line is counted once, whatever dies.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agent.maillog import parse
+from agent.maillog import parse, unknown
 from agent.maillog import position as positions
 from agent.maillog.follow import Batch
 from agent.maillog.found import Found
@@ -43,6 +43,8 @@ class Ledger(Protocol):
     def counted_to(self) -> datetime | None: ...
     @property
     def silence(self) -> Silence: ...
+    @property
+    def unknown_lines(self) -> unknown.UnknownLines: ...
 
     def known(self) -> Known: ...
 
@@ -77,6 +79,7 @@ class _Reading:
     tally: Tally
     watch: SilenceWatch
     clock: LineClock
+    strange: unknown.UnknownLines
     is_started: bool
     committed_at: datetime
     uncommitted: Batch | None = None  # the last one read
@@ -214,6 +217,7 @@ class Accounting:
             tally=Tally(self._address, ledger.known(), clock=clock, pipes_out=self._pipes_out),
             watch=SilenceWatch(ledger.silence, clock, pipes_out=self._pipes_out),
             clock=clock,
+            strange=ledger.unknown_lines,
             is_started=position is not None,
             committed_at=now,
         )
@@ -241,10 +245,13 @@ class Accounting:
         reading.uncommitted = batch
         reading.has_news = reading.has_news or bool(parsed.events or parsed.accepted)
         reading.bytes_uncommitted += len(batch.data)
+        lines = batch.data.count(b"\n") + batch.overlong
+        overlong = parse.count_overlong(batch.data) + batch.overlong
+        reading.strange = unknown.added(reading.strange, parsed, lines=lines, overlong=overlong)
         if _is_due(reading, batch, now):
             self._commit(reading, batch, now)
-        self.lines_read += batch.data.count(b"\n") + batch.overlong
-        self.lines_unparsed += parsed.unparsed + batch.overlong
+        self.lines_read += lines
+        self.lines_unparsed += parsed.unparsed + overlong
 
     def _commit(self, reading: _Reading, batch: Batch, now: datetime) -> None:
         gaps = []
@@ -255,7 +262,7 @@ class Accounting:
         self._ledger.count(
             position=batch.position,
             counted_to=batch.counted_to,
-            counted=reading.tally.counted(),
+            counted=replace(reading.tally.counted(), unknown_lines=reading.strange),
             events=gaps,
             silence=reading.watch.silence,
         )

@@ -19,13 +19,12 @@ from agent.maillog.times import LineClock, first_time, last_time
 CHUNK_BYTES = 1 << 18
 STILL_POLLS = 2  # looks at an unchanging end before a renamed file counts as finished
 DISORDER_MAX = timedelta(minutes=1)  # a clock put back between two lines, several writers
-_BLOCK = LINE_BYTES_MAX // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Whole lines, and the position behind them. `overlong` lines were skipped, and not in `data`
-    or without meaning there. `moved`: another file than the last batch's.
+    """Whole lines, and the position behind them. So many `overlong` ones were left out of `data`.
+    `moved`: another file than the last batch's.
     """
 
     data: bytes
@@ -147,7 +146,7 @@ class Follower:
         if lines:
             self._advance(file, lines)
             has_more = len(chunk) == CHUNK_BYTES
-            return self._batch(lines, overlong=_count_overlong(lines), has_more=has_more)
+            return self._batch(lines, has_more=has_more)
         if len(chunk) <= LINE_BYTES_MAX:
             return None
         self._advance(file, chunk, mid_line=True)
@@ -283,11 +282,3 @@ def _is_later(entry: Entry, file: LogFile, *, among: Sequence[Entry]) -> bool:
 def _is_twin(entry: Entry, entries: Sequence[Entry]) -> bool:
     """Just being compressed, and still there without."""
     return entry.is_compressed and any(other.path.name == entry.path.stem for other in entries)
-
-
-def _count_overlong(data: bytes) -> int:
-    """Lines over LINE_BYTES_MAX. One such covers a whole aligned block of half of it."""
-    for start in range(0, len(data), _BLOCK):
-        if data.find(b"\n", start, start + _BLOCK) < 0:
-            return sum(len(line) > LINE_BYTES_MAX for line in data.split(b"\n"))
-    return 0

@@ -139,8 +139,8 @@ class Parsed(NamedTuple):
     Messages come in three plain lists, because there are so many: what came in, what was taken up,
     what left. Folded in the order accepted, queued, events, removed no message is seen after it
     left. `unparsed`: lines that look like a delivery's and could not be understood. `unknown`: so
-    many lines of each Postfix daemon that are of no kind we know, the newest few in
-    `newest_unknown`, as they stood there. `foreign`: lines of other programs, and of none.
+    many lines of each Postfix daemon that are of no kind we know. The newest few of both stand in
+    `newest_unknown`, as they were. `foreign`: lines of other programs, and of none.
     `probes`: deliveries that were none, because only whether an address exists was asked.
     """
 

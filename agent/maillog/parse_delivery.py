@@ -69,7 +69,7 @@ def _read_unusual(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     word = _WORD.match(status)
     is_torn = _TORN.search(line, body, len(line) - len(status)) is not None
     if word is None or b"relay" not in values or is_torn:
-        found.unparsed += 1
+        found.add_unparsed(line)
         return
     delivery = Delivery(
         stamp=line[: body - tag.back],
@@ -90,4 +90,4 @@ def _read_unusual(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     elif delivery.status in replies.PROBES:
         found.probes.append(delivery)
     else:
-        found.unparsed += 1
+        found.add_unparsed(line)

@@ -30,6 +30,13 @@ class Found:
         if daemon not in self.unknown and len(self.unknown) >= UNKNOWN_DAEMONS_MAX:
             daemon = OTHER
         self.unknown[daemon] = self.unknown.get(daemon, 0) + 1
+        self._keep(line)
+
+    def add_unparsed(self, line: bytes) -> None:
+        self.unparsed += 1
+        self._keep(line)
+
+    def _keep(self, line: bytes) -> None:
         self.newest_unknown.append(line[:UNKNOWN_BYTES_MAX])
         if len(self.newest_unknown) > UNKNOWN_KEPT_MAX:
             del self.newest_unknown[0]

@@ -1,4 +1,4 @@
-"""`mailfleet doctor`: is the collector itself well?"""
+"""`mailfleet doctor`: is the collector itself well, and does it understand what it is told?"""
 
 import click
 
@@ -13,7 +13,9 @@ SECONDS_MAX = 120.0  # a resolver that does not answer takes its time
 @click.command()
 @output.formats("table", "json")
 def doctor(*, output_: str) -> int:
-    """Checks what the collector stands on. Exit code 0, 10 with warnings, 11 with faults."""
+    """Checks what the collector stands on, and how much of the nodes' logs is not understood.
+
+    Exit code 0, 10 with warnings, 11 with faults."""
     answer = Api(seconds=SECONDS_MAX).get("/doctor")
     if output_ == "json":
         output.show_json(answer)
@@ -24,4 +26,8 @@ def doctor(*, output_: str) -> int:
     if remedies:
         click.echo()
         output.show_table(("CHECK", "REMEDY"), remedies)
+    for check in answer["checks"]:
+        if check["details"]:
+            click.echo(f"\n{check['name']}, the newest lines that were not understood:")
+            click.echo("\n".join(f"  {line}" for line in check["details"]))
     return EXITS[answer["state"]]

@@ -95,6 +95,21 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownLines:
+    """What of a node's log its agent did not understand, since the epoch.
+
+    `lines`: all that were read. `deliveries` look like a delivery's, `overlong` ones were skipped,
+    `daemons` tells of the rest by daemon. `newest`: oldest first, local parts of addresses hidden.
+    """
+
+    lines: int
+    deliveries: int
+    overlong: int
+    daemons: tuple[tuple[str, int], ...]
+    newest: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recount:
     """What a node's logs say, counted once more. `problem`: why they say nothing."""
 
@@ -187,6 +202,7 @@ class Heartbeat:
     # (instance, client, messages), since the epoch.
     intake: tuple[tuple[str, str, int], ...] = ()
     history: tuple[Minute, ...] = ()
+    unknown_lines: UnknownLines | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

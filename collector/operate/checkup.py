@@ -10,6 +10,7 @@ import anyio
 from collector.core.model import Look
 from collector.operate.desk import Desk
 from collector.operate.moments import lasting
+from collector.operate.overview import row_of, rows_of
 from collector.ports import Row, StoreError
 from deliverability import nameservers
 from deliverability.catalogue import CATALOGUE
@@ -21,6 +22,9 @@ DISK_FREE_BYTES_MIN = 1_000_000_000
 DISK_FREE_RATIO_MIN = 0.05
 CONNECT_SECONDS_MAX = 2.0
 SKEW_NODES_MIN = 3
+UNKNOWN_NODES_SHOWN_MAX = 20
+# Of a log's lines; what is no delivery's changes no total.
+UNKNOWN_RATIO_WARN = 0.001
 # Resolvers shared by the whole world: blocklists refuse them (Spamhaus, "Fair Use Policy").
 PUBLIC = frozenset(
     (
@@ -40,6 +44,7 @@ class Check:
     state: str
     text: str
     remedy: str = ""
+    details: tuple[str, ...] = ()
 
 
 async def examine(desk: Desk) -> dict[str, object]:
@@ -55,13 +60,21 @@ async def examine(desk: Desk) -> dict[str, object]:
         _clock(await desk.store.nodes()),
         *_nameservers(desk),
         *[await _zone(desk, zone) for zone in desk.standing.zones],
+        *_logs(await desk.store.unknown_lines(limit=UNKNOWN_NODES_SHOWN_MAX)),
     ]
     states = {check.state for check in checks}
     worst = FAIL if FAIL in states else WARN if WARN in states else OK
     return {
         "state": worst,
         "checks": [
-            {"name": c.name, "state": c.state, "text": c.text, "remedy": c.remedy} for c in checks
+            {
+                "name": c.name,
+                "state": c.state,
+                "text": c.text,
+                "remedy": c.remedy,
+                "details": list(c.details),
+            }
+            for c in checks
         ],
     }
 
@@ -158,6 +171,39 @@ async def _zone(desk: Desk, zone: str) -> Check:
     if look.sentinels is Sentinels.RIGHT and look.verdict is Verdict.LISTED:
         return Check(name=f"zone {zone}", state=OK, text=f"answers rightly{key}")
     return Check(name=f"zone {zone}", state=FAIL, text=_unusable(look), remedy=_cure(desk, look))
+
+
+def _logs(told: Row) -> Iterator[Check]:
+    """What agents did not understand of their logs: of all nodes, then of each that has some."""
+    share = _share(told["unknown"], of=told["lines"])
+    text = f"{told['unknown']} of {told['lines']} lines of Postfix's logs not understood{share}"
+    yield Check(name="logs", state=OK, text=f"{text}, on {told['nodes_unknown']} nodes")
+    yield from map(_log, rows_of(told, "items"))
+
+
+def _log(row: Row) -> Check:
+    """A delivery's line that is not understood is missing from the totals."""
+    lines, unknown, deliveries = (int(str(row[k])) for k in ("lines", "unknown", "deliveries"))
+    daemons = row_of(row, "daemons") or {}
+    counts = sorted(daemons.items(), key=lambda one: (-int(str(one[1])), one[0]))
+    parts = [f"{daemon} {count}" for daemon, count in counts]
+    parts += [f"deliveries {deliveries}"] * (deliveries > 0)
+    parts += [f"too long {row['overlong']}"] * (row["overlong"] != 0)
+    is_much = deliveries > 0 or unknown > UNKNOWN_RATIO_WARN * lines
+    return Check(
+        name=f"log of {row['node']}",
+        state=WARN if is_much else OK,
+        text=f"{unknown} of {lines} not understood{_share(unknown, of=lines)}: {', '.join(parts)}",
+        remedy=f"on {row['node']}: mailfleet-agent logs-test FILE; report these lines"
+        if is_much
+        else "",
+        details=tuple(map(str, rows_of(row, "newest"))),
+    )
+
+
+def _share(part: object, *, of: object) -> str:
+    lines = int(str(of))
+    return f" ({int(str(part)) / lines:.3%})" if lines else ""
 
 
 def _unusable(look: Look) -> str:

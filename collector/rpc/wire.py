@@ -144,6 +144,9 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
         replies=tuple(map(wire_counts.reply, m.replies)),
         intake=tuple(map(wire_counts.intake, m.intake)),
         history=tuple(map(wire_counts.minute, m.history)),
+        unknown_lines=wire_counts.unknown_lines(m.unknown_lines)
+        if m.HasField("unknown_lines")
+        else None,
     )
 
 

@@ -6,7 +6,16 @@ A cell comes more often than all else: its checks are written out where others c
 from collections.abc import Mapping, Sequence
 
 from collector.core import histograms
-from collector.core.heartbeat import NUMBERS, Cell, Detail, Minute, Numbers, Recount, Reply
+from collector.core.heartbeat import (
+    NUMBERS,
+    Cell,
+    Detail,
+    Minute,
+    Numbers,
+    Recount,
+    Reply,
+    UnknownLines,
+)
 from collector.rpc import bounds
 from collector.rpc.bounds import ATTEMPTS_MAX, NAME_MAX, WireError
 from deliverability.delays import BUCKETS
@@ -91,6 +100,24 @@ def minute(m: pb.HistoryMinute) -> Minute:
     at = bounds.number("history.minute", m.minute, least=1, most=MINUTE_MAX)
     return Minute(
         at=bounds.moment("history.minute", at * 60_000), attempts=attempts("history", m.outcomes)
+    )
+
+
+def unknown_lines(m: pb.UnknownLines) -> UnknownLines:
+    bounds.few("daemons", len(m.daemons), most=bounds.DAEMONS_MAX)
+    bounds.few("unknown lines", len(m.newest), most=bounds.UNKNOWN_LINES_MAX)
+    return UnknownLines(
+        lines=bounds.number("unknown.lines", m.lines),
+        deliveries=bounds.number("unknown.deliveries", m.deliveries),
+        overlong=bounds.number("unknown.overlong", m.overlong),
+        daemons=tuple(
+            (
+                bounds.name("unknown.daemon", value=one.daemon),
+                bounds.number("unknown.daemon", one.lines),
+            )
+            for one in m.daemons
+        ),
+        newest=tuple(bounds.text("unknown.newest", value=one) for one in m.newest),
     )
 
 

@@ -229,6 +229,7 @@ class Check(Answer):
     state: Literal["ok", "warn", "fail"]
     text: str
     remedy: str
+    details: list[str]
 
 
 class Doctor(Answer):

@@ -6,14 +6,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from agent.maillog.position import LogPosition
-from agent.model import CellKey, Counted
+from agent.maillog.unknown import UnknownLines
+from agent.model import Cell, CellKey, Counted
 from agent.state import State
 from deliverability.replies import Outcome
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 GOOGLE = CellKey("198.51.100.9", "google")
 # What makes a file of today one of then.
+VERSION_2 = ("ALTER TABLE node DROP COLUMN unknown_lines", "PRAGMA user_version = 2")
 VERSION_1 = (
+    *VERSION_2,
     "CREATE TABLE cells (address TEXT NOT NULL, receiver TEXT NOT NULL, outcome TEXT NOT NULL,"
     " attempts INTEGER NOT NULL, changed_in INTEGER NOT NULL,"
     " PRIMARY KEY (address, receiver, outcome)) STRICT, WITHOUT ROWID",
@@ -44,6 +47,23 @@ def test_a_file_of_version_1_is_taken_over(tmp_path: Path) -> None:
         assert state.cells_changed_since(3) == (cell,)
         assert state.cells_changed_since(4) == ()
         assert state.known().blind_until == NOW
+        state.close()
+
+
+def test_a_file_of_version_2_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    state = State.open(path, now=NOW)
+    cells = [Cell(key=GOOGLE, attempts={Outcome.SENT: 7})]
+    state.count(position=LogPosition(), counted_to=NOW, counted=Counted(cells=cells))
+    epoch = state.epoch
+    state.close()
+    for statement in VERSION_2:
+        run(path, statement)
+    for _ in range(2):
+        state = State.open(path, now=NOW)
+        (cell,) = state.cells()
+        assert (state.epoch, cell.attempts) == (epoch, {Outcome.SENT: 7})
+        assert state.unknown_lines == UnknownLines()
         state.close()
 
 

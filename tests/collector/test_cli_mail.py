@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from collector.core import histograms
-from collector.core.heartbeat import Cell, Detail, Heartbeat, Numbers, Reply
+from collector.core.heartbeat import Cell, Detail, Heartbeat, Numbers, Reply, UnknownLines
 from deliverability.replies import Outcome
 from tests import collector_bed
 from tests.collector_bed import Bed
@@ -50,6 +51,25 @@ def cell(receiver: str, **numbers: int) -> Cell:
         numbers=Numbers(**numbers),
         detail=Detail(delays=packed, classes=(("rate_limited", deferred),)),
     )
+
+
+async def test_the_doctor_shows_what_was_not_understood(bed: Bed) -> None:
+    node = bed.nodes["mta-1"]
+    node.sequence += 1
+    told = UnknownLines(
+        lines=400, deliveries=1, overlong=2, daemons=(("qmgr", 3), ("smtpd", 9)), newest=("a line",)
+    )
+    beat = replace(await bed._heartbeat(node), unknown_lines=told)
+    await bed.parts.intake.heartbeat(beat)
+    code, out, _ = await bed.mailfleet("doctor")
+    assert code == 10
+    assert "15 of 400 lines of Postfix's logs not understood (3.750%), on 1 nodes" in out
+    assert "smtpd 9, qmgr 3, deliveries 1, too long 2" in out
+    assert "log of mta-1, the newest lines that were not understood:\n  a line\n" in out
+    _, out, _ = await bed.mailfleet("doctor", "-o", "json")
+    (check,) = (one for one in json.loads(out)["checks"] if one["name"] == "log of mta-1")
+    assert (check["state"], check["details"]) == ("warn", ["a line"])
+    assert "logs-test" in check["remedy"]
 
 
 async def test_a_receiver_that_defers(bed: Bed) -> None:

@@ -12,8 +12,9 @@ import pytest
 from collector.adapters.store import SqlStore, counts, migrate
 from collector.adapters.store import engines as store_engines
 from collector.core import histograms
-from collector.core.heartbeat import Detail, Heartbeat, Minute, Reply
+from collector.core.heartbeat import Detail, Heartbeat, Minute, Reply, UnknownLines
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, WindowsAsked
+from collector.operate.overview import rows_of
 from collector.ports import Row
 from deliverability.replies import Outcome
 from tests.store_bed import (
@@ -54,6 +55,26 @@ async def added(journal: SqlStore, span: int, *by: str, **more: str) -> list[Row
         receiver=more.get("receiver"),
     )
     return [*await journal.windows(asked)]
+
+
+UNKNOWN = UnknownLines(
+    lines=1000, deliveries=1, overlong=0, daemons=(("qmgr", 2),), newest=("an older", "a newer")
+)
+
+
+async def test_the_newest_word_of_what_was_not_understood(journal: SqlStore) -> None:
+    whole = replace(UNKNOWN, deliveries=0, daemons=(), newest=())
+    await journal.record(replace(beat(1, 1), unknown_lines=replace(UNKNOWN, lines=10)))
+    await journal.record(replace(beat(1, 2), unknown_lines=UNKNOWN))
+    await journal.record(beat(1, 3))
+    await journal.record(replace(beat(2, 1), unknown_lines=whole))
+    told = await journal.unknown_lines(limit=5)
+    sums = ("nodes", "nodes_unknown", "lines", "unknown")
+    assert [told[name] for name in sums] == [2, 1, 2000, 3]
+    (item,) = rows_of(told, "items")
+    assert (item["node"], item["lines"], item["unknown"]) == ("mx1", 1000, 3)
+    assert (item["daemons"], item["newest"]) == ({"qmgr": 2}, ["an older", "a newer"])
+    assert not rows_of(await journal.unknown_lines(limit=0), "items")
 
 
 def later(made: Heartbeat, **delay: float) -> Heartbeat:

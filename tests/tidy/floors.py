@@ -32,11 +32,13 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.maillog.histogram", 0),
     ("agent.maillog.recipients*", 0),
     ("agent.maillog.times", 0),
+    ("agent.maillog.unknown", 0),
     ("agent.postfix.deferral", 0),
     ("agent.postfix.services", 0),
     ("agent.postfix.verbs", 0),
     # 1: the edges, one outside system per file.
     ("collector.ports", 1),
+    ("collector.ports_counts", 1),
     ("collector.config", 1),
     ("collector.presence", 1),
     ("collector.census", 1),
@@ -138,6 +140,7 @@ LOOSE = ("agent", "collector", "collector.adapters")
 # Files that belong together without being a folder, by the name of their head.
 TOGETHER: dict[str, tuple[str, ...]] = {
     "agent.logs_test": ("agent.logs_test_*",),
+    "collector.ports": ("collector.ports_counts",),
     "agent.state": ("agent.state_*",),
     "agent.wire": ("agent.wire_*",),
     "agent.loops": (

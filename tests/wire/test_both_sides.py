@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import wire as agent_wire
+from agent.maillog.unknown import UnknownLines
 from agent.model import EventKind, NewEpoch, ReconnectAfter
 from agent.wire_counts import OUTCOMES
 from collector.core import heartbeat as collected
@@ -43,6 +44,22 @@ def test_a_heartbeat_arrives_whole() -> None:
     assert beat.events[1].window == HEARTBEAT.events[1].window
     assert beat.log_position == HEARTBEAT.log_position
     assert beat.counted_to == HEARTBEAT.counted_to
+
+
+def test_what_was_not_understood_arrives_whole() -> None:
+    sent = UnknownLines(
+        lines=2**40,
+        deliveries=1,
+        overlong=2,
+        by_daemon={"qmgr": 3, "x" * 99: 4},
+        newest=("a line\x1b of …@x.example", "y" * 400),
+    )
+    told = heard(unknown_lines=sent).unknown_lines
+    assert told is not None
+    assert (told.lines, told.deliveries, told.overlong) == (2**40, 1, 2)
+    assert told.daemons == (("qmgr", 3), ("x" * 64, 4))
+    assert told.newest == ("a line? of …@x.example", "y" * 300)
+    assert heard().unknown_lines is None
 
 
 def test_a_hello_arrives_whole() -> None:

@@ -120,6 +120,16 @@ REFUSED: dict[str, dict[str, object]] = {
     "a client without a name": {"intake": [pb.Intake(messages=1)]},
     "minutes without end": {"history": [pb.HistoryMinute(minute=1)] * (bounds.MINUTES_MAX + 1)},
     "a minute after the end of time": {"history": [pb.HistoryMinute(minute=2**62)]},
+    "unknown lines without end": {
+        "unknown_lines": pb.UnknownLines(newest=["x"] * (bounds.UNKNOWN_LINES_MAX + 1))
+    },
+    "an unknown line that moves the cursor": {"unknown_lines": pb.UnknownLines(newest=["\x1b["])},
+    "daemons without end": {
+        "unknown_lines": pb.UnknownLines(
+            daemons=[pb.DaemonLines(daemon="x")] * (bounds.DAEMONS_MAX + 1)
+        )
+    },
+    "a daemon without a name": {"unknown_lines": pb.UnknownLines(daemons=[pb.DaemonLines()])},
     "an outcome twice in a minute": {
         "history": [pb.HistoryMinute(minute=9, outcomes=[pb.OutcomeCount(outcome=DEFERRED)] * 2)]
     },

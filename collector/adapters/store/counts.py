@@ -14,7 +14,7 @@ from collector.adapters.store import encode, node_events
 from collector.adapters.store.bulk import Bulk
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema_counts import CELL, COUNTS, OUTCOMES
-from collector.core.heartbeat import Cell, Heartbeat
+from collector.core.heartbeat import Cell, Heartbeat, UnknownLines
 from collector.core.rates import QUARTER_SECONDS
 
 # A node's own limits: 64 addresses, 33 receivers, 8 instances; 32 clients and the rest.
@@ -59,6 +59,9 @@ INTAKE = f"""INSERT INTO intake (epoch_number, instance, client, messages)
   < {INTAKE_MAX} OR EXISTS (SELECT 1 FROM intake
   WHERE epoch_number = ?1 AND instance = ?2 AND client = ?3)
  ON CONFLICT DO UPDATE SET messages = max(messages, excluded.messages)"""  # noqa: S608
+UNKNOWN = """INSERT OR REPLACE INTO unknown_lines
+ (node_number, lines, deliveries, overlong, daemons, newest, unknown, at)
+ VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 HELD = "SELECT count(*) FROM totals WHERE epoch_number = ?"
 CROWDED = "UPDATE node_states SET cells = ? WHERE epoch_number = ?"
 
@@ -84,6 +87,7 @@ class CountRows:
     details: list[Row] = field(default_factory=list)
     replies: list[Row] = field(default_factory=list)
     intake: list[Row] = field(default_factory=list)
+    unknown: list[Row] = field(default_factory=list)
     # By epoch number.
     sources: dict[int, Source] = field(default_factory=dict)
     # Epochs that may hold too many cells with these.
@@ -117,6 +121,17 @@ def gather(beat: Heartbeat, source: Source, *, rows: CountRows) -> None:
         )
     for came in beat.intake:
         rows.intake.append((number, *came))
+    if beat.unknown_lines is not None:
+        rows.unknown.append(_unknown(beat.unknown_lines, source))
+
+
+def _unknown(told: UnknownLines, source: Source) -> Row:
+    return (
+        *(source.node_number, told.lines, told.deliveries, told.overlong),
+        *(encode.text(dict(told.daemons)), encode.text(told.newest)),
+        told.deliveries + told.overlong + sum(count for _, count in told.daemons),
+        source.received,
+    )
 
 
 def _counts(cell: Cell) -> Row:
@@ -139,6 +154,7 @@ def store(journal: sqlite3.Connection, rows: CountRows) -> None:
     DETAILS.write(journal, rows.details)
     journal.executemany(REPLY, rows.replies)
     journal.executemany(INTAKE, rows.intake)
+    journal.executemany(UNKNOWN, rows.unknown)
 
 
 def _make_fit(journal: sqlite3.Connection, rows: CountRows) -> None:

@@ -123,3 +123,18 @@ intake = Table(
     PrimaryKeyConstraint("epoch_number", "instance", "client"),
     sqlite_with_rowid=False,
 )
+
+# What of its log a node's agent did not understand, since the epoch, as of `at`. `daemons` is an
+# object (daemon -> lines), `newest` a list.
+unknown_lines = Table(
+    "unknown_lines",
+    metadata,
+    Column("node_number", Integer, ForeignKey("node_states.number"), primary_key=True),
+    whole_column("lines"),
+    whole_column("deliveries"),
+    whole_column("overlong"),
+    text_column("daemons"),
+    text_column("newest"),
+    whole_column("unknown"),
+    whole_column("at"),
+)

@@ -76,12 +76,40 @@ class CountViews(Part):
 
         return await self._database.read(job)
 
+    async def unknown_lines(self, *, limit: int) -> Row:
+        query = text(
+            """SELECT n.name AS node, u.* FROM unknown_lines u
+ JOIN node_states s ON s.number = u.node_number JOIN nodes n ON n.id = s.node_id
+ WHERE u.unknown > 0 ORDER BY u.unknown * 1.0 / max(u.lines, 1) DESC, n.id LIMIT :limit"""
+        )
+        sums = text(
+            """SELECT count(*) AS nodes, coalesce(sum(unknown > 0), 0) AS nodes_unknown,
+ coalesce(sum(lines), 0) AS lines, coalesce(sum(unknown), 0) AS unknown FROM unknown_lines"""
+        )
+
+        def job(connection: Connection) -> Row:
+            rows = connection.execute(query, {"limit": limit})
+            totals = connection.execute(sums).one()._mapping
+            return {**totals, "items": [_unknown(row) for row in rows]}
+
+        return await self._database.read(job)
+
     async def delays(
         self, *, node_id: str | None = None, receiver: str | None = None, days_ago: int = 0
     ) -> Row:
         today = to_ms(self._database.clock.now()) // 86_400_000
         asked = {"node": node_id, "receiver": receiver}
         return await self._database.read(lambda c: _delays(c, asked, day=today - days_ago))
+
+
+def _unknown(row: SqlRow[Any]) -> Row:
+    plain = ("node", "lines", "unknown", "deliveries", "overlong")
+    return {
+        **{name: row._mapping[name] for name in plain},
+        "daemons": encode.value(row.daemons),
+        "newest": list(encode.strings(row.newest)),
+        "at": iso(row.at),
+    }
 
 
 def _windows(connection: Connection, asked: WindowsAsked, *, now: int) -> list[Row]:

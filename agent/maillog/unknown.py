@@ -1,0 +1,63 @@
+"""What of the log was not understood: how much of which daemon, and the newest few lines. Pure.
+
+Kept for people (`doctor`), who tell from it whether the totals can be trusted. Guesses nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.maillog.lines import Parsed
+from deliverability import replies
+
+DAEMONS_MAX = 32
+NAME_LENGTH_MAX = 32
+NEWEST_KEPT_MAX = 5
+NEWEST_LENGTH_MAX = 160
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownLines:
+    """Since the epoch. `lines`: all that were read, whatever program wrote them.
+
+    `deliveries` look like a delivery's and could not be understood; `overlong` ones were skipped;
+    `by_daemon` are of Postfix and of no kind we know. `newest`: oldest first, cut, local parts of
+    addresses hidden.
+    """
+
+    lines: int = 0
+    deliveries: int = 0
+    overlong: int = 0
+    by_daemon: Mapping[str, int] = field(default_factory=dict)
+    newest: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return self.deliveries + self.overlong + sum(self.by_daemon.values())
+
+
+def added(before: UnknownLines, parsed: Parsed, *, lines: int, overlong: int) -> UnknownLines:
+    """With what these `lines` held; `overlong` of them are not in `parsed`."""
+    by_daemon, newest = before.by_daemon, before.newest
+    if parsed.unknown:
+        by_daemon = dict(by_daemon)
+        for daemon, count in parsed.unknown.items():
+            name = daemon.decode("ascii", "replace")[:NAME_LENGTH_MAX]
+            if name not in by_daemon and len(by_daemon) >= DAEMONS_MAX:
+                name = OTHER
+            by_daemon[name] = by_daemon.get(name, 0) + count
+    if parsed.newest_unknown:
+        redacted = map(_shown, parsed.newest_unknown[-NEWEST_KEPT_MAX:])
+        newest = (*newest, *redacted)[-NEWEST_KEPT_MAX:]
+    return UnknownLines(
+        lines=before.lines + lines,
+        deliveries=before.deliveries + parsed.unparsed,
+        overlong=before.overlong + overlong,
+        by_daemon=by_daemon,
+        newest=newest,
+    )
+
+
+def _shown(line: bytes) -> str:
+    shown = replies.redact(line)
+    return shown if len(shown) <= NEWEST_LENGTH_MAX else shown[: NEWEST_LENGTH_MAX - 1] + "…"
