@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from collector.core.incident import Docket
 from collector.core.model import (
     AddressFacts,
     Decision,
@@ -98,7 +99,7 @@ def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
         kind=proposal.kind,
         reason=proposal.reason,
         at=decision.at,
-        snapshot=replace(snapshot, nodes=(slim,), fleet=fleet, alerts=()),
+        snapshot=replace(snapshot, nodes=(slim,), fleet=fleet, alerts=(), docket=Docket()),
         seen=replace(
             decision.seen,
             zones={zone: n for zone, n in decision.seen.zones.items() if zone in zones},
