@@ -70,14 +70,14 @@ def read(kind: type[Made], data: object, *, strange: set[str]) -> Made:
     PlainError: something needed is missing, or a value does not fit its type.
     """
     try:
-        made = _read(kind, data, strange)
+        made = _read(data, kind=kind, strange=strange)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise PlainError(f"no {kind.__name__}: {error!r}") from error
     assert isinstance(made, kind)
     return made
 
 
-def _read(kind: Any, data: Any, strange: set[str]) -> Any:
+def _read(data: Any, *, kind: Any, strange: set[str]) -> Any:
     if kind is object or kind in ATOMS:
         return data
     if kind is datetime:
@@ -87,35 +87,42 @@ def _read(kind: Any, data: Any, strange: set[str]) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(data)
     if is_dataclass(kind):
-        return _record(kind, data, strange)
+        return _record(data, kind=kind, strange=strange)
+    return _of_parts(data, kind=kind, strange=strange)
+
+
+def _of_parts(data: Any, *, kind: Any, strange: set[str]) -> Any:
+    """One kind or nothing (no fact is this or that), a tuple, a mapping."""
     origin, given = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return _either(given, data, strange)
+        (only,) = (one for one in given if one is not NoneType)
+        return None if data is None else _read(data, kind=only, strange=strange)
     if origin is tuple:
         kinds = (given[0],) * len(data) if given[-1] is ... else given
-        return tuple(_read(k, one, strange) for k, one in zip(kinds, data, strict=True))
+        return tuple(
+            _read(one, kind=of, strange=strange) for of, one in zip(kinds, data, strict=True)
+        )
     assert origin in (Mapping, dict), kind
     pairs = data.items() if isinstance(data, dict) else data
-    return {_read(given[0], k, strange): _read(given[1], v, strange) for k, v in pairs}
+    return {
+        _read(key, kind=given[0], strange=strange): _read(one, kind=given[1], strange=strange)
+        for key, one in pairs
+    }
 
 
-def _record(kind: Any, data: dict[str, Any], strange: set[str]) -> Any:
+def _record(data: dict[str, Any], *, kind: Any, strange: set[str]) -> Any:
     parts = _parts(kind)
     known = {part.name for part in parts}
     strange.update(f"{kind.__name__}.{name}" for name in data if name not in known)
-    given = {p.name: _read(p.kind, data[p.name], strange) for p in parts if p.name in data}
+    given = {
+        part.name: _read(data[part.name], kind=part.kind, strange=strange)
+        for part in parts
+        if part.name in data
+    }
     missing = [part.name for part in parts if part.is_needed and part.name not in data]
     if missing:
         raise PlainError(f"{kind.__name__} without {', '.join(missing)}")
     return kind(**given)
-
-
-def _either(kinds: tuple[Any, ...], data: object, strange: set[str]) -> Any:
-    """One kind or nothing: no fact is this or that."""
-    if data is None:
-        return None
-    (kind,) = (one for one in kinds if one is not NoneType)
-    return _read(kind, data, strange)
 
 
 @lru_cache(KINDS_MAX)
