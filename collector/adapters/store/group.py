@@ -11,7 +11,8 @@ from datetime import datetime
 import structlog
 
 from collector.adapters.store import hellos, samples
-from collector.adapters.store.heartbeats import Rows, gather, states, store
+from collector.adapters.store.heartbeats import Rows, gather, store
+from collector.adapters.store.node_states import states
 from collector.core.heartbeat import Heartbeat, Hello
 from collector.ports import Refused
 

@@ -5,7 +5,6 @@ is the business of `counts`.
 """
 
 import sqlite3
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +12,10 @@ from collector.adapters.store import counts, encode, node_events, samples
 from collector.adapters.store.bulk import Bulk
 from collector.adapters.store.counts import CountRows, Source
 from collector.adapters.store.moments import to_ms, to_ms_or_none
+from collector.adapters.store.node_states import State
 from collector.core.heartbeat import Heartbeat, ZoneReading
 from collector.ports import Refused
 from deliverability.zones import Sentinels, Verdict
-
-STATES = """SELECT node_id, number, epoch_number, epoch, sequence, last_heartbeat, uptime,
- network_received, network_sent, cells FROM node_states WHERE node_id IN ({})"""
 
 # Repeated in each heartbeat until the next sweep: the same answer of the same sweep writes nothing.
 ZONES = Bulk(
@@ -46,21 +43,6 @@ Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class State:
-    """What the journal knew of a node before the group, then as the group goes on."""
-
-    number: int
-    epoch_number: int | None
-    epoch: str
-    sequence: int
-    last_heartbeat: int | None
-    uptime: int
-    network_received: int
-    network_sent: int
-    cells: int
-
-
-@dataclass(slots=True)
 class Rows:
     counts: CountRows = field(default_factory=CountRows)
     zones: list[Row] = field(default_factory=list)
@@ -70,11 +52,6 @@ class Rows:
     minutes: list[Row] = field(default_factory=list)
     # Epoch number and place of the sample that gets the sums.
     summed: list[tuple[int, int]] = field(default_factory=list)
-
-
-def states(journal: sqlite3.Connection, node_ids: Collection[str]) -> dict[str, State]:
-    query = STATES.format(",".join("?" * len(node_ids)))
-    return {row[0]: State(*row[1:]) for row in journal.execute(query, list(node_ids))}
 
 
 def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused | None:

@@ -7,16 +7,14 @@ minute; empty is "not looked", never zero.
 
 import sqlite3
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
 from collector.adapters.store.bulk import Bulk
 from collector.adapters.store.moments import to_ms
+from collector.adapters.store.node_states import State
 from collector.core.heartbeat import Heartbeat, HostReading
-
-if TYPE_CHECKING:
-    from collector.adapters.store.heartbeats import State
 
 metadata = MetaData()
 FIELDS = (
@@ -91,7 +89,7 @@ SUMS_FROM = 2 + FIELDS.index("attempts")
 Row = tuple[Any, ...]
 
 
-def row(beat: Heartbeat, state: "State", *, received: int) -> Row:
+def row(beat: Heartbeat, state: State, *, received: int) -> Row:
     """With the sums left empty. `state` is what was known before this heartbeat."""
     host, queue = beat.host, beat.queue
     if host is None:
@@ -126,7 +124,7 @@ def _ratio(used: int, *, total: int) -> int | None:
 
 
 def _rates(
-    host: HostReading, state: "State", *, received: int
+    host: HostReading, state: State, *, received: int
 ) -> tuple[int, int] | tuple[None, None]:
     """Bytes a second since the heartbeat before; None across a boot of the machine."""
     before = state.last_heartbeat
