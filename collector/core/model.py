@@ -48,6 +48,9 @@ class Reason(Enum):
     RESTORED = "RESTORED"
     OPERATOR = "OPERATOR"
     SILENCE = "SILENCE"
+    # Why a warm-up moved.
+    WARMUP = "WARMUP"
+    IDLE = "IDLE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +214,11 @@ class Kind(Enum):
     RESUME = "resume"
     REMOVE = "remove"
     ADMIT = "admit"
+    # Of a warm-up: to begin (again), a stage further, held, a stage or two back.
+    WARM = "warm"
+    ADVANCE = "advance"
+    HOLD = "hold"
+    STEP_BACK = "step_back"
 
 
 class Fate(Enum):

@@ -41,6 +41,26 @@ class Policy:
     # What is not yet obeyed or not in step.
     obey_within: timedelta = _seconds(60)
     clock_skew_max: timedelta = _seconds(60)
+    # Warm-up: which days count, and what trouble holds a plan or takes a stage back.
+    warmup_sent_ratio_min: float = 0.5
+    warmup_over_ratio: float = 1.1
+    warmup_trouble_min: int = 3
+    warmup_bounce_hold: float = 0.05
+    warmup_bounce_back: float = 0.10
+    warmup_deferral_hold: float = 0.08
+    warmup_deferral_back: float = 0.25
+    warmup_complaint_hold: float = 0.001
+    warmup_complaint_back: float = 0.003
+    warmup_idle_days: int = 30
+    warmup_listed_long: timedelta = _seconds(86400)
+    warmup_day_lag: timedelta = _seconds(1800)
+    # Rotation: how far a share moves at once and what is no change at all; what a grant may be.
+    share_step: float = 0.25
+    share_still: float = 0.05
+    share_every: timedelta = _seconds(900)
+    grant_messages_max: int = 10000
+    grant_lifetime_max: timedelta = _seconds(3600)
+    grant_report_lag: timedelta = _seconds(180)
     # Notifications. What is neither High nor a listing is gathered for a while; more subjects than
     # this of one cause fold, and are told at the pace; unacknowledged High is said again.
     notify_gather: timedelta = _seconds(30)
@@ -79,6 +99,24 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "floor_ratio": (0.3, 0.95),
     "obey_within": (5, 600),
     "clock_skew_max": (1, 3600),
+    "warmup_sent_ratio_min": (0.1, 1),
+    "warmup_over_ratio": (1, 2),
+    "warmup_trouble_min": (1, 50),
+    "warmup_bounce_hold": (0.01, 0.2),
+    "warmup_bounce_back": (0.02, 0.5),
+    "warmup_deferral_hold": (0.02, 0.5),
+    "warmup_deferral_back": (0.05, 0.9),
+    "warmup_complaint_hold": (0.0001, 0.003),
+    "warmup_complaint_back": (0.0005, 0.01),
+    "warmup_idle_days": (7, 90),
+    "warmup_listed_long": (3600, 604800),
+    "warmup_day_lag": (1200, 21600),
+    "share_step": (0.05, 1),
+    "share_still": (0, 0.5),
+    "share_every": (60, 3600),
+    "grant_messages_max": (1, 1000000),
+    "grant_lifetime_max": (60, 86400),
+    "grant_report_lag": (60, 900),
     "notify_gather": (0, 300),
     "notify_fold_above": (1, 50),
     "notify_fold_pace": (10, 3600),

@@ -37,7 +37,11 @@ BRAKES: Mapping[tuple[Kind, Reason], tuple[Brake, ...]] = {
     (Kind.PAUSE, Reason.LISTED): (Brake.ZONE,),
     (Kind.REMOVE, Reason.SILENCE): (Brake.STARTUP, Brake.DETECTOR, Brake.FLOOR),
 }
-ORDER = (Kind.PAUSE, Kind.RESUME, Kind.REMOVE, Kind.ADMIT)
+ORDER = (
+    *(Kind.PAUSE, Kind.RESUME, Kind.REMOVE, Kind.ADMIT),
+    *(Kind.STEP_BACK, Kind.HOLD, Kind.WARM, Kind.ADVANCE),
+)
+assert set(ORDER) == set(Kind)
 
 
 @dataclass(slots=True)
