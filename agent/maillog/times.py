@@ -1,7 +1,8 @@
 """When a log line says it was written. Keeps no clock: the present is an argument.
 
 Three forms: `Nov 22 09:33:50` (RFC 3164: no year, local time), `2026-11-22T09:36:18.999383+00:00`
-(RFC 3339) and `2013 Jun 10 06:27:30.123` (syslog-ng; local time).
+(RFC 3339) and `2013 Jun 10 06:27:30.123` (syslog-ng; local time). A priority may stand before them
+(RFC 3164 `<22>`, RFC 5424 `<22>1 `), and the month's name may be another language's.
 """
 
 import re
@@ -22,6 +23,9 @@ STAMP_BYTES_MAX = 40
 LINES_TRIED_MAX = 50
 
 _MINUTE = timedelta(minutes=1)
+_PRIORITY = re.compile(rb"<\d{1,3}>(?:1 )?")
+# Of any length, and perhaps with a fraction of the second.
+_NAMED = re.compile(rb"([^\s\d:<]{3,12}) {1,2}(\d{1,2} \d\d:\d\d):(\d\d(?:[.,]\d{1,9})?) ")
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII
 )
@@ -47,6 +51,8 @@ class LineClock:
         """The line's time in UTC; None when it begins with no time we know."""
         if line[:1] == b"\0":  # a crash may leave such bytes where lines were
             line = line.lstrip(b"\0")
+        if line[:1] == b"<" and (priority := _PRIORITY.match(line)):
+            line = line[priority.end() :]
         try:
             at = self._read(line)
         except (ValueError, OverflowError):
@@ -62,15 +68,21 @@ class LineClock:
             return self._local_minute(line[:13]) + timedelta(seconds=int(line[13:15]))
         if line[4:5] == b" " and line[8:9] == b" " and line[:4].isdigit():
             return self._with_year(line)
-        return None
+        named = _NAMED.match(line)
+        if named is None:
+            return None
+        name, minute, seconds = named.groups()
+        passed = float(seconds.replace(b",", b"."))
+        return self._local_minute(b"%b %6b" % (name, minute)) + timedelta(seconds=passed)
 
     def _local_minute(self, key: bytes) -> datetime:
+        """`key`: Nov 22 09:33, and perhaps a colon."""
         if key != self._minute_key:
-            month = MONTHS.get(key[:3])
-            if month is None:
-                raise ValueError("not a month's English name")
-            day, hour, minute = int(key[4:6]), int(key[7:9]), int(key[10:12])
-            self._minute = self._place(month=month, day=day, hour=hour, minute=minute)
+            name, day, clock = key.split(maxsplit=2)
+            hour, minute = clock.split(b":")[:2]
+            self._minute = self._place(
+                month=_month(name), day=int(day), hour=int(hour), minute=int(minute)
+            )
             self._minute_key = key
         return self._minute
 
@@ -101,12 +113,23 @@ class LineClock:
     def _with_year(self, line: bytes) -> datetime | None:
         year, name, day, rest = line[:STAMP_BYTES_MAX].split(maxsplit=3)
         clock = rest.split(maxsplit=1)[0].decode("ascii")
-        month = MONTHS.get(name)
-        if month is None:
-            return None
         hour, minute, seconds = clock.split(":")
-        local = datetime(int(year), month, int(day), int(hour), int(minute))  # noqa: DTZ001
+        local = datetime(int(year), _month(name), int(day), int(hour), int(minute))  # noqa: DTZ001
         return self._to_utc(local) + timedelta(seconds=float(seconds))
+
+
+def _month(name: bytes) -> int:
+    """ValueError: no month's name."""
+    known = MONTHS.get(name)
+    if known is not None:
+        return known
+    # Nearly every log is in English.
+    from agent.maillog import months
+
+    other = months.number_of(name)
+    if other is None:
+        raise ValueError("not a month's name")
+    return other
 
 
 def _rfc3339(line: bytes) -> datetime | None:

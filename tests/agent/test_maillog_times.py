@@ -25,8 +25,24 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (b"2026-11-22T09:36:18Z h x", datetime(2026, 11, 22, 9, 36, 18, tzinfo=UTC)),
         (b"2026-11-22T09:36:18.5-0100 h x", datetime(2026, 11, 22, 10, 36, 18, 500000, UTC)),
         (b"2013 Jun 10 06:27:30.123 mx1 x", datetime(2013, 6, 10, 6, 27, 30, 123000, UTC)),
-        (b"M\xc3\xa4r 22 09:33:50 mx1 x", None),
-        (b"Okt 22 09:33:50 mx1 x", None),
+        (b"Nov 22 09:33:50.250 mx1 x", datetime(2026, 11, 22, 9, 33, 50, 250000, UTC)),
+        (b"Nov 22 9:33:50 mx1 x", None),
+        (b"<22>Nov 22 09:33:50 mx1 x", datetime(2026, 11, 22, 9, 33, 50, tzinfo=UTC)),
+        (b"\0<22>Nov  2 09:33:50 mx1 x", datetime(2026, 11, 2, 9, 33, 50, tzinfo=UTC)),
+        (
+            b"<22>1 2026-11-22T09:36:18.999383+02:00 h postfix/smtp 7 - - x",
+            datetime(2026, 11, 22, 7, 36, 18, 999383, UTC),
+        ),
+        (b"<22>1 2026-11-22T09:36:18Z h x", datetime(2026, 11, 22, 9, 36, 18, tzinfo=UTC)),
+        (b"<2222>Nov 22 09:33:50 mx1 x", None),
+        (b"<22>1 - h x", None),
+        (b"M\xc3\xa4r 22 09:33:50 mx1 x", datetime(2026, 3, 22, 9, 33, 50, tzinfo=UTC)),
+        (b"M\xe4r 22 09:33:50 mx1 x", datetime(2026, 3, 22, 9, 33, 50, tzinfo=UTC)),
+        (b"Okt  2 09:33:50 mx1 x", datetime(2026, 10, 2, 9, 33, 50, tzinfo=UTC)),
+        (b"d\xc3\xa9c.  2 09:33:50 mx1 x", datetime(2025, 12, 2, 9, 33, 50, tzinfo=UTC)),
+        (b"f\xc3\xa9vr. 12 09:33:50.5 h x", datetime(2026, 2, 12, 9, 33, 50, 500000, UTC)),
+        (b"<22>1 2013 mai 10 06:27:30.123 h x", datetime(2013, 5, 10, 6, 27, 30, 123000, UTC)),
+        (b"abc 22 09:33:50 mx1 x", None),
         (b"Feb 30 09:33:50 mx1 x", None),
         (b"2026-13-22T09:36:18Z h x", None),
         (b"2026-11-22T09:36:18", None),
@@ -97,6 +113,15 @@ def test_the_first_and_the_last_line_that_tell_a_time() -> None:
     assert last_time(block, clock) == datetime(2026, 11, 22, 9, 0, 1, tzinfo=UTC)
     assert first_time(b"none\nat all\n", clock) is None
     assert last_time(b"", clock) is None
+
+
+@pytest.mark.parametrize("before", [b"", b"<22>", b"<22>1 ", b"\0\0"])
+@pytest.mark.parametrize("month", [b"Nov", b"Marras", b"\xd0\xbd\xd0\xbe\xd1\x8f"])
+def test_lines_of_any_form_are_found(before: bytes, month: bytes) -> None:
+    block = b"".join(before + month + b" 22 09:00:0%d h x\n" % second for second in range(3))
+    clock = LineClock(NOW, UTC)
+    assert first_time(block, clock) == datetime(2026, 11, 22, 9, tzinfo=UTC)
+    assert last_time(block, clock) == datetime(2026, 11, 22, 9, 0, 2, tzinfo=UTC)
 
 
 @given(st.binary(max_size=60))

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.backoff", 0),
     ("agent.refusal", 0),
     ("agent.maillog.lines", 0),
+    ("agent.maillog.months", 0),
     ("agent.maillog.parse*", 0),
     ("agent.maillog.position", 0),
     ("agent.maillog.silence", 0),
