@@ -191,7 +191,7 @@ def _decided(judgement: Judgement) -> Decided:
     """Rows of the three tables, as `verdicts` makes them."""
     rows = []
     for one in judgement.decisions:
-        shared = {"batch": new_id(), "term": 1, "core_version": "0"}
+        shared = {"batch": new_id(), "term": 1, "core_version": "0", "inputs": None}
         rows.append({"id": new_id(), **shared, **verdicts.row(one)})
     told = [
         verdicts.told(str(row["id"]), one)

@@ -14,6 +14,7 @@ from collector.core.judgement import Judgement
 from collector.core.model import Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
 from collector.ports_counts import CountViews
+from collector.ports_history import HistoryViews
 
 
 class StoreError(Exception):
@@ -336,7 +337,7 @@ class JudgementStore(Protocol):
     async def node_ids(self) -> Sequence[str]: ...
 
 
-class ViewStore(CountViews, Protocol):
+class ViewStore(CountViews, HistoryViews, Protocol):
     """What people read. Rows are JSON-ready: ids and enums as text, times as ISO 8601 with Z.
     Liveness is never in them: `operate` adds it from the collector's memory."""
 

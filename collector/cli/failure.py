@@ -16,6 +16,8 @@ class Exit(IntEnum):
     UNREACHABLE = 6
     TIMED_OUT = 7
     PARTLY = 8
+    WARN = 10
+    CRITICAL = 11
 
 
 class Failure(click.ClickException):

@@ -21,6 +21,7 @@ TABLE = {
     "report": "collector.cli.report:report",
     "audit": "collector.cli.audit:audit",
     "stop": "collector.cli.stop:stop",
+    "replay": "collector.cli.replay:replay",
     "doctor": "collector.cli.doctor:doctor",
     "init": "collector.cli.init:init",
     "collector": "collector.cli.run:collector",

@@ -44,6 +44,8 @@ ROWS: dict[str, Row] = {
     "NODE_AMBIGUOUS": Row(HTTPStatus.CONFLICT, "Several nodes fit", "name it by its id"),
     "RECEIVER_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such receiver", "mailfleet receiver ls"),
     "DAY_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing is kept of that day", ""),
+    "DECISION_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such decision", "mailfleet why NODE"),
+    "NOT_JUDGED": Row(HTTPStatus.CONFLICT, "Nothing to judge again", "mailfleet why DECISION"),
     "NOT_CONNECTED": Row(HTTPStatus.CONFLICT, "The node is not connected", "mailfleet node ls"),
     "RECOUNT_LATE": Row(HTTPStatus.GATEWAY_TIMEOUT, "The node did not count in time", "try again"),
     "RECOUNT_UNSUPPORTED": Row(

@@ -18,6 +18,7 @@ COUNTED = (*REASON, "--max-affected", "9")
 ASKED: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("why", "mta-1"),
+    ("replay", "DECISION"),
     ("events",),
     ("node", "ls"),
     ("node", "show", "mta-1"),
@@ -83,7 +84,9 @@ def root_groups() -> set[str]:
 
 
 async def test_each_prints_one_object(bed: Bed) -> None:
-    for words in ASKED:
+    (newest,) = await bed.parts.store.decisions("mta-1", limit=1)
+    for asked in ASKED:
+        words = [str(newest["id"]) if word == "DECISION" else word for word in asked]
         code, out, err = await bed.mailfleet(*words, "-o", "json")
         assert code == 0, (words, err)
         assert isinstance(json.loads(out), dict), words

@@ -40,6 +40,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     # 1: the edges, one outside system per file.
     ("collector.ports", 1),
     ("collector.ports_counts", 1),
+    ("collector.ports_history", 1),
     ("collector.config", 1),
     ("collector.presence", 1),
     ("collector.census", 1),
@@ -141,7 +142,7 @@ LOOSE = ("agent", "collector", "collector.adapters")
 # Files that belong together without being a folder, by the name of their head.
 TOGETHER: dict[str, tuple[str, ...]] = {
     "agent.logs_test": ("agent.logs_test_*",),
-    "collector.ports": ("collector.ports_counts",),
+    "collector.ports": ("collector.ports_counts", "collector.ports_history"),
     "agent.state": ("agent.state_*",),
     "agent.wire": ("agent.wire_*",),
     "agent.loops": (

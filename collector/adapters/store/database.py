@@ -25,7 +25,6 @@ class Database:
     reading: anyio.CapacityLimiter
     glance: aiosqlite.Connection
     clock: Clock
-    core_version: str
 
     async def read(self, job: Callable[[Connection], Result]) -> Result:
         """Runs `job` in a worker thread, in one transaction: it sees one commit and none later."""

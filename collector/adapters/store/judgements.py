@@ -23,12 +23,9 @@ class Judging(Part):
     async def commit(self, judgement: Judgement) -> Sequence[str]:
         if judgement.is_empty:
             return ()
-        version = self._database.core_version
-        return await self._database.write(lambda c: commit(c, judgement, core_version=version))
+        return await self._database.write(lambda c: commit(c, judgement))
 
     async def import_restored(self, node_id: str, applied: Order, *, judgement: Judgement) -> None:
-        version = self._database.core_version
-
         def job(connection: Connection) -> None:
             verdicts.put_orders(connection, [(node_id, applied)], at=to_ms(judgement.at))
             text = f"the node's directive ({applied.term}, {applied.revision}) was ahead of ours"
@@ -37,7 +34,7 @@ class Judging(Part):
                 at=to_ms(judgement.at), kind="event", text=text, node_id=node_id, details=details
             )
             tell(connection, told)
-            commit(connection, judgement, core_version=version)
+            commit(connection, judgement)
 
         await self._database.write(job)
 
@@ -55,9 +52,9 @@ class Judging(Part):
         return await self._database.read(lambda c: c.scalars(query.order_by(nodes.c.id)).all())
 
 
-def commit(connection: Connection, judgement: Judgement, *, core_version: str) -> list[str]:
+def commit(connection: Connection, judgement: Judgement) -> list[str]:
     at, batch = to_ms(judgement.at), new_id()
-    ids = verdicts.put_decisions(connection, judgement, batch=batch, core_version=core_version)
+    ids = verdicts.put_decisions(connection, judgement, batch=batch)
     verdicts.clear_standing(connection, judgement.standing_clear)
     outcomes.open_listings(connection, judgement.listings_open, at=at)
     outcomes.close_listings(connection, judgement.listings_close, at=at)

@@ -4,7 +4,6 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from pathlib import Path
 
 import aiosqlite
@@ -22,6 +21,7 @@ from collector.adapters.store.operating import Operating
 from collector.adapters.store.reign import Reign
 from collector.adapters.store.views import Views
 from collector.adapters.store.views_counts import CountViews
+from collector.adapters.store.views_history import HistoryViews
 from collector.adapters.store.writer import Writer
 from collector.ports import Clock, StoreError
 
@@ -31,7 +31,9 @@ JOURNAL = "journal.db"
 SAMPLES = "samples.db"
 
 
-class SqlStore(Reign, Identity, Access, Intake, Judging, Operating, Views, CountViews):
+class SqlStore(
+    Reign, Identity, Access, Intake, Judging, Operating, Views, CountViews, HistoryViews
+):
     """`ports.Store` and `ports.AccessStore` over the two files of one folder."""
 
     def __init__(self, database: Database, *, stack: AsyncExitStack) -> None:
@@ -70,7 +72,6 @@ async def open_store(folder: Path, clock: Clock) -> SqlStore:
             reading=anyio.CapacityLimiter(engines.READERS),
             glance=glance,
             clock=clock,
-            core_version=version("mailfleet"),
         )
         stack.push_async_callback(database.writer.close)
         return SqlStore(database, stack=stack.pop_all())

@@ -27,11 +27,10 @@ class Operating(Part):
         Refused: NODE_UNKNOWN, ADDRESS_UNKNOWN; NOTHING_TO_RESUME when no pause of a person's (or,
         with `override`, no listing) stands.
         """
-        version = self._database.core_version
 
         def job(connection: Connection) -> None:
             subject = _subject(connection, wish)
-            act = _Act(connection, wish, entry, subject, version)
+            act = _Act(connection, wish, entry, subject)
             if wish.pausing:
                 act.pause()
             else:
@@ -58,7 +57,6 @@ class _Act:
     wish: OperatorPause
     entry: AuditEntry
     subject: Subject
-    core_version: str
 
     def pause(self) -> None:
         (id_,) = self._decide(self._decision(Kind.PAUSE, Reason.OPERATOR, self.subject))
@@ -140,9 +138,4 @@ class _Act:
 
     def _decide(self, *made: Decision) -> list[str]:
         judgement = Judgement(at=self.entry.at, term=read_term(self.connection), decisions=made)
-        return verdicts.put_decisions(
-            self.connection,
-            judgement,
-            batch=new_id(),
-            core_version=self.core_version,
-        )
+        return verdicts.put_decisions(self.connection, judgement, batch=new_id())

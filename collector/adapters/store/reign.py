@@ -1,7 +1,6 @@
 """The collector's own standing: terms, policy, switches, automation."""
 
-from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -11,6 +10,7 @@ from collector.adapters.store.database import Part
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import meta, nodes, policies, pools
 from collector.adapters.store.timeline import Told, audited, new_id, tell
+from collector.core import policy_values
 from collector.core.model import Automation
 from collector.core.policy import Policy
 from collector.ports import AuditEntry, Refused
@@ -41,9 +41,10 @@ class Reign(Part):
             connection.execute(
                 insert(policies).values(
                     revision=policy.revision,
-                    body=encode.text(policy_values(policy)),
+                    body=encode.text(policy_values.of(policy)),
                     at=to_ms(entry.at),
                     made_by=entry.actor.name,
+                    note=str(entry.after.get("reason", "")),
                 )
             )
             audited(connection, entry)
@@ -111,36 +112,16 @@ def read_policy(connection: Connection) -> Policy:
     """The newest; the defaults while none was ever set."""
     newest = select(policies.c.body).order_by(policies.c.revision.desc()).limit(1)
     body = connection.scalar(newest)
-    return Policy() if body is None else policy_of(encode.value(body))
+    return Policy() if body is None else policy_values.made(encode.value(body))
 
 
 def begin_policy(connection: Connection, at: datetime) -> None:
     """A journal without a policy begins with the defaults, so that decisions can name them."""
     if connection.scalar(select(func.count()).select_from(policies)) == 0:
         policy = Policy()
-        body = encode.text(policy_values(policy))
+        body = encode.text(policy_values.of(policy))
         values = {"revision": policy.revision, "body": body, "at": to_ms(at)}
         connection.execute(insert(policies).values(**values, made_by="default"))
-
-
-def policy_values(policy: Policy) -> dict[str, float]:
-    """Durations in seconds."""
-    values = {field.name: getattr(policy, field.name) for field in fields(policy)}
-    return {
-        name: value.total_seconds() if isinstance(value, timedelta) else value
-        for name, value in values.items()
-    }
-
-
-def policy_of(values: dict[str, float]) -> Policy:
-    """Fields the policy has since gained take their defaults, those it lost are passed over."""
-    durations = {field.name for field in fields(Policy) if isinstance(field.default, timedelta)}
-    known = {field.name for field in fields(Policy)} & values.keys()
-    chosen: dict[str, object] = {
-        name: timedelta(seconds=values[name]) if name in durations else values[name]
-        for name in sorted(known)
-    }
-    return Policy(**chosen)  # type: ignore[arg-type]  # the values were a policy's own
 
 
 def get(connection: Connection, key: str) -> str | None:

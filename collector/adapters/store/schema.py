@@ -47,6 +47,7 @@ policies = Table(
     text_column("body"),
     whole_column("at"),
     text_column("made_by"),
+    text_column("note", default="''"),
 )
 
 pools = Table(

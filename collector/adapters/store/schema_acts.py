@@ -71,6 +71,8 @@ decisions = Table(
     text_column("aggregates"),
     whole_column("policy_revision"),
     text_column("core_version"),
+    # What a replay needs; nothing where a person decided. Last: long, and seldom read.
+    Column("inputs", Text),
     Index("decisions_by_node", "node_id", "at"),
     Index("decisions_by_address", "address", "at"),
     Index("decisions_by_age", "at"),

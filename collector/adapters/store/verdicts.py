@@ -11,6 +11,8 @@ from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import orders
 from collector.adapters.store.schema_acts import decisions, standing
 from collector.adapters.store.timeline import Told, new_id, tell
+from collector.core import inputs_text
+from collector.core.judge import CORE_VERSION
 from collector.core.judgement import Judgement
 from collector.core.model import Decision, Order, Reason, StandingKey
 
@@ -28,17 +30,20 @@ def _put_order() -> Insert:
 PUT_ORDER = _put_order()
 
 
-def put_decisions(
-    connection: Connection, judgement: Judgement, *, batch: str, core_version: str
-) -> list[str]:
-    """Ids in the order of the decisions."""
+def put_decisions(connection: Connection, judgement: Judgement, *, batch: str) -> list[str]:
+    """Ids in the order of the decisions. What a person decided has no inputs but its evidence."""
     if not judgement.decisions:
         return []
     ids = [new_id() for _ in judgement.decisions]
-    shared = {"batch": batch, "term": judgement.term, "core_version": core_version}
+    shared = {"batch": batch, "term": judgement.term, "core_version": str(CORE_VERSION)}
     named = list(zip(ids, judgement.decisions, strict=True))
+    made_of: list[str | None] = [inputs_text.to_text(one) for one in judgement.inputs]
     connection.execute(
-        insert(decisions), [{"id": id_, **shared, **row(decision)} for id_, decision in named]
+        insert(decisions),
+        [
+            {"id": id_, **shared, **row(decision), "inputs": text}
+            for (id_, decision), text in zip(named, made_of or [None] * len(ids), strict=True)
+        ],
     )
     _stand(connection, named)
     tell(connection, *(told(id_, decision) for id_, decision in named))

@@ -14,6 +14,8 @@ from collector.adapters.store.schema import nodes, policies, pools, rotations
 from collector.adapters.store.schema_acts import alerts, decisions, effects, timeline
 from collector.ports import Row
 
+SHOWN: list[Any] = [column for column in decisions.columns if column.name != "inputs"]
+
 
 class Views(Part):
     async def nodes(self, *, node: str | None = None) -> Sequence[Row]:
@@ -111,14 +113,14 @@ def _decisions(connection: Connection, subject: str, *, limit: int) -> list[Row]
     named = select(nodes.c.id).where(nodes.c.name == subject)
     about = or_(d.id == subject, d.node_id == subject, d.address == subject, d.node_id.in_(named))
     query = (
-        select(decisions, policies.c.body, nodes.c.name.label("node_name"))
+        select(*SHOWN, policies.c.body, nodes.c.name.label("node_name"))
         .join(policies, policies.c.revision == d.policy_revision, isouter=True)
         .join(nodes, nodes.c.id == d.node_id, isouter=True)
         .where(about)
         .order_by(d.at.desc(), d.id)
         .limit(limit)
     )
-    rows = connection.execute(query).all()
+    rows: Sequence[Any] = connection.execute(query).all()
     followed = _effects(connection, {row.batch for row in rows})
     return [_decision(row, followed.get(row.batch, [])) for row in rows]
 
