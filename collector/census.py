@@ -108,6 +108,8 @@ class Census:
             snapshot.fleet,
             detector=detector,
             in_startup_grace=self.in_grace(policy, now=now),
+            nodes=sum(pool.nodes for pool in snapshot.fleet.pools.values()),
+            heard=sum(pool.heard for pool in snapshot.fleet.pools.values()),
         )
         return replace(snapshot, nodes=nodes, fleet=fleet)
 

@@ -15,6 +15,7 @@ from collector.core.model import (
     Proposal,
     Reason,
     Snapshot,
+    StandingKey,
     Subject,
 )
 from collector.core.policy import Policy
@@ -38,7 +39,7 @@ def propose(
 
 def is_overridden(snapshot: Snapshot, subject: Subject) -> bool:
     """A person resumed this address although it is listed: automation leaves it alone."""
-    key = (subject.node_id, subject.address, Kind.PAUSE, Reason.LISTED)
+    key = StandingKey(subject.node_id, subject.address, Kind.PAUSE, Reason.LISTED)
     standing = snapshot.standing.get(key)
     return standing is not None and standing.fate is Fate.OVERRIDDEN
 
@@ -72,6 +73,7 @@ def _listed(
                 rule="a confirmed listing on a critical zone pauses the address",
                 evidence=evidence.of_opinion(opinion),
                 zone=opinion.fact.zone,
+                is_critical=True,
             )
             return
     for listing in address.pausing:
@@ -83,6 +85,7 @@ def _listed(
                 rule="an open listing on a critical zone keeps the address paused",
                 evidence=evidence.of_listing(listing, address),
                 zone=listing.zone,
+                is_critical=True,
             )
             return
 

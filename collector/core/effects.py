@@ -88,7 +88,11 @@ def next_order(node: NodeFacts, fleet: Fleet, *, term: int) -> Order | None:
 def _reasons(
     pauses: Sequence[Pause], address: str | None, *, stop: bool = False
 ) -> tuple[str, ...]:
-    held = {pause.reason.value for pause in pauses if pause.address == address}
+    held = {
+        pause.reason.value
+        for pause in pauses
+        if pause.address == address and pause.receiver is None
+    }
     return tuple(sorted(held | ({STOP_SENDING} if stop else set())))
 
 
@@ -100,6 +104,8 @@ def _opened(index: int, decision: Decision) -> PauseDraft:
         owner="automation",
         note=proposal.zone or "",
         decision=index,
+        expires_at=proposal.expires_at,
+        probe_at=proposal.probe_at,
     )
 
 
@@ -126,6 +132,7 @@ def _drafted(draft: PauseDraft) -> Pause:
         owner=draft.owner,
         opened_at=_UNDATED,
         decision_id="",
+        receiver=draft.subject.receiver,
     )
 
 

@@ -104,6 +104,7 @@ def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
             decision.seen,
             zones={zone: n for zone, n in decision.seen.zones.items() if zone in zones},
             removed={p: n for p, n in decision.seen.removed.items() if p == node.pool_id},
+            admitted={p: n for p, n in decision.seen.admitted.items() if p == node.pool_id},
         ),
         unlisted=_unlisted(node),
     )

@@ -96,19 +96,17 @@ def _settled(
     """Standing decisions whose cause is gone; a person's override lasts as long as the listing."""
     judged = {node.facts.id: node for node in nodes}
     for key in sorted(snapshot.standing, key=str):
-        node_id = key[0]
-        if node_id not in judged or key in proposed:
+        if key.node_id not in judged or key in proposed:
             continue
         is_override = snapshot.standing[key].fate is Fate.OVERRIDDEN
-        if is_override and _is_listed(judged[node_id], key):
+        if is_override and _is_listed(judged[key.node_id], key):
             continue
         yield key
 
 
 def _is_listed(node: NodeSignals, key: StandingKey) -> bool:
-    _, address, kind, reason = key
     return (
-        kind is Kind.PAUSE
-        and reason is Reason.LISTED
-        and any(a.standing for a in node.addresses if address in (None, a.facts.ip))
+        key.kind is Kind.PAUSE
+        and key.reason is Reason.LISTED
+        and any(a.standing for a in node.addresses if key.address in (None, a.facts.ip))
     )

@@ -38,6 +38,8 @@ class PauseDraft:
     owner: str
     note: str
     decision: int
+    expires_at: datetime | None = None
+    probe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ def status(
 
 def is_paused(pauses: Iterable[Pause], addresses: Sequence[str]) -> bool:
     """A node-wide pause, or one on every address."""
-    held = tuple(pauses)
+    held = tuple(pause for pause in pauses if pause.receiver is None)
     if any(pause.address is None for pause in held):
         return True
     return bool(addresses) and all(any(p.covers(ip) for p in held) for ip in addresses)

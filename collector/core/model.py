@@ -8,56 +8,39 @@ duration from the collector's monotonic clock.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
+from typing import NamedTuple
 
 from collector.core.incident import Docket
+from collector.core.readings import (
+    CertificateFact,
+    DnsFact,
+    HostFacts,
+    MailFacts,
+    ScoreFacts,
+    ServiceFact,
+    StandingReport,
+    TargetFact,
+)
 from collector.core.severity import Severity as Severity
+from collector.core.words import Automation as Automation
+from collector.core.words import Brake as Brake
+from collector.core.words import Fate as Fate
+from collector.core.words import Kind as Kind
+from collector.core.words import Lifecycle as Lifecycle
+from collector.core.words import Liveness as Liveness
+from collector.core.words import Reason as Reason
 from deliverability.catalogue import Catalogue
 from deliverability.zones import Sentinels, Verdict
-
-
-class Lifecycle(Enum):
-    REQUESTED = "requested"
-    PROVISIONING = "provisioning"
-    WARMING = "warming"
-    ACTIVE = "active"
-    MAINTENANCE = "maintenance"
-    DRAINING = "draining"
-    DECOMMISSIONED = "decommissioned"
-    FAILED = "failed"
-
-
-class Liveness(Enum):
-    """Derived from silence, never stored."""
-
-    UNHEARD = "unheard"
-    FRESH = "fresh"
-    LATE = "late"
-    LOST = "lost"
-
-
-class Automation(Enum):
-    OBSERVE = "observe"
-    ACT = "act"
-
-
-class Reason(Enum):
-    """Why an address may not send, or why it left the rotation."""
-
-    LISTED = "LISTED"
-    RESTORED = "RESTORED"
-    OPERATOR = "OPERATOR"
-    SILENCE = "SILENCE"
-    # Why a warm-up moved.
-    WARMUP = "WARMUP"
-    IDLE = "IDLE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """One open reason not to send. Closed only by the reason that opened it, or by an operator.
 
-    `address` None covers the whole node. `owner` is "automation" or who asked.
+    `address` None covers the whole node; with a `receiver`, only mail to it. No node enforces a
+    pause of one receiver yet: it is kept, shown, and asked by whoever chooses a way to that one.
+    `owner` is "automation" or who asked. Of a rate's pause: at `expires_at` it ends whatever the
+    rate says, or at `probe_at` a few messages may try again.
     """
 
     id: str
@@ -68,9 +51,13 @@ class Pause:
     opened_at: datetime
     decision_id: str
     note: str = ""
+    receiver: str | None = None
+    expires_at: datetime | None = None
+    probe_at: datetime | None = None
 
-    def covers(self, address: str) -> bool:
-        return self.address is None or self.address == address
+    def covers(self, address: str, receiver: str | None = None) -> bool:
+        """Whether the address may not send to this receiver; None: to anybody at all."""
+        return self.address in (None, address) and self.receiver in (None, receiver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +150,11 @@ class AddressFacts:
     zones: tuple[ZoneFact, ...] = ()
     looks: tuple[Look, ...] = ()
     listings: tuple[Listing, ...] = ()
+    mail: MailFacts | None = None
+    dns: tuple[DnsFact, ...] = ()
+    score: ScoreFacts | None = None
+    # Attempts it may make in this hour; None: no cap.
+    hour_cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +178,11 @@ class NodeFacts:
     last_usable_answer_at: datetime | None = None
     enrolled_at: datetime
     tenant_id: str | None = None
+    services: tuple[ServiceFact, ...] = ()
+    host: HostFacts | None = None
+    certificates: tuple[CertificateFact, ...] = ()
+    targets_missed: tuple[TargetFact, ...] = ()
+    standing: StandingReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,37 +202,9 @@ class PoolFacts:
     newly_silent: int
     heard: int = 0
     tenant_id: str | None = None
-
-
-class Kind(Enum):
-    """What a decision does."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    REMOVE = "remove"
-    ADMIT = "admit"
-    # Of a warm-up: to begin (again), a stage further, held, a stage or two back.
-    WARM = "warm"
-    ADVANCE = "advance"
-    HOLD = "hold"
-    STEP_BACK = "step_back"
-
-
-class Fate(Enum):
-    """What became of a proposal. WOULD: the pool only observes. OVERRIDDEN: a person said no."""
-
-    MADE = "made"
-    WITHHELD = "withheld"
-    WOULD = "would"
-    OVERRIDDEN = "overridden"
-
-
-class Brake(Enum):
-    ZONE = "zone brake"
-    FLOOR = "floor"
-    DETECTOR = "detector health"
-    STARTUP = "start-up grace"
-    STOPPED = "automation stopped"
+    # Addresses that automation took out of the rotation, or put back, within the brakes' span.
+    removed_lately: int = 0
+    admitted_lately: int = 0
 
 
 Evidence = Mapping[str, object]
@@ -243,16 +212,21 @@ Evidence = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whom a decision is about. `address` None: the whole node."""
+    """Whom a decision is about. `address` None: the whole node; `receiver` None: all of them."""
 
     node_id: str
     address: str | None
     pool_id: str
+    receiver: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What a rule asks for, before the brakes have seen the whole batch."""
+    """What a rule asks for, before the brakes have seen the whole batch.
+
+    `is_critical`: on a confirmed listing of a critical zone, which only the zone brake may hold.
+    `expires_at`, `probe_at`: of the pause it asks for.
+    """
 
     kind: Kind
     subject: Subject
@@ -260,6 +234,9 @@ class Proposal:
     rule: str
     evidence: Evidence
     zone: str | None = None
+    is_critical: bool = False
+    expires_at: datetime | None = None
+    probe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,11 +245,12 @@ class Seen:
     counted and allowed until then. A replay starts from here, so whatever a brake reads stands
     either in the snapshot or here.
 
-    `zones`: newly listed nodes by zone; `removed`: addresses taken out of rotation by pool.
+    `zones`: newly listed nodes by zone; `removed`, `admitted`: addresses by pool.
     """
 
     zones: Mapping[str, int] = field(default_factory=dict)
     removed: Mapping[str, int] = field(default_factory=dict)
+    admitted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +275,14 @@ class Standing:
     brake: Brake | None
 
 
-StandingKey = tuple[str, str | None, Kind, Reason]
+class StandingKey(NamedTuple):
+    """What a standing decision is about."""
+
+    node_id: str
+    address: str | None
+    kind: Kind
+    reason: Reason
+    receiver: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +319,9 @@ class Fleet:
 
     addresses: int
     pools: Mapping[str, PoolFacts]
+    # Nodes known and nodes heard now, in all pools together.
+    nodes: int = 0
+    heard: int = 0
     # Confirmed, still open listings of pausing consequence by zone, newest last.
     open_listings: Mapping[str, tuple[Listing, ...]]
     brakes: Mapping[str, ZoneBrake] = field(default_factory=dict)

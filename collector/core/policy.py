@@ -2,6 +2,16 @@
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from enum import Enum
+
+
+class PauseListed(Enum):
+    """Whose listings may pause an address: of critical zones alone; also of major ones, by two
+    operators or by one for long; or any at all."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    ANY = "any"
 
 
 def _seconds(value: float) -> timedelta:
@@ -34,10 +44,54 @@ class Policy:
     look_again_after: timedelta = _seconds(60)
     clean_rounds: int = 2
     blind_after: timedelta = _seconds(3600)
+    # Which listings pause. A rise: so many times the rate of before, and so much more of it.
+    pause_listed: PauseListed = PauseListed.MAJOR
+    major_operators: int = 2
+    major_alone_after: timedelta = _seconds(86_400)
+    rise_times: float = 1.5
+    rise_points: float = 0.02
+    # Rates, as shares of what was tried. A volume below both minima has no rate.
+    rate_day_min: int = 200
+    rate_week_min: int = 50
+    bounce_alert: float = 0.05
+    bounce_pause: float = 0.10
+    bounce_close: float = 0.03
+    complaint_alert: float = 0.001
+    complaint_pause: float = 0.003
+    complaint_close: float = 0.0005
+    complaints_min: int = 3
+    rate_pause_lasts: timedelta = _seconds(86_400)
+    deferral_alert: float = 0.08
+    # One address at one receiver, in a quarter of an hour.
+    blocked_attempts_min: int = 20
+    blocked_ratio: float = 0.90
+    blocked_close: float = 0.50
+    probe_after: timedelta = _seconds(7200)
+    probe_messages: int = 5
+    # The machine, and what is published of it.
+    disk_alert: float = 0.80
+    disk_pause: float = 0.95
+    disk_close: float = 0.90
+    cpu_alert: float = 0.90
+    cpu_alert_after: timedelta = _seconds(900)
+    service_down_after: timedelta = _seconds(30)
+    dns_broken_after: timedelta = _seconds(600)
+    targets_missed_after: timedelta = _seconds(3600)
+    score_drop_ratio: float = 0.10
+    score_drop_points: float = 5
+    # A node that hears no collector pauses itself.
+    standing_after: timedelta = _seconds(900)
+    standing_sweeps: int = 2
     # Brakes.
     zone_brake_addresses: int = 3
     zone_brake_ratio: float = 0.20
+    zone_brake_holds: timedelta = _seconds(1800)
+    # So many refusals for reputation in a quarter of an hour are a receiver's own word.
+    receiver_confirms_min: int = 5
     floor_ratio: float = 0.60
+    velocity_ratio: float = 0.05
+    readmission_ratio: float = 0.10
+    velocity_span: timedelta = _seconds(300)
     # What is not yet obeyed or not in step.
     obey_within: timedelta = _seconds(60)
     clock_skew_max: timedelta = _seconds(60)
@@ -94,6 +148,43 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "look_again_after": (1, 3600),
     "clean_rounds": (2, 20),
     "blind_after": (10, 86400),
+    "major_operators": (2, 10),
+    "major_alone_after": (3600, 30 * 86_400),
+    "rise_times": (1.1, 10),
+    "rise_points": (0.005, 0.5),
+    "rate_day_min": (20, 100_000),
+    "rate_week_min": (20, 100_000),
+    "bounce_alert": (0.005, 0.5),
+    "bounce_pause": (0.02, 0.5),
+    "bounce_close": (0.001, 0.4),
+    "complaint_alert": (0.0001, 0.05),
+    "complaint_pause": (0.0005, 0.05),
+    "complaint_close": (0.0001, 0.04),
+    "complaints_min": (1, 1000),
+    "rate_pause_lasts": (3600, 14 * 86_400),
+    "deferral_alert": (0.01, 0.9),
+    "blocked_attempts_min": (5, 10_000),
+    "blocked_ratio": (0.5, 1),
+    "blocked_close": (0.05, 0.95),
+    "probe_after": (600, 86_400),
+    "probe_messages": (1, 100),
+    "disk_alert": (0.3, 0.99),
+    "disk_pause": (0.5, 0.99),
+    "disk_close": (0.3, 0.98),
+    "cpu_alert": (0.3, 1),
+    "cpu_alert_after": (60, 86_400),
+    "service_down_after": (0, 900),
+    "dns_broken_after": (0, 86_400),
+    "targets_missed_after": (300, 86_400),
+    "score_drop_ratio": (0.01, 0.9),
+    "score_drop_points": (1, 50),
+    "standing_after": (120, 86_400),
+    "standing_sweeps": (2, 20),
+    "zone_brake_holds": (60, 86_400),
+    "receiver_confirms_min": (1, 1000),
+    "velocity_ratio": (0.01, 0.5),
+    "readmission_ratio": (0.01, 1),
+    "velocity_span": (10, 3600),
     "zone_brake_addresses": (1, 100),
     "zone_brake_ratio": (0.01, 0.5),
     "floor_ratio": (0.3, 0.95),
@@ -130,9 +221,14 @@ def problems(policy: Policy) -> tuple[str, ...]:
     """Every value outside its bounds, as sentences; empty when the policy may be used."""
     return tuple(
         f"{name} = {value:g} is outside {BOUNDS[name][0]:g} to {BOUNDS[name][1]:g}"
-        for name, value in ((item.name, _number(policy, item.name)) for item in fields(policy))
+        for name, value in ((name, _number(policy, name)) for name in _numbers())
         if not BOUNDS[name][0] <= value <= BOUNDS[name][1]
     )
+
+
+def _numbers() -> tuple[str, ...]:
+    """Every field but the ones that are words."""
+    return tuple(item.name for item in fields(Policy) if not isinstance(item.default, Enum))
 
 
 def _number(policy: Policy, name: str) -> float:

@@ -1,5 +1,5 @@
 """The one gate: every proposal of a pass, with the whole fleet in view. Which brake may stop what
-stands in BRAKES; a brake that withholds makes a decision too.
+stands in `brake_table`; a brake that withholds makes a decision too.
 
 Counted in addresses in the rotation. Listings are judged first, so that the floor under silence
 sees what they took.
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from collector.core import zonebrake
+from collector.core.brake_table import BRAKES, CAPACITY, Row, row_of
 from collector.core.model import (
+    AddressFacts,
     Automation,
     Brake,
     Decision,
@@ -32,16 +34,17 @@ from collector.core.model import (
 from collector.core.policy import Policy
 from collector.core.zonebrake import ZoneBrakes
 
-# Which brake may stop which automatic act, in the order they are asked.
-BRAKES: Mapping[tuple[Kind, Reason], tuple[Brake, ...]] = {
-    (Kind.PAUSE, Reason.LISTED): (Brake.ZONE,),
-    (Kind.REMOVE, Reason.SILENCE): (Brake.STARTUP, Brake.DETECTOR, Brake.FLOOR),
-}
+# A person took these out, so a person's word brings them back at once.
+PERSONS = frozenset({Reason.OPERATOR, Reason.RESTORED})
 ORDER = (
     *(Kind.PAUSE, Kind.RESUME, Kind.REMOVE, Kind.ADMIT),
     *(Kind.STEP_BACK, Kind.HOLD, Kind.WARM, Kind.ADVANCE),
 )
 assert set(ORDER) == set(Kind)
+# What may change who is in the rotation.
+MOVES = frozenset({Kind.PAUSE, Kind.REMOVE, Kind.ADMIT})
+# What no floor may stop comes first, so that the floor under the others sees what it took.
+URGENT = (Row.CERTAIN, Row.CRITICAL)
 
 
 @dataclass(slots=True)
@@ -51,8 +54,12 @@ class _Gate:
     snapshot: Snapshot
     brakes: ZoneBrakes
     policy: Policy
+    nodes: Mapping[str, NodeFacts]
+    # Addresses that left or came back in this pass, by pool, and which they were.
     removed: dict[str, int] = field(default_factory=dict)
-    paused: set[Subject] = field(default_factory=set)
+    admitted: dict[str, int] = field(default_factory=dict)
+    moved: set[tuple[str, str]] = field(default_factory=set)
+    paused: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def fleet(self) -> Fleet:
@@ -60,14 +67,32 @@ class _Gate:
 
     @property
     def seen(self) -> Seen:
-        return Seen(zones=self.brakes.counts, removed=dict(self.removed))
+        return Seen(
+            zones=self.brakes.counts, removed=dict(self.removed), admitted=dict(self.admitted)
+        )
 
-    def allow(self, proposal: Proposal, *, was_in_rotation: bool) -> None:
-        if proposal.kind is Kind.PAUSE:
-            self.paused.add(proposal.subject)
-        if proposal.kind in (Kind.PAUSE, Kind.REMOVE) and was_in_rotation:
-            pool = proposal.subject.pool_id
-            self.removed[pool] = self.removed.get(pool, 0) + 1
+    def node(self, proposal: Proposal) -> NodeFacts:
+        return self.nodes[proposal.subject.node_id]
+
+    def left(self, pool_id: str) -> int:
+        return self.removed.get(pool_id, 0)
+
+    def back(self, pool_id: str) -> int:
+        return self.admitted.get(pool_id, 0)
+
+    def allow(self, proposal: Proposal, node: NodeFacts) -> None:
+        subject = proposal.subject
+        if proposal.kind not in MOVES or subject.receiver is not None:
+            return
+        is_admission = proposal.kind is Kind.ADMIT
+        moves = self.admitted if is_admission else self.removed
+        for address in covered(node, subject):
+            key = (node.id, address.ip)
+            if address.in_rotation is not is_admission and key not in self.moved:
+                self.moved.add(key)
+                moves[subject.pool_id] = moves.get(subject.pool_id, 0) + 1
+            if proposal.kind is Kind.PAUSE:
+                self.paused.add(key)
 
 
 def gate(
@@ -80,12 +105,14 @@ def gate(
 ) -> tuple[Decision, ...]:
     """Decisions worth recording: all that is made, and what is withheld for the first time."""
     nodes = {node.id: node for node in snapshot.nodes}
-    state = _Gate(snapshot=snapshot, brakes=brakes, policy=policy)
+    state = _Gate(snapshot=snapshot, brakes=brakes, policy=policy, nodes=nodes)
     decisions = []
-    for proposal in sorted(proposals, key=lambda one: ORDER.index(one.kind)):
-        if proposal.kind is Kind.ADMIT and proposal.subject in state.paused:
+    for proposal in sorted(proposals, key=_turn):
+        subject = proposal.subject
+        is_paused = (subject.node_id, subject.address) in state.paused
+        if proposal.kind is Kind.ADMIT and is_paused:
             continue
-        decision = _judge(proposal, nodes[proposal.subject.node_id], state=state, now=now)
+        decision = _judge(proposal, state, now=now)
         if _is_news(decision, snapshot.standing):
             decisions.append(decision)
     return tuple(decisions)
@@ -95,16 +122,32 @@ def again(
     proposal: Proposal, snapshot: Snapshot, *, seen: Seen, policy: Policy, now: datetime
 ) -> Decision:
     """One proposal once more, the gate as it stood when it came to it."""
-    brakes = zonebrake.held(seen.zones, snapshot.fleet, policy=policy, now=now)
-    state = _Gate(snapshot=snapshot, brakes=brakes, policy=policy, removed=dict(seen.removed))
-    nodes = {node.id: node for node in snapshot.nodes}
-    return _judge(proposal, nodes[proposal.subject.node_id], state=state, now=now)
+    state = _Gate(
+        snapshot=snapshot,
+        brakes=zonebrake.held(seen.zones, snapshot.fleet, policy=policy, now=now),
+        policy=policy,
+        nodes={node.id: node for node in snapshot.nodes},
+        removed=dict(seen.removed),
+        admitted=dict(seen.admitted),
+    )
+    return _judge(proposal, state, now=now)
+
+
+def _turn(proposal: Proposal) -> tuple[int, bool]:
+    return ORDER.index(proposal.kind), row_of(proposal) not in URGENT
+
+
+def covered(node: NodeFacts, subject: Subject) -> tuple[AddressFacts, ...]:
+    """The addresses a subject means."""
+    return tuple(one for one in node.addresses if subject.address in (None, one.ip))
 
 
 def standing_key(proposal: Proposal) -> StandingKey:
     """Under which key a proposal's newest fate is remembered while its cause stands."""
     subject = proposal.subject
-    return (subject.node_id, subject.address, proposal.kind, proposal.reason)
+    return StandingKey(
+        subject.node_id, subject.address, proposal.kind, proposal.reason, subject.receiver
+    )
 
 
 def floor(pool: PoolFacts, policy: Policy) -> int:
@@ -112,12 +155,13 @@ def floor(pool: PoolFacts, policy: Policy) -> int:
     return math.ceil(policy.floor_ratio * pool.baseline)
 
 
-def _judge(proposal: Proposal, node: NodeFacts, *, state: _Gate, now: datetime) -> Decision:
+def _judge(proposal: Proposal, state: _Gate, *, now: datetime) -> Decision:
+    node = state.node(proposal)
     brake = _brake(proposal, state)
     fate = _fate(proposal, brake, node=node, fleet=state.fleet)
     seen, aggregates = state.seen, _aggregates(proposal, state)
     if fate is Fate.MADE:
-        state.allow(proposal, was_in_rotation=_in_rotation(node, proposal.subject))
+        state.allow(proposal, node)
     return Decision(
         proposal=proposal,
         fate=fate,
@@ -132,7 +176,9 @@ def _judge(proposal: Proposal, node: NodeFacts, *, state: _Gate, now: datetime) 
 def _brake(proposal: Proposal, state: _Gate) -> Brake | None:
     if state.fleet.automation_stopped:
         return Brake.STOPPED
-    asked = BRAKES.get((proposal.kind, proposal.reason), ())
+    asked = BRAKES[row_of(proposal)]
+    if not any(a.in_rotation for a in covered(state.node(proposal), proposal.subject)):
+        asked = tuple(brake for brake in asked if brake not in CAPACITY)
     return next((brake for brake in asked if HOLDS[brake](proposal, state)), None)
 
 
@@ -150,8 +196,36 @@ def _is_of_wave(proposal: Proposal, state: _Gate) -> bool:
 def _below_floor(proposal: Proposal, state: _Gate) -> bool:
     """The first removal in a pool is always permitted: a pool of one may lose its node."""
     pool = state.fleet.pools[proposal.subject.pool_id]
-    present = pool.in_rotation - state.removed.get(pool.id, 0)
+    present = pool.in_rotation - state.left(pool.id)
     return present < pool.baseline and present - 1 < floor(pool, state.policy)
+
+
+def _is_too_fast(proposal: Proposal, state: _Gate) -> bool:
+    """No more than max(1, 5 %) of a pool leave within five minutes, of whatever cause."""
+    pool = state.fleet.pools[proposal.subject.pool_id]
+    left = pool.removed_lately + state.left(pool.id)
+    return left >= max(1, int(state.policy.velocity_ratio * pool.baseline))
+
+
+def _is_crowding(proposal: Proposal, state: _Gate) -> bool:
+    """No more than max(1, 10 %) of a pool come back within five minutes; a newcomer is free to."""
+    if not _is_return(proposal, state):
+        return False
+    pool = state.fleet.pools[proposal.subject.pool_id]
+    back = pool.admitted_lately + state.back(pool.id)
+    return back >= max(1, int(state.policy.readmission_ratio * pool.baseline))
+
+
+def _is_return(proposal: Proposal, state: _Gate) -> bool:
+    """It was in the rotation before, and no person took it out."""
+    was_in = any(a.rotation_since for a in covered(state.node(proposal), proposal.subject))
+    return was_in and proposal.reason not in PERSONS
+
+
+def _hears_nobody(_: Proposal, state: _Gate) -> bool:
+    """All of several nodes are silent together: rather our ears than all of them. Pools of one
+    have no floor that would stop it."""
+    return state.fleet.nodes > 1 and not state.fleet.heard
 
 
 def _fate(proposal: Proposal, brake: Brake | None, *, node: NodeFacts, fleet: Fleet) -> Fate:
@@ -163,10 +237,6 @@ def _fate(proposal: Proposal, brake: Brake | None, *, node: NodeFacts, fleet: Fl
         fleet.pools[proposal.subject.pool_id].automation,
     )
     return Fate.WOULD if is_observing and proposal.kind is not Kind.ADMIT else Fate.MADE
-
-
-def _in_rotation(node: NodeFacts, subject: Subject) -> bool:
-    return any(a.in_rotation for a in node.addresses if subject.address in (None, a.ip))
 
 
 def _is_news(decision: Decision, standing: Mapping[StandingKey, Standing]) -> bool:
@@ -186,7 +256,12 @@ def _aggregates(proposal: Proposal, state: _Gate) -> Evidence:
         "pool_in_rotation": pool.in_rotation,
         "pool_baseline": pool.baseline,
         "pool_floor": floor(pool, state.policy),
-        "removed_in_this_pass": state.removed.get(pool.id, 0),
+        "fleet_nodes": fleet.nodes,
+        "fleet_heard": fleet.heard,
+        "removed_in_this_pass": state.left(pool.id),
+        "removed_lately": pool.removed_lately,
+        "admitted_in_this_pass": state.back(pool.id),
+        "admitted_lately": pool.admitted_lately,
         "fleet_addresses": fleet.addresses,
         "detector_frozen": fleet.detector.frozen,
         "detector_why": fleet.detector.why,
@@ -203,6 +278,9 @@ HOLDS: Mapping[Brake, Callable[[Proposal, _Gate], bool]] = {
     Brake.ZONE: _is_of_wave,
     Brake.STARTUP: lambda _, state: state.fleet.in_startup_grace,
     Brake.DETECTOR: lambda _, state: state.fleet.detector.frozen,
+    Brake.EMPTY: _hears_nobody,
     Brake.FLOOR: _below_floor,
+    Brake.VELOCITY: _is_too_fast,
+    Brake.READMISSION: _is_crowding,
 }
 assert set(HOLDS) == {brake for row in BRAKES.values() for brake in row}

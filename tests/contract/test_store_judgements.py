@@ -16,6 +16,7 @@ from collector.core.model import (
     Order,
     Reason,
     Standing,
+    StandingKey,
     Subject,
 )
 from collector.ports import Store
@@ -32,7 +33,7 @@ from tests.store_judged import admit, alert, decision, draft, first, judgement, 
 from tests.stores import STORES
 
 NODES = range(1, 6)
-KEY = (node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
+KEY = StandingKey(node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
 
 
 @pytest.fixture

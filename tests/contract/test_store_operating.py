@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.model import Fate, Kind, Reason
+from collector.core.model import Fate, Kind, Reason, StandingKey
 from collector.ports import OperatorPause, Refused, Store
 from tests.store_bed import HandClock, enrol, entry, ip, node_id, pool_of
 from tests.store_judged import first, listed
@@ -26,7 +26,7 @@ async def journal(
         yield found
 
 
-KEY = (node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
+KEY = StandingKey(node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
 
 
 async def test_a_person_pauses_and_resumes(journal: Store) -> None:

@@ -149,7 +149,8 @@ async def test_status_is_the_first_that_fits(
         file.execute("UPDATE nodes SET lifecycle = ?", (lifecycle,))
         if pause is not None:
             file.execute(
-                "INSERT INTO pauses VALUES ('p', ?, ?, 'LISTED', '', '', '', 0, NULL, NULL)",
+                """INSERT INTO pauses (id, node_id, address, reason, owner, note, decision_id,
+ opened_at) VALUES ('p', ?, ?, 'LISTED', '', '', '', 0)""",
                 (node_id(1), pause),
             )
     assert [row["status"] for row in rows(tmp_path, "SELECT status FROM sending_nodes")] == [status]

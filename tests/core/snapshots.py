@@ -32,6 +32,7 @@ from collector.core.model import (
     Reason,
     Snapshot,
     Standing,
+    StandingKey,
     ZoneBrake,
     ZoneFact,
 )
@@ -43,6 +44,8 @@ CODES = ("127.0.0.2", "127.0.0.2", "127.0.0.4", "127.0.0.10", "127.255.255.254")
 NODES = ("n1", "n2", "n3", "n4", "n5")
 POOLS = ("p1", "p2")
 WORDS = ("", "gmail.com", "said so", "automation")
+# The one with the most rules most often.
+REASONS = (*Reason, *(Reason.LISTED,) * 8)
 ON = 0.25  # how often a switch is
 Made = TypeVar("Made")
 
@@ -62,18 +65,29 @@ class Dice(random.Random):
         fleet = self.record(
             Fleet,
             addresses=self.choice((2, 10, 100)),
-            pools={name: self.record(PoolFacts, id=name) for name in POOLS},
+            pools={name: self.pool(name) for name in POOLS},
             open_listings=open_now,
             brakes={zone: ZoneBrake(zone=zone, engaged_at=self.moment()) for zone in held},
         )
         known = {self._key(nodes): self.standing() for _ in range(self.randint(0, 3))}
         return Snapshot(nodes=nodes, fleet=fleet, standing=known, term=self.randint(1, 9))
 
+    def pool(self, name: str) -> PoolFacts:
+        lately = {key: self.choice((0, 0, 1)) for key in ("removed_lately", "admitted_lately")}
+        return self.record(PoolFacts, id=name, **lately)
+
     def node(self, node_id: str) -> NodeFacts:
         number = NODES.index(node_id) * 10
         ips = [f"192.0.2.{number + i}" for i in range(self.randint(1, 2))]
         pauses = (
-            self.record(Pause, id=f"pause-{i}", node_id=node_id, address=self.choice((None, *ips)))
+            self.record(
+                Pause,
+                id=f"pause-{i}",
+                node_id=node_id,
+                address=self.choice((None, *ips)),
+                reason=self.choice(REASONS),
+                owner=self.choice(("automation", "ada")),
+            )
             for i in range(self.choice((0, 0, 1, 2)))
         )
         known: dict[str, object] = {
@@ -121,10 +135,11 @@ class Dice(random.Random):
         brake = self.choice((None, *Brake))
         return Standing(decision_id="d", fate=self.choice(tuple(Fate)), brake=brake)
 
-    def _key(self, nodes: tuple[NodeFacts, ...]) -> tuple[str, str | None, Kind, Reason]:
+    def _key(self, nodes: tuple[NodeFacts, ...]) -> StandingKey:
         node = self.choice(nodes)
         address = self.choice((None, *(one.ip for one in node.addresses)))
-        return node.id, address, self.choice(tuple(Kind)), self.choice(tuple(Reason))
+        kind, reason = self.choice(tuple(Kind)), self.choice(REASONS)
+        return StandingKey(node.id, address, kind, reason)
 
     def answers(self) -> tuple[str, ...]:
         return tuple(self.sample(CODES, self.choice((0, 1, 1, 1, 2))))

@@ -17,6 +17,7 @@ from collector.core.model import (
     Reason,
     Snapshot,
     Standing,
+    StandingKey,
     ZoneFact,
 )
 from deliverability.zones import Sentinels, Verdict
@@ -86,7 +87,7 @@ def test_an_operators_pause_survives_a_delisting() -> None:
 
 def test_a_persons_override_is_left_alone_until_the_listing_closes() -> None:
     seen = listed(fleet.fact(rounds=9), fleet.look())
-    key = ("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED)
+    key = StandingKey("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED)
     free = Order(term=3, revision=1, addresses=(("198.51.100.1", ()),))
     open_order: dict[str, Any] = fleet.in_step(free)
     overridden = replace(

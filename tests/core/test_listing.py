@@ -17,6 +17,7 @@ from collector.core.model import (
     Severity,
     Snapshot,
     Standing,
+    StandingKey,
     ZoneFact,
 )
 from deliverability.catalogue import Catalogue, Override
@@ -169,7 +170,7 @@ def test_an_observing_pool_records_what_it_would_have_done_once() -> None:
     assert fates(judgement) == [(Kind.PAUSE, Fate.WOULD, None)]
     assert judgement.pauses_open == ()
     assert len(judgement.listings_open) == 1
-    key = ("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED)
+    key = StandingKey("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED)
     standing = Standing(decision_id="d", fate=Fate.WOULD, brake=None)
     again = judged(replace(observed(), standing={key: standing}))
     assert again.decisions == ()

@@ -115,8 +115,10 @@ def test_the_floor_permits_the_first_removal_in_a_pool_of_one() -> None:
 
 def test_a_batch_stops_at_the_floor() -> None:
     nodes = [lost(f"n{i}") for i in range(1, 8)]
-    made = [fate for _, fate, _ in fates(fleet.snapshot(*nodes))]
-    assert made == [Fate.MADE] * 4 + [Fate.WITHHELD] * 3
+    hasty = replace(POLICY, velocity_ratio=0.5)
+    judgement = judge(fleet.snapshot(*nodes), hasty, now=NOON)
+    made = [(d.fate, d.brake) for d in judgement.decisions]
+    assert made == [(Fate.MADE, None)] * 4 + [(Fate.WITHHELD, Brake.FLOOR)] * 3
 
 
 OPEN_ORDER = Order(term=3, revision=1, addresses=(("198.51.100.1", ()),))

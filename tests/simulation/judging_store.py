@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from collector.core import safety
 from collector.core.judgement import Judgement, ListingDraft
 from collector.core.model import Decision, Listing, Order, Pause, Reason, Standing, ZoneBrake
 from collector.ports import PendingEffect
@@ -42,8 +43,9 @@ def decide(journal: Journal, decisions: Sequence[Decision], *, term: int, batch:
         journal.decisions[id_] = DecisionRow(id=id_, batch=batch, term=term, decision=one)
         subject, proposal = one.proposal.subject, one.proposal
         if proposal.reason is not Reason.OPERATOR:
-            key = (subject.node_id, subject.address, proposal.kind, proposal.reason)
-            journal.standing[key] = Standing(decision_id=id_, fate=one.fate, brake=one.brake)
+            journal.standing[safety.standing_key(proposal)] = Standing(
+                decision_id=id_, fate=one.fate, brake=one.brake
+            )
         text = f"{one.fate.value}: {proposal.kind.value} {subject.address or 'the node'}"
         journal.tell(
             Line(
@@ -98,6 +100,9 @@ def _open_pauses(journal: Journal, judgement: Judgement, *, ids: Sequence[str]) 
                 opened_at=moment(judgement.at),
                 decision_id=ids[draft.decision],
                 note=draft.note,
+                receiver=draft.subject.receiver,
+                expires_at=draft.expires_at,
+                probe_at=draft.probe_at,
             ),
         )
 
@@ -105,7 +110,8 @@ def _open_pauses(journal: Journal, judgement: Judgement, *, ids: Sequence[str]) 
 def put_pause(journal: Journal, pause: Pause) -> None:
     """One open pause of a reason about the same; a second one changes nothing."""
     held = open_pauses(journal, pause.node_id)
-    if not any((one.address, one.reason) == (pause.address, pause.reason) for one in held):
+    asked = (pause.address, pause.receiver, pause.reason)
+    if not any((one.address, one.receiver, one.reason) == asked for one in held):
         journal.pauses[pause.id] = pause
 
 

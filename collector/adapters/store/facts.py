@@ -173,6 +173,9 @@ def pause_of(row: Row[Any]) -> Pause:
         opened_at=from_ms(row.opened_at),
         decision_id=row.decision_id,
         note=row.note,
+        receiver=row.receiver or None,
+        expires_at=from_ms(row.expires_at),
+        probe_at=from_ms(row.probe_at),
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
-from collector.adapters.store.moments import to_ms
+from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.adapters.store.schema_acts import (
     OPEN,
     alerts,
@@ -24,7 +24,7 @@ from collector.core.model import AlertFact
 UNRESOLVED = text("resolved_at IS NULL")
 UNRELEASED = text("released_at IS NULL")
 PUT_PAUSE = upsert(pauses).on_conflict_do_nothing(
-    index_elements=["node_id", "address", "reason"], index_where=OPEN
+    index_elements=["node_id", "address", "receiver", "reason"], index_where=OPEN
 )
 
 
@@ -76,11 +76,14 @@ def open_pauses(connection: Connection, judgement: Judgement, *, ids: Sequence[s
             "id": new_id(),
             "node_id": draft.subject.node_id,
             "address": draft.subject.address or "",
+            "receiver": draft.subject.receiver or "",
             "reason": draft.reason.value,
             "owner": draft.owner,
             "note": draft.note,
             "decision_id": ids[draft.decision],
             "opened_at": to_ms(judgement.at),
+            "expires_at": to_ms_or_none(draft.expires_at),
+            "probe_at": to_ms_or_none(draft.probe_at),
         }
         for draft in judgement.pauses_open
     ]

@@ -39,6 +39,8 @@ pauses = Table(
     Column("id", Text, primary_key=True),
     node_column(),
     text_column("address"),
+    # '' means all of them, here and below.
+    text_column("receiver", default="''"),
     text_column("reason"),
     text_column("owner"),
     text_column("note"),
@@ -46,8 +48,14 @@ pauses = Table(
     whole_column("opened_at"),
     Column("closed_at", Integer),
     Column("closed_by", Text),
+    Column("expires_at", Integer),
+    Column("probe_at", Integer),
     Index("pauses_by_end", "closed_at"),
-    Index("pauses_open", "node_id", "address", "reason", unique=True, sqlite_where=OPEN),
+    Index(
+        *("pauses_open", "node_id", "address", "receiver", "reason"),
+        unique=True,
+        sqlite_where=OPEN,
+    ),
 )
 
 decisions = Table(
@@ -60,6 +68,7 @@ decisions = Table(
     whole_column("term"),
     text_column("node_id"),
     text_column("address"),
+    text_column("receiver", default="''"),
     text_column("pool_id"),
     text_column("kind"),
     text_column("reason"),
@@ -83,12 +92,13 @@ standing = Table(
     metadata,
     text_column("node_id"),
     text_column("address"),
+    text_column("receiver", default="''"),
     text_column("kind"),
     text_column("reason"),
     text_column("decision_id"),
     text_column("fate"),
     Column("brake", Text),
-    PrimaryKeyConstraint("node_id", "address", "kind", "reason"),
+    PrimaryKeyConstraint("node_id", "address", "receiver", "kind", "reason"),
 )
 
 effects = Table(

@@ -13,10 +13,12 @@ SELECT n.id AS id,
   WHEN n.lifecycle IN ('decommissioned', 'failed') THEN n.lifecycle
   WHEN n.lifecycle IN ('requested', 'provisioning') THEN 'provisioning'
   WHEN EXISTS (SELECT 1 FROM pauses p
-   WHERE p.node_id = n.id AND p.closed_at IS NULL AND p.address = '') THEN 'paused'
+   WHERE p.node_id = n.id AND p.closed_at IS NULL AND p.address = ''
+    AND p.receiver = '') THEN 'paused'
   WHEN NOT EXISTS (SELECT 1 FROM addresses s WHERE s.node_id = n.id AND s.is_present = 1
    AND NOT EXISTS (SELECT 1 FROM pauses p
-    WHERE p.node_id = n.id AND p.address = s.ip AND p.closed_at IS NULL)) THEN 'paused'
+    WHERE p.node_id = n.id AND p.address = s.ip AND p.receiver = ''
+     AND p.closed_at IS NULL)) THEN 'paused'
   WHEN n.lifecycle IN ('draining', 'maintenance') THEN 'maintenance'
   ELSE n.lifecycle
  END AS status,

@@ -76,7 +76,13 @@ def chunks(ids: Sequence[str]) -> Iterator[list[str]]:
 def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Standing]:
     query = select(standing).where(among(standing.c.node_id, chunk))
     return {
-        (row.node_id, row.address or None, Kind(row.kind), Reason(row.reason)): Standing(
+        StandingKey(
+            row.node_id,
+            row.address or None,
+            Kind(row.kind),
+            Reason(row.reason),
+            row.receiver or None,
+        ): Standing(
             decision_id=row.decision_id,
             fate=Fate(row.fate),
             brake=Brake(row.brake) if row.brake else None,

@@ -56,6 +56,7 @@ def row(decision: Decision) -> dict[str, object]:
         "at": to_ms(decision.at),
         "node_id": proposal.subject.node_id,
         "address": proposal.subject.address or "",
+        "receiver": proposal.subject.receiver or "",
         "pool_id": proposal.subject.pool_id,
         "kind": proposal.kind.value,
         "reason": proposal.reason.value,
@@ -75,6 +76,7 @@ def told(id_: str, decision: Decision) -> Told:
         f"{decision.fate.value} ({decision.brake.value})" if decision.brake else decision.fate.value
     )
     subject = proposal.subject.address or "the node"
+    subject += f" at {proposal.subject.receiver}" if proposal.subject.receiver else ""
     return Told(
         at=to_ms(decision.at),
         kind="decision",
@@ -89,6 +91,7 @@ def told(id_: str, decision: Decision) -> Told:
             "rule": proposal.rule,
             "zone": proposal.zone,
             "address": proposal.subject.address,
+            "receiver": proposal.subject.receiver,
             "evidence": proposal.evidence,
         },
     )
@@ -104,7 +107,7 @@ def _stand(connection: Connection, named: Sequence[tuple[str, Decision]]) -> Non
         return
     statement = upsert(standing)
     fresh = {name: statement.excluded[name] for name in ("decision_id", "fate", "brake")}
-    key = ("node_id", "address", "kind", "reason")
+    key = ("node_id", "address", "receiver", "kind", "reason")
     connection.execute(
         statement.on_conflict_do_update(index_elements=key, set_=fresh),
         [_standing_row(id_, decision) for id_, decision in caused],
@@ -113,18 +116,19 @@ def _stand(connection: Connection, named: Sequence[tuple[str, Decision]]) -> Non
 
 def _standing_row(id_: str, decision: Decision) -> dict[str, object]:
     made = row(decision)
-    kept = ("node_id", "address", "kind", "reason", "fate", "brake")
+    kept = ("node_id", "address", "receiver", "kind", "reason", "fate", "brake")
     return {"decision_id": id_, **{name: made[name] for name in kept}}
 
 
 def clear_standing(connection: Connection, keys: Iterable[StandingKey]) -> None:
-    for node_id, address, kind, reason in keys:
+    for key in keys:
         connection.execute(
             delete(standing).where(
-                standing.c.node_id == node_id,
-                standing.c.address == (address or ""),
-                standing.c.kind == kind.value,
-                standing.c.reason == reason.value,
+                standing.c.node_id == key.node_id,
+                standing.c.address == (key.address or ""),
+                standing.c.receiver == (key.receiver or ""),
+                standing.c.kind == key.kind.value,
+                standing.c.reason == key.reason.value,
             )
         )
 

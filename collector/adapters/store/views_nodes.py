@@ -87,9 +87,12 @@ def _pause(row: SqlRow[Any]) -> Shown:
     return {
         "id": row.id,
         "address": row.address or None,
+        "receiver": row.receiver or None,
         "reason": row.reason,
         "owner": row.owner,
         "opened_at": iso(row.opened_at),
+        "expires_at": iso(row.expires_at),
+        "probe_at": iso(row.probe_at),
         "note": row.note,
         "decision_id": row.decision_id,
     }
