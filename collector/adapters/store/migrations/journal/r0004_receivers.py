@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 SENDING_NODES = """CREATE VIEW sending_nodes AS
 -- status: from lifecycle and pauses. Whether a node is heard now stands in no table.
