@@ -88,6 +88,7 @@ TABLE: dict[str, tuple[Proposal, tuple[Brake, ...]]] = {
     "standing order": (ask(reason=Reason.STANDING_ORDER), ()),
     "restored": (ask(reason=Reason.RESTORED), ()),
     "the end of a pause": (ask(reason=Reason.LISTED, kind=Kind.RESUME), ()),
+    "warm-up": (ask(reason=Reason.WARMUP, kind=Kind.STEP_BACK), ()),
     "coming back": (ask(reason=Reason.SILENCE, kind=Kind.ADMIT), (Brake.READMISSION,)),
 }
 
