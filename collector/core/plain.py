@@ -86,6 +86,10 @@ def _read(data: Any, *, kind: Any, strange: set[str]) -> Any:
         return data * MICROSECOND
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(data)
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        # A named tuple, perhaps of a version that had fewer parts.
+        hints = zip(_hints(kind), data, strict=False)
+        return kind(*(_read(one, kind=of, strange=strange) for of, one in hints))
     if is_dataclass(kind):
         return _record(data, kind=kind, strange=strange)
     return _of_parts(data, kind=kind, strange=strange)
@@ -123,6 +127,11 @@ def _record(data: dict[str, Any], *, kind: Any, strange: set[str]) -> Any:
     if missing:
         raise PlainError(f"{kind.__name__} without {', '.join(missing)}")
     return kind(**given)
+
+
+@lru_cache(KINDS_MAX)
+def _hints(kind: Any) -> tuple[Any, ...]:
+    return tuple(get_type_hints(kind).values())
 
 
 @lru_cache(KINDS_MAX)
