@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 SENDING_NODES = """CREATE VIEW sending_nodes AS
 -- status: from lifecycle and pauses. Whether a node is heard now stands in no table.
