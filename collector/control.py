@@ -46,6 +46,8 @@ class Control:
         self._vitals = vitals
         self._policy = policy
         self._due: list[tuple[datetime, str]] = []
+        # The next of each node: a later one is not noted twice.
+        self._next_look: dict[str, datetime] = {}
         self._lost: set[str] = set()
         self._detector = Detector(frozen=False, healthy_since=None)
         self._was_in_grace = True
@@ -114,7 +116,9 @@ class Control:
         wall, now = self._clock.now(), self._clock.monotonic()
         due: set[str] = set()
         while self._due and self._due[0][0] <= wall:
-            due.add(heapq.heappop(self._due)[1])
+            node_id = heapq.heappop(self._due)[1]
+            self._next_look.pop(node_id, None)
+            due.add(node_id)
         lost = self._census.count(policy, now=now).lost
         in_grace = self._census.in_grace(policy, now=now)
         due |= lost if self._was_in_grace != in_grace else lost - self._lost
@@ -125,7 +129,9 @@ class Control:
         now = self._clock.now()
         for node in snapshot.nodes:
             at = judge.next_look(node, policy, catalogue=snapshot.fleet.catalogue, now=now)
-            if at is not None:
+            noted = self._next_look.get(node.id)
+            if at is not None and (noted is None or at < noted):
+                self._next_look[node.id] = at
                 heapq.heappush(self._due, (at, node.id))
         for zone in (*judgement.brakes_engage, *judgement.brakes_release):
             for listing in snapshot.fleet.open_listings.get(zone, ()):

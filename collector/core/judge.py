@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from collector.core import alerts, decide, effects, inputs, safety, signals, zonebrake
+from collector.core import (
+    alerts,
+    decide,
+    effects,
+    inputs,
+    safety,
+    signals,
+    warming,
+    zonebrake,
+)
 from collector.core.evidence import meanings
 from collector.core.judgement import Judgement, ListingDraft
 from collector.core.model import Fate, Kind, NodeFacts, Reason, Snapshot, StandingKey
@@ -13,16 +22,21 @@ from collector.core.signals import NodeSignals
 from deliverability.catalogue import Catalogue
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
-CORE_VERSION = 1
+CORE_VERSION = 2
 
 
 def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     """signals → decide → safety → effects → alerts, over one snapshot."""
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
-    proposals = decide.propose(nodes, snapshot, brakes=brakes, policy=policy)
+    looks = warming.look(snapshot, policy, now=now)
+    proposals = (
+        *decide.propose(nodes, snapshot, brakes=brakes, policy=policy),
+        *warming.propose(looks),
+    )
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
     changes = effects.plan(nodes, decisions, snapshot=snapshot)
+    warmups = tuple(warming.changes(looks, decisions))
     alerted = alerts.update(nodes, snapshot, brakes=brakes, policy=policy, now=now)
     proposed = {safety.standing_key(proposal) for proposal in proposals}
     return Judgement(
@@ -37,6 +51,8 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         pauses_open=changes.pauses_open,
         pauses_close=changes.pauses_close,
         rotation=changes.rotation,
+        warmups=warmups,
+        lifecycles=tuple(warming.follow(snapshot.nodes, warmups)),
         orders=changes.orders,
         effects=changes.effects,
         alerts_open=alerted.opened,
@@ -65,7 +81,9 @@ def next_look(
             if obeys and node.obedience and node.obedience.is_silent
             else [policy.obey_within / 2]
         )
-    return now + min(waits) if waits else None
+    looks = [now + min(waits)] if waits else []
+    day_over = warming.next_look(node, policy)
+    return min([*looks, day_over] if day_over is not None else looks, default=None)
 
 
 def _drafts(nodes: Sequence[NodeSignals]) -> Iterator[ListingDraft]:

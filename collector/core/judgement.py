@@ -8,11 +8,13 @@ from collector.core.inputs import Inputs
 from collector.core.model import (
     AlertFact,
     Decision,
+    Lifecycle,
     Order,
     Reason,
     StandingKey,
     Subject,
 )
+from collector.core.warmup_plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,24 @@ class RotationChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmupChange:
+    """A plan as it stands from now on. `decision`: its place in the judgement; None: no decision,
+    kept for the record."""
+
+    subject: Subject
+    plan: Plan
+    decision: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleChange:
+    """A sending node warms while any of its addresses has a cap, and is active otherwise."""
+
+    node_id: str
+    after: Lifecycle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EffectDraft:
     """A thing to be done after the commit. The same `key` twice is stored once."""
 
@@ -76,6 +96,8 @@ class Judgement:
     pauses_open: tuple[PauseDraft, ...] = ()
     pauses_close: tuple[str, ...] = ()
     rotation: tuple[RotationChange, ...] = ()
+    warmups: tuple[WarmupChange, ...] = ()
+    lifecycles: tuple[LifecycleChange, ...] = ()
     orders: tuple[tuple[str, Order], ...] = ()
     effects: tuple[EffectDraft, ...] = ()
     alerts_open: tuple[AlertFact, ...] = ()

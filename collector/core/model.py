@@ -22,6 +22,7 @@ from collector.core.readings import (
     TargetFact,
 )
 from collector.core.severity import Severity as Severity
+from collector.core.warmup_plan import Warming
 from collector.core.words import Automation as Automation
 from collector.core.words import Brake as Brake
 from collector.core.words import Fate as Fate
@@ -155,6 +156,8 @@ class AddressFacts:
     score: ScoreFacts | None = None
     # Attempts it may make in this hour; None: no cap.
     hour_cap: int | None = None
+    # None: nobody keeps one of it.
+    warmup: Warming | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +204,8 @@ class PoolFacts:
     nodes: int
     newly_silent: int
     heard: int = 0
+    # Messages a month it is meant for, 0 when nobody said: which ladder a new address begins on.
+    monthly: int = 0
     tenant_id: str | None = None
     # Addresses that automation took out of the rotation, or put back, within the brakes' span.
     removed_lately: int = 0

@@ -1,6 +1,6 @@
 """Judges a stored decision once more, from its stored inputs, by the same rules that judged it."""
 
-from collector.core import decide, restored, safety, signals, zonebrake
+from collector.core import decide, restored, safety, signals, warming, zonebrake
 from collector.core.inputs import Inputs
 from collector.core.model import Decision, Order, Proposal
 from collector.core.policy import Policy
@@ -14,7 +14,9 @@ def judge_again(inputs: Inputs, policy: Policy) -> Decision | None:
     now, snapshot = inputs.at, inputs.snapshot
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.held(inputs.seen.zones, snapshot.fleet, policy=policy, now=now)
-    for proposal in decide.propose(nodes, snapshot, brakes=brakes, policy=policy):
+    looks = warming.look(snapshot, policy, now=now)
+    asked = decide.propose(nodes, snapshot, brakes=brakes, policy=policy)
+    for proposal in (*asked, *warming.propose(looks)):
         if _is_meant(proposal, inputs):
             return safety.again(proposal, snapshot, seen=inputs.seen, policy=policy, now=now)
     return None

@@ -37,6 +37,7 @@ from collector.core.model import (
     ZoneFact,
 )
 from collector.core.policy import BOUNDS, Policy
+from collector.core.warmup_plan import ONE_DAY, Plan, SendingDay, Warming, midnight
 from tests.core.fleet import NOON, in_step
 
 ZONES = ("zen.spamhaus.org", "bl.spamcop.net", "b.barracudacentral.org", "psbl.surriel.com")
@@ -46,6 +47,7 @@ POOLS = ("p1", "p2")
 WORDS = ("", "gmail.com", "said so", "automation")
 # The one with the most rules most often.
 REASONS = (*Reason, *(Reason.LISTED,) * 8)
+TODAY = midnight(NOON)
 ON = 0.25  # how often a switch is
 Made = TypeVar("Made")
 
@@ -129,7 +131,34 @@ class Dice(random.Random):
                 for zone in asked
                 if self.random() < 0.4
             ),
+            warmup=self.choice((None, self.warming(ip), self.warming(ip))),
         )
+
+    def warming(self, ip: str) -> Warming:
+        """A plan and a day that was over then; what it sent is about what its cap allows."""
+        plan = self.record(
+            Plan,
+            subject=ip,
+            ladder=self.choice(("owners-10k", "ses")),
+            idle_days=self.choice((0, 29)),
+            judged=self.choice((None, TODAY - 2 * ONE_DAY)),
+            listed_since=self.choice((None, None, None, self.moment())),
+        )
+        cap = plan.cap
+        volume = self.choice((0, 9, cap.day if cap else 500))
+        rates = self.choice((0, 0, volume // 16, volume // 5))
+        day = self.record(
+            SendingDay,
+            day=TODAY - ONE_DAY,
+            volume=volume,
+            firsts=volume,
+            deferred=rates,
+            bounced=0,
+            complaints=None,
+            listed=(),
+            pauses=(),
+        )
+        return Warming(plan=plan, day=self.choice((None, day, day)))
 
     def standing(self) -> Standing:
         brake = self.choice((None, *Brake))
