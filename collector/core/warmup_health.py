@@ -20,10 +20,10 @@ class Gravity(Enum):
 # and not its reputation's, makes nothing: what was sent around it counts.
 PAUSES = {
     Reason.LISTED.value: Gravity.HOLD,
-    "STANDING_ORDER": Gravity.HOLD,
-    "BLOCKED": Gravity.HOLD,
-    "BOUNCE_RATE": Gravity.BACK,
-    "COMPLAINT_RATE": Gravity.BACK,
+    Reason.STANDING_ORDER.value: Gravity.HOLD,
+    Reason.BLOCKED.value: Gravity.HOLD,
+    Reason.BOUNCE_RATE.value: Gravity.BACK,
+    Reason.COMPLAINT_RATE.value: Gravity.BACK,
 }
 
 
