@@ -28,13 +28,14 @@ from agent.host.services import Services
 from agent.identity import IdentityError
 from agent.loops import Edges, Loops
 from agent.maillog.accounting import Accounting
-from agent.maillog.accounting_recount import Begun, Recounter
+from agent.maillog.accounting_recount import Recounter
 from agent.membership import Identity
 from agent.model import AgentReading, NewEpoch, QueueReading, RecountRequest
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.postfix.queue import QueueReader, read_queue
 from agent.progress import Progress
 from agent.pulse import Pulse, Sources
+from agent.recounting import Recounting
 from agent.session import Bells, Pace, Parts, Session
 from agent.state import State, StateError
 from agent.uplink import Outside, Uplink
@@ -42,7 +43,6 @@ from deliverability.zones import ZoneKey
 
 QUEUE_SECONDS_MAX = 5
 IDENTITY_LOOK_SECONDS = 5
-IDLE = timedelta(hours=1)
 PATIENCE = {
     "follow": timedelta(seconds=30),
     "beat": timedelta(minutes=3),
@@ -85,8 +85,6 @@ class Agent:
             witness=self._witness,
             intent=state,
         )
-        self.recount_bell = Bell()
-        self.recount_wanted: RecountRequest | None = None
         self.pulse = Pulse(state, self._sources())
         self.session = Session(
             outset.who(settings, addresses),
@@ -100,7 +98,10 @@ class Agent:
             self.session,
             outside=Outside(identity=self._identity, now=clock.now),
         )
-        self.recounter = Recounter(logs=self.logs, address=addresses[0], pipes_out=outbound)
+        recounter = Recounter(
+            logs=self.logs, address=addresses[0], now=clock.now, pipes_out=outbound
+        )
+        self.recounting = Recounting(recounter, state, answer=self.uplink.answer)
         self.loops = self._loops(outset.zone_sweep(settings, key), addresses)
 
     async def run(self) -> None:
@@ -114,7 +115,7 @@ class Agent:
             tasks.start_soon(self.loops.watch_zones)
             tasks.start_soon(self.loops.beat)
             tasks.start_soon(self.uplink.run)
-            tasks.start_soon(self.recount)
+            tasks.start_soon(self.recounting.run)
             tasks.start_soon(self.keep_identity)
             tasks.start_soon(self.feed_watchdog)
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -130,22 +131,8 @@ class Agent:
         self.queue.close()
         self.postfix.close()
 
-    async def recount(self) -> None:
-        """One after the other, and the newest alone of those that wait."""
-        while True:
-            await self.recount_bell.wait(IDLE)
-            request, self.recount_wanted = self.recount_wanted, None
-            if request is not None:
-                state = self.state
-                begun = Begun(
-                    epoch=state.epoch, began_at=state.began_at, counted_from=state.counted_from
-                )
-                counted = await self.recounter.count(request, begun, now=clock.now())
-                await self.uplink.answer(counted)
-
     def _recount(self, request: RecountRequest) -> None:
-        self.recount_wanted = request
-        self.recount_bell.ring()
+        self.recounting.ask(request)
 
     def _loops(self, sweep: Sweep | None, addresses: tuple[str, ...]) -> Loops:
         return Loops(

@@ -374,7 +374,7 @@ class RecountRequest:
 class Recount:
     """What the logs say. `gaps`: windows of log time that are not in them, each with its reason.
 
-    `problem`: why there is no count; empty when there is.
+    `problem`: why there is no count; empty when there is. `is_partial`: so far, without the cells.
     """
 
     number: int
@@ -384,6 +384,8 @@ class Recount:
     bytes: int = 0
     gaps: tuple[tuple[datetime, datetime, str], ...] = ()
     problem: str = ""
+    is_partial: bool = False
+    counted_to: datetime | None = None
 
 
 FromCollector = Welcome | Ack | Directive | NewEpoch | ReconnectAfter | RecountRequest

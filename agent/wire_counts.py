@@ -30,6 +30,8 @@ def encode_recount(recount: Recount) -> bytes:
             for begin, end, text in recount.gaps
         ],
         problem=cut(recount.problem, TEXT_MAX),
+        is_partial=recount.is_partial,
+        counted_to_ms=milliseconds(recount.counted_to),
     )
     return pb.AgentMessage(recount=message).SerializeToString()
 

@@ -620,6 +620,8 @@ class Recount(_message.Message):
     BYTES_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    IS_PARTIAL_FIELD_NUMBER: _builtins.int
+    COUNTED_TO_MS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Of the request."""
     epoch: _builtins.str
@@ -627,6 +629,10 @@ class Recount(_message.Message):
     bytes: _builtins.int
     problem: _builtins.str
     """Why there is no count; empty when there is."""
+    is_partial: _builtins.bool
+    """How far it is, once a second or so: the answer follows."""
+    counted_to_ms: _builtins.int
+    """Log time of the last line counted; 0 before the first."""
     @_builtins.property
     def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cell]: ...
     @_builtins.property
@@ -643,10 +649,12 @@ class Recount(_message.Message):
         bytes: _builtins.int = ...,
         gaps: _abc.Iterable[Global___Window] | None = ...,
         problem: _builtins.str = ...,
+        is_partial: _builtins.bool = ...,
+        counted_to_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "cells", b"cells", "epoch", b"epoch", "gaps", b"gaps", "lines", b"lines", "number", b"number", "problem", b"problem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "gaps", b"gaps", "is_partial", b"is_partial", "lines", b"lines", "number", b"number", "problem", b"problem"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

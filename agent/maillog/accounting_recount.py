@@ -1,27 +1,37 @@
 """Counts the logs once more, from where an epoch began up to a place the collector was told of.
 
 Nothing is stored: the same lines, rotated and compressed by now, are to give the same totals. Works
-in slices, so that following the log goes on meanwhile.
+in slices, so that following the log goes on meanwhile, and tells how far it is.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import anyio.lowlevel
+import anyio
 
 from agent.maillog import parse
 from agent.maillog import position as positions
 from agent.maillog.follow import Batch
 from agent.maillog.logs import Logs
-from agent.maillog.position import TAIL_BYTES, LogPosition, Position, digest
+from agent.maillog.position import JournalPosition, Position
+from agent.maillog.recount_goal import Goal
 from agent.maillog.tally import Known, Tally
 from agent.maillog.times import LineClock
 from agent.model import Cell, Recount, RecountRequest
 
-RECOUNT_BYTES_MAX = 4 << 30
-# A file that was renamed rests for some looks before the next one is read.
-LOOKS_AT_THE_END = 6
+RECOUNT_FOR_MAX = timedelta(minutes=30)
+# Told as long as it goes on: whoever asked waits for the next word.
+TOLD_EVERY = timedelta(seconds=1)
+# A file that was renamed rests for some looks before the next one is read; journalctl takes its
+# time to find a place.
+RESTS_FOR = timedelta(seconds=0.3)
+JOURNAL_RESTS_FOR = timedelta(seconds=10)
+LOOKS_APART_SECONDS = 0.03
+GAPS_TOLD_MAX = 100
 _SECOND = timedelta(seconds=1)
+
+Tell = Callable[[Recount], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,110 +45,124 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recounter:
+    """`is_wanted`: asked now and then; what nobody waits for any more is not finished."""
+
     logs: Logs
     address: str
+    now: Callable[[], datetime]
     pipes_out: frozenset[bytes] = frozenset()
+    is_wanted: Callable[[], bool] = lambda: True
 
-    async def count(self, request: RecountRequest, begun: Begun, *, now: datetime) -> Recount:
-        """Never raises for what the logs are like: `problem` says it."""
+    async def count(self, request: RecountRequest, begun: Begun, *, tell: Tell) -> Recount:
+        """Never raises for what the logs are like: `problem` says it. `tell` is given what there is
+        so far."""
         answer = Recount(number=request.number, epoch=begun.epoch)
-        problem = _refusal(request, begun)
+        try:
+            goal = positions.from_bytes(request.log_position)
+        except ValueError as error:
+            return replace(answer, problem=str(error))
+        problem = _refusal(request, begun, goal)
         if problem:
             return replace(answer, problem=problem)
-        goal = positions.from_bytes(request.log_position)
-        assert isinstance(goal, LogPosition), goal
+        assert begun.began_at is not None
+        counting = _Counting(
+            answer,
+            tally=Tally(
+                self.address, Known(), clock=LineClock(self.now()), pipes_out=self.pipes_out
+            ),
+            goal=Goal(goal, begun=begun.began_at),
+        )
         try:
-            return await self._read(answer, begun, goal=goal, now=now)
+            problem = await self._read(counting, begun, goal, tell=tell)
         except OSError as error:
-            return replace(answer, problem=f"cannot read the logs: {error.strerror or error}")
+            problem = f"cannot read the logs: {error.strerror or error}"
+        return replace(counting.so_far(), cells=counting.cells, problem=problem)
 
     async def _read(
-        self, answer: Recount, begun: Begun, *, goal: LogPosition, now: datetime
-    ) -> Recount:
-        since = begun.counted_from or now
+        self, counting: "_Counting", begun: Begun, goal: Position, *, tell: Tell
+    ) -> str:
+        """Until the goal, or why not."""
+        since = begun.counted_from or self.now()
+        is_journal = isinstance(goal, JournalPosition)
         # A line is stamped with its second's beginning: one written since is not earlier.
-        source = self.logs.open(begun.began_at, counted_to=since.replace(microsecond=0) - _SECOND)
-        clock = LineClock(now)
-        tally = Tally(self.address, Known(), clock=clock, pipes_out=self.pipes_out)
-        counting = _Counting(tally=tally, goal=goal)
-        rested = 0
+        source = self.logs.open(
+            begun.began_at,
+            counted_to=since.replace(microsecond=0) - _SECOND,
+            until=goal.cursor if isinstance(goal, JournalPosition) else "",
+        )
+        rests_for = (JOURNAL_RESTS_FOR if is_journal else RESTS_FOR).total_seconds()
+        began = told = rested = anyio.current_time()
         try:
-            while not counting.is_there and counting.bytes < RECOUNT_BYTES_MAX:
-                batch = source.read(now)
-                rested = rested + 1 if batch is None else 0
-                if rested > LOOKS_AT_THE_END:
-                    break
+            while not counting.goal.is_done and self.is_wanted():
+                batch = source.read(self.now())
+                present = anyio.current_time()
                 if batch is not None:
                     counting.take(batch)
-                await anyio.lowlevel.checkpoint()
+                    rested = present
+                elif present - rested > rests_for:
+                    break
+                if present - told > TOLD_EVERY.total_seconds():
+                    told = present
+                    await tell(replace(counting.so_far(), is_partial=True))
+                if present - began > RECOUNT_FOR_MAX.total_seconds():
+                    return f"not done within {RECOUNT_FOR_MAX}: there is too much of it"
+                await anyio.sleep(0 if batch is not None else LOOKS_APART_SECONDS)
         finally:
             source.close()
-        problem = "" if counting.is_there else "the logs that are left do not reach that place"
-        return replace(
-            answer,
-            cells=tuple(counting.cells.values()),
-            lines=counting.lines,
-            bytes=counting.bytes,
-            gaps=tuple(counting.gaps),
-            problem=problem,
-        )
+        said = f" ({'; '.join(source.problems)})" if source.problems else ""
+        return "" if counting.goal.is_reached else f"{_NOT_REACHED}{said}"
+
+
+_NOT_REACHED = "the logs that are left do not reach that place"
 
 
 class _Counting:
-    """What was counted so far. `is_there`: up to the goal, and not a byte beyond."""
+    """What was counted so far."""
 
-    def __init__(self, *, tally: Tally, goal: LogPosition) -> None:
-        self.is_there = False
-        self.cells: dict[object, Cell] = {}
-        self.lines = 0
-        self.bytes = 0
-        self.gaps: list[tuple[datetime, datetime, str]] = []
+    def __init__(self, answer: Recount, *, tally: Tally, goal: Goal) -> None:
+        self.goal = goal
+        self._answer = answer
         self._tally = tally
-        self._goal = goal
-        self._tail = b""
+        self._cells: dict[object, Cell] = {}
+        self._lines = self._bytes = 0
+        self._gaps: list[tuple[datetime, datetime, str]] = []
+        self._counted_to: datetime | None = None
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return tuple(self._cells.values())
+
+    def so_far(self) -> Recount:
+        return replace(
+            self._answer,
+            lines=self._lines,
+            bytes=self._bytes,
+            gaps=tuple(self._gaps),
+            counted_to=self._counted_to,
+        )
 
     def take(self, batch: Batch) -> None:
-        if batch.gap is not None:
-            self.gaps.append((batch.gap.start, batch.gap.end, batch.gap.text))
-        if batch.moved:
-            self._tail = b""
-        data = self._upto_goal(batch)
-        self._tail = (self._tail + data)[-TAIL_BYTES:]
-        self.lines += data.count(b"\n")
-        self.bytes += len(data)
+        if batch.gap is not None and len(self._gaps) < GAPS_TOLD_MAX:
+            self._gaps.append((batch.gap.start, batch.gap.end, batch.gap.text))
+        data = self.goal.upto(batch)
+        if data:
+            self._counted_to = batch.counted_to
+        self._lines += data.count(b"\n")
+        self._bytes += len(data)
         self._tally.fold(parse.parse_chunk(data))
-        self.cells.update({cell.key: cell for cell in self._tally.counted().cells})
+        self._cells.update({cell.key: cell for cell in self._tally.counted().cells})
         self._tally.committed()
 
-    def _upto_goal(self, batch: Batch) -> bytes:
-        """All of the batch, or what stands before the goal when it is in it."""
-        place, goal, data = batch.position, self._goal, batch.data
-        assert isinstance(place, LogPosition), place
-        surplus = place.offset - goal.offset
-        if not 0 <= surplus <= len(data):
-            return data
-        before = data[: len(data) - surplus]
-        is_same_file = (place.device, place.inode) == (goal.device, goal.inode)
-        if not is_same_file and not self._is_tail(before):
-            return data
-        self.is_there = True
-        return before
 
-    def _is_tail(self, before: bytes) -> bool:
-        tail = (self._tail + before)[-TAIL_BYTES:]
-        return bool(tail) and digest(tail) == self._goal.tail_digest
-
-
-def _refusal(request: RecountRequest, begun: Begun) -> str:
+def _refusal(request: RecountRequest, begun: Begun, goal: Position) -> str:
     """Why it cannot be counted; empty when it can."""
     if request.epoch != begun.epoch:
         return f"this node counts in epoch {begun.epoch}"
     if begun.began_at is None:
-        return "where this epoch began is not known: an agent before 0.2 began it"
-    try:
-        goal = positions.from_bytes(request.log_position)
-    except ValueError as error:
-        return str(error)
-    if not isinstance(goal, LogPosition) or not isinstance(begun.began_at, LogPosition):
-        return "only one log file can be counted once more, not several and not the journal"
+        return (
+            "an agent before 0.2 began this epoch, and did not note where in the log: "
+            "only an epoch begun since can be proved"
+        )
+    if isinstance(goal, JournalPosition) != isinstance(begun.began_at, JournalPosition):
+        return "within this epoch the node went over from files to the journal, or back"
     return ""

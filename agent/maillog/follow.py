@@ -24,7 +24,8 @@ DISORDER_MAX = timedelta(minutes=1)  # a clock put back between two lines, sever
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Whole lines, and the position behind them. So many `overlong` ones were left out of `data`.
-    `moved`: another file than the last batch's.
+    `moved`: another file than the last batch's. Of several logs, `name` and `place` are of the one
+    that these lines stand in.
     """
 
     data: bytes
@@ -34,6 +35,8 @@ class Batch:
     gap: Gap | None = None
     moved: bool = False
     has_more: bool = True  # False: this was all there is
+    name: str = ""
+    place: Position | None = None
 
 
 class Follower:

@@ -34,7 +34,7 @@ SAID_BYTES_MAX = 500
 
 class Journal:
     """A source of lines. `position`: None begins at the journal's end. A position of files goes on
-    by time, after `counted_to`."""
+    by time, after `counted_to`. `until`: the cursor of the last entry that is wanted."""
 
     def __init__(
         self,
@@ -42,7 +42,9 @@ class Journal:
         *,
         counted_to: datetime,
         command: Sequence[str] = COMMAND,
+        until: str = "",
     ) -> None:
+        self._until = until
         self._command = tuple(command)
         self._counted_to = counted_to
         self._position = position if isinstance(position, JournalPosition) else None
@@ -203,11 +205,19 @@ class Journal:
         if self._after is not None:
             after = self._after
             lines = [line for line in lines if line.at > after]
+        if self._until:
+            lines = self._upto_last(lines)
         self._waiting = lines
         self._overlong = overlong + sum(not line.text for line in lines)
         if is_first and (lines or self._expected):
             return self._opened()
         return self._advanced() if lines else None
+
+    def _upto_last(self, lines: list[Line]) -> list[Line]:
+        for place, line in enumerate(lines, start=1):
+            if line.cursor == self._until:
+                return lines[:place]
+        return lines
 
     def _opened(self) -> Batch:
         """Where we go on, and what is missing before; the lines come next."""

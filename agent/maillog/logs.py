@@ -35,10 +35,11 @@ class Logs:
     def of(cls, path: Path) -> "Logs":
         return cls(patterns=(str(path),))
 
-    def open(self, position: Position | None, *, counted_to: datetime) -> Source:
-        """`position`: None begins at the end. `counted_to`: the time of the last line counted."""
+    def open(self, position: Position | None, *, counted_to: datetime, until: str = "") -> Source:
+        """`position`: None begins at the end. `counted_to`: the time of the last line counted.
+        `until`: of the journal, the cursor of the last entry that is wanted."""
         if self.is_journal(position):
-            return Journal(position, counted_to=counted_to, command=self.journal)
+            return Journal(position, counted_to=counted_to, command=self.journal, until=until)
         return Sources(self.patterns, position=position, counted_to=counted_to)
 
     def __str__(self) -> str:

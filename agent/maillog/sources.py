@@ -165,7 +165,10 @@ class Sources:
         assert isinstance(batch.position, LogPosition)
         one.place = Place(position=batch.position, counted_to=batch.counted_to)
         self._counted_to = batch.counted_to
-        return batch if self._lone else replace(batch, position=self._positions(), has_more=True)
+        if self._lone:
+            return batch
+        whole = self._positions()
+        return replace(batch, position=whole, has_more=True, name=name, place=batch.position)
 
     def _raise_if_all_failed(self) -> None:
         is_any_open = any(one.follower.is_open for one in self._followed.values())

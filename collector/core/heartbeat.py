@@ -111,7 +111,8 @@ class UnknownLines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recount:
-    """What a node's logs say, counted once more. `problem`: why they say nothing."""
+    """What a node's logs say, counted once more. `problem`: why they say nothing. `is_partial`:
+    so far, without the cells; more follows."""
 
     number: int
     epoch: str
@@ -120,6 +121,8 @@ class Recount:
     bytes: int
     gaps: tuple[tuple[datetime, datetime, str], ...]
     problem: str
+    is_partial: bool = False
+    counted_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,4 +139,6 @@ def recount(m: pb.Recount) -> Recount:
             for one in m.gaps
         ),
         problem=bounds.text("recount.problem", value=m.problem),
+        is_partial=m.is_partial,
+        counted_to=bounds.moment_or_none("recount.counted_to", m.counted_to_ms),
     )

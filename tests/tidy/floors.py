@@ -79,6 +79,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.check", 2),
     ("agent.backfill", 2),
     ("agent.logs_test", 2),
+    ("agent.recounting", 2),
     ("agent.logs_test_*", 2),
     ("collector.intake", 2),
     ("collector.identity", 2),
@@ -153,6 +154,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "agent.session",
         "agent.standing",
         "agent.outset",
+        "agent.recounting",
     ),
 }
 
