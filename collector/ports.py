@@ -90,7 +90,8 @@ class Streams(Protocol):
     def connected(self) -> frozenset[str]: ...
 
     async def recount(self, node_id: str, *, epoch: str, log_position: bytes) -> Recount:
-        """What the node's logs say up to there. Refused NOT_CONNECTED, RECOUNT_LATE."""
+        """What the node's logs say up to there; after a moment how far it is (`is_partial`): ask
+        for the same again. Refused NOT_CONNECTED, RECOUNT_LATE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -630,7 +630,7 @@ class Recount(_message.Message):
     problem: _builtins.str
     """Why there is no count; empty when there is."""
     is_partial: _builtins.bool
-    """How far it is, once a second or so: the answer follows."""
+    """How far it is, every other second: the answer follows."""
     counted_to_ms: _builtins.int
     """Log time of the last line counted; 0 before the first."""
     @_builtins.property

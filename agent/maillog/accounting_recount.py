@@ -22,7 +22,7 @@ from agent.model import Cell, Recount, RecountRequest
 
 RECOUNT_FOR_MAX = timedelta(minutes=30)
 # Told as long as it goes on: whoever asked waits for the next word.
-TOLD_EVERY = timedelta(seconds=1)
+TOLD_EVERY = timedelta(seconds=2)
 # A file that was renamed rests for some looks before the next one is read; journalctl takes its
 # time to find a place.
 RESTS_FOR = timedelta(seconds=0.3)

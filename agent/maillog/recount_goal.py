@@ -69,7 +69,7 @@ class Goal:
         if name in self._places:
             return _File(name, self._places[name])
         for other, goal in self._places.items():
-            if name not in self._empty and _is_one(place, goal):
+            if name not in self._empty and _is_one(place, goal=goal):
                 return _File(other, goal)
         return _File(name, None, is_counted=name in self._left)
 
@@ -92,7 +92,7 @@ class _File:
         surplus = place.offset - self._goal.offset
         if 0 <= surplus <= len(data):
             before = data[: len(data) - surplus]
-            if _is_one(place, self._goal) or self._is_tail(before):
+            if _is_one(place, goal=self._goal) or self._is_tail(before):
                 self._is_counted = False
                 return before, True
         self._tail = (self._tail + data)[-TAIL_BYTES:]
@@ -103,7 +103,7 @@ class _File:
         return bool(tail) and self._goal is not None and digest(tail) == self._goal.tail_digest
 
 
-def _is_one(place: LogPosition, goal: LogPosition) -> bool:
+def _is_one(place: LogPosition, *, goal: LogPosition) -> bool:
     """Whether both are of one file. Of one shorter than a head only the inode tells."""
     if place.head_length == goal.head_length == HEAD_BYTES:
         return place.head_digest == goal.head_digest

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from collector.census import Census
 from collector.core.policy import Policy
+from collector.operate.audits import Audits
 from collector.ports import (
     Actor,
     AuditEntry,
@@ -71,6 +72,7 @@ class Desk:
     streams: Streams
     resolver: Resolver
     standing: Standing
+    audits: Audits = field(default_factory=Audits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

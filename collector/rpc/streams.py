@@ -1,6 +1,5 @@
 """The live streams: one a node, whom a directive reaches, who is closed. Reads none of them."""
 
-import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -14,14 +13,12 @@ from collector.core.heartbeat import Recount
 from collector.core.model import Order
 from collector.ports import Clock, Refused
 from collector.rpc import wire
+from collector.rpc.questions import Questions
 from collector.rpc.stream import ENDED, Stream
 
 FAREWELL_SECONDS_MAX = 1.5
 # A write may take so long, or twice that: one look for all streams costs less than a timer each.
 WRITE_SECONDS_MAX = 10.0
-
-# Of a node with weeks of logs; the command line waits a little longer.
-RECOUNT_SECONDS_MAX = 25.0
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +31,7 @@ class LiveStreams:
         self._live: dict[str, Stream] = {}
         self._swaps: dict[str, tuple[float, ...]] = {}
         self._tasks: TaskGroup | None = None
-        self._questions = 0
-        self._asked: dict[tuple[str, int], asyncio.Future[Recount]] = {}
+        self._questions = Questions()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -67,30 +63,14 @@ class LiveStreams:
         stream = self._live.get(node_id)
         if stream is None or not stream.is_welcomed or stream.refused is not None:
             raise Refused("NOT_CONNECTED", f"node {node_id} has no stream at this moment")
-        self._questions += 1
-        number = self._questions
-        answer: asyncio.Future[Recount] = asyncio.get_running_loop().create_future()
-        self._asked[node_id, number] = answer
         try:
-            async with asyncio.timeout(RECOUNT_SECONDS_MAX):
-                request = wire.encode_recount_request(number, epoch, log_position=log_position)
-                await stream.write(request)
-                return await answer
-        except TimeoutError as error:
-            text = (
-                f"no answer within {RECOUNT_SECONDS_MAX:.0f} s: its logs are large, or it is gone"
-            )
-            raise Refused("RECOUNT_LATE", text) from error
+            return await self._questions.ask(node_id, (epoch, log_position), write=stream.write)
         except ENDED as error:
             raise Refused("NOT_CONNECTED", f"the stream of node {node_id} ended") from error
-        finally:
-            del self._asked[node_id, number]
 
     def answered(self, node_id: str, recount: Recount) -> None:
         """Nobody may be waiting for it any more."""
-        answer = self._asked.get((node_id, recount.number))
-        if answer is not None and not answer.done():
-            answer.set_result(recount)
+        self._questions.heard(node_id, recount)
 
     def close(self, node_id: str, *, code: str, text: str) -> None:
         """Also forgets its swaps: with its next certificate the node begins anew."""

@@ -36,5 +36,6 @@ async def read_daily(desk: Desk, *, query: DailyQuery) -> object:
 
 @ROUTES.add("POST", path="/nodes/{node}/recount", role=OPERATOR, reply=shapes.Audited)
 async def audit_totals(desk: Desk, *, node: str) -> object:
-    """Has the node count its logs once more, and compares. Changes nothing."""
+    """Has the node count its logs once more, and compares. Until `is_done` it says how far it is:
+    ask again. Changes nothing."""
     return await totals.audit(desk, node)

@@ -67,6 +67,9 @@ class Daily(Answer):
 
 class Audited(Answer):
     node: str
+    is_done: bool
+    verdict: Literal["counting", "proved", "incomplete", "wrong"]
+    ratio: float | None
     lines: int
     journal: dict[str, int]
     logs: dict[str, int]

@@ -1,13 +1,14 @@
 """A recount over the stream: asked, answered, refused, too late; and history after an outage."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from collector.core.heartbeat import Recount
 from collector.ports import Refused
-from collector.rpc import streams
+from collector.rpc import questions
 from protos import fleet_pb2 as pb
 from tests.rpc_bed import bed
 from tests.rpc_node import hello, milliseconds
@@ -38,10 +39,43 @@ async def test_a_question_finds_its_answer(tmp_path: Path) -> None:
         await call.beat(2)
 
 
+async def test_how_far_it_is_and_whoever_asks_again_joins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "ASKED_SECONDS_MAX", 0.2)
+    async with bed(tmp_path) as collector:
+        identity = await collector.enrol()
+        call = collector.connect(identity)
+        await call.greet()
+
+        async def ask(place: bytes) -> Recount:
+            return await collector.streams.recount(
+                identity.node_id, epoch="epoch-1", log_position=place
+            )
+
+        nothing = await ask(b"there")
+        assert (nothing.is_partial, nothing.lines) == (True, 0)
+        request = (await call.hear()).recount
+        await call.say(answer(request.number, lines=5, is_partial=True, counted_to_ms=1_000))
+        await call.beat(1)
+        partial = await ask(b"there")
+        assert (partial.is_partial, partial.lines) == (True, 5)
+        assert partial.counted_to == datetime.fromtimestamp(1, UTC)
+        await call.say(answer(request.number))
+        await call.beat(2)
+        whole = await ask(b"there")
+        assert (whole.is_partial, whole.lines) == (False, 12)
+        # Of another place it is another question.
+        assert (await ask(b"there")).is_partial
+        assert (await ask(b"elsewhere")).is_partial
+        numbers = [(await call.hear()).recount.number for _ in range(2)]
+        assert numbers == [request.number + 1, request.number + 2]
+
+
 async def test_nobody_to_ask_and_nobody_who_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "RECOUNT_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(questions, "SILENCE_SECONDS_MAX", 0.3)
     async with bed(tmp_path) as collector:
         identity = await collector.enrol()
         with pytest.raises(Refused) as away:

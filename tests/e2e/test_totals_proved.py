@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.timeout(120)]
 
 
 async def audited(bed: FleetBed, name: str) -> dict[str, Any]:
-    return await bed.fleet.post(f"/nodes/{name}/recount", {})
+    while True:
+        answer: dict[str, Any] = await bed.fleet.post(f"/nodes/{name}/recount", {})
+        if answer["is_done"]:
+            return answer
 
 
 async def test_the_totals_are_proved_and_a_wrong_one_is_found(tmp_path: Path) -> None:
