@@ -7,6 +7,7 @@ from collector.core import (
     alerts,
     decide,
     effects,
+    incidents,
     inputs,
     safety,
     signals,
@@ -26,7 +27,7 @@ CORE_VERSION = 2
 
 
 def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
-    """signals → decide → safety → effects → alerts, over one snapshot."""
+    """signals → decide → safety → effects → alerts → incidents, over one snapshot."""
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
     looks = warming.look(snapshot, policy, now=now)
@@ -38,6 +39,8 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     changes = effects.plan(nodes, decisions, snapshot=snapshot)
     warmups = tuple(warming.changes(looks, decisions))
     alerted = alerts.update(nodes, snapshot, brakes=brakes, policy=policy, now=now)
+    made = incidents.Made(alerts=alerted, nodes=nodes, decisions=decisions)
+    told = incidents.update(snapshot, made, policy=policy, now=now)
     proposed = {safety.standing_key(proposal) for proposal in proposals}
     return Judgement(
         at=now,
@@ -57,6 +60,8 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         effects=changes.effects,
         alerts_open=alerted.opened,
         alerts_resolve=alerted.resolved,
+        incidents=told.incidents,
+        notices=told.notices,
         brakes_engage=brakes.engage,
         brakes_release=brakes.release,
         standing_clear=tuple(_settled(nodes, snapshot, proposed=proposed)),

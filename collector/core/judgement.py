@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from collector.core.incident import IncidentDraft
 from collector.core.inputs import Inputs
 from collector.core.model import (
     AlertFact,
@@ -102,6 +103,9 @@ class Judgement:
     effects: tuple[EffectDraft, ...] = ()
     alerts_open: tuple[AlertFact, ...] = ()
     alerts_resolve: tuple[str, ...] = ()
+    incidents: tuple[IncidentDraft, ...] = ()
+    # Effects too: what is to be told to people.
+    notices: tuple[EffectDraft, ...] = ()
     brakes_engage: tuple[str, ...] = ()
     brakes_release: tuple[str, ...] = ()
     standing_clear: tuple[StandingKey, ...] = ()

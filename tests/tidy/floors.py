@@ -39,9 +39,9 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.postfix.verbs", 0),
     # 1: the edges, one outside system per file.
     ("collector.ports", 1),
-    ("collector.ports_counts", 1),
-    ("collector.ports_history", 1),
+    ("collector.ports_*", 1),
     ("collector.config", 1),
+    ("collector.config_*", 1),
     ("collector.presence", 1),
     ("collector.census", 1),
     ("collector.vitals", 1),
@@ -88,6 +88,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.rejections", 2),
     ("collector.control", 2),
     ("collector.dispatch", 2),
+    ("collector.courier", 2),
     ("collector.operate", 2),
     ("collector.operate.*", 2),
     ("agent.health", 2),
@@ -142,8 +143,9 @@ LOOSE = ("agent", "collector", "collector.adapters")
 
 # Files that belong together without being a folder, by the name of their head.
 TOGETHER: dict[str, tuple[str, ...]] = {
+    "collector.config": ("collector.config_*",),
+    "collector.ports": ("collector.ports_*",),
     "agent.logs_test": ("agent.logs_test_*",),
-    "collector.ports": ("collector.ports_counts", "collector.ports_history"),
     "agent.state": ("agent.state_*",),
     "agent.wire": ("agent.wire_*",),
     "agent.loops": (

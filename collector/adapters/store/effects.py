@@ -11,6 +11,7 @@ from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema_acts import effects
 from collector.adapters.store.timeline import Told, tell
 from collector.core.judgement import Judgement
+from collector.core.notices import KIND as NOTICE
 from collector.ports import PendingEffect
 
 ADD = upsert(effects).on_conflict_do_nothing(index_elements=["key"])
@@ -35,16 +36,18 @@ def add(connection: Connection, judgement: Judgement, *, batch: str) -> None:
             "payload": encode.text(draft.payload),
             "created_at": to_ms(judgement.at),
         }
-        for draft in judgement.effects
+        for draft in (*judgement.effects, *judgement.notices)
     ]
     if rows:
         connection.execute(ADD, rows)
 
 
 def pending(connection: Connection, *, limit: int) -> list[PendingEffect]:
-    """Directives before looks: nothing may starve an order to be silent."""
+    """Directives before looks: nothing may starve an order to be silent. What is to be told to
+    people is asked for by `deliveries`."""
     c = effects.c
-    oldest = select(effects).where(c.finished_at.is_(None)).order_by(c.kind, c.created_at, c.key)
+    mine = select(effects).where(c.finished_at.is_(None), c.kind != NOTICE)
+    oldest = mine.order_by(c.kind, c.created_at, c.key)
     return [
         PendingEffect(
             key=row.key,

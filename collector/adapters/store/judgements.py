@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from collector.adapters.store import effects, outcomes, rotation, snapshot, verdicts
+from collector.adapters.store import effects, incidents, outcomes, rotation, snapshot, verdicts
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import nodes
@@ -65,6 +65,7 @@ def commit(connection: Connection, judgement: Judgement) -> list[str]:
     effects.add(connection, judgement, batch=batch)
     outcomes.open_alerts(connection, judgement.alerts_open, at=at)
     outcomes.resolve_alerts(connection, judgement.alerts_resolve, at=at)
+    incidents.put(connection, judgement.incidents)
     outcomes.move_brakes(connection, judgement, at=at)
     return ids
 

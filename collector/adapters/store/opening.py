@@ -12,7 +12,9 @@ import structlog
 from sqlalchemy import Engine
 
 from collector.adapters.store import engines, migrate, reign
+from collector.adapters.store.alerting import Alerting
 from collector.adapters.store.database import Database
+from collector.adapters.store.deliveries import Deliveries
 from collector.adapters.store.identity import Access, Identity
 from collector.adapters.store.intake import Intake
 from collector.adapters.store.judgements import Judging
@@ -32,9 +34,19 @@ SAMPLES = "samples.db"
 
 
 class SqlStore(
-    Reign, Identity, Access, Intake, Judging, Operating, Views, CountViews, HistoryViews
+    Reign,
+    Identity,
+    Access,
+    Intake,
+    Judging,
+    Operating,
+    Views,
+    CountViews,
+    HistoryViews,
+    Alerting,
+    Deliveries,
 ):
-    """`ports.Store` and `ports.AccessStore` over the two files of one folder."""
+    """`ports.Store` and `ports_notify.NotifyStore` over the two files of one folder."""
 
     def __init__(self, database: Database, *, stack: AsyncExitStack) -> None:
         super().__init__(database)

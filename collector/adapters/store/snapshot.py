@@ -9,7 +9,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, func, select
 
-from collector.adapters.store import facts, rotation
+from collector.adapters.store import facts, incidents, rotation
 from collector.adapters.store.among import among
 from collector.adapters.store.moments import from_ms
 from collector.adapters.store.reign import read_switches, read_term
@@ -54,6 +54,7 @@ def load(connection: Connection, node_ids: Sequence[str] | None, *, now: int) ->
         fleet=_fleet(connection, now=now),
         standing=stands,
         alerts=_alerts(connection),
+        docket=incidents.docket(connection, now=now),
         term=read_term(connection),
     )
 

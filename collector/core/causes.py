@@ -1,0 +1,150 @@
+"""What each cause of an alert means for people: how many of it are named, what comes next, what
+helps. Reads an alert's key (`cause:subject`, or `cause:zone:subject`); opens and closes nothing.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """`many` names several of it: {n}, {zone}. `coming` and `can` may name {node}, {zone},
+    {address}, {subject}; a sentence whose word is not known is left out."""
+
+    many: str
+    coming: tuple[str, ...] = ()
+    can: tuple[str, ...] = ()
+    # Its keys are cause:zone:subject.
+    has_zone: bool = False
+    # Told at once, whatever its severity.
+    is_listing: bool = False
+    # The cause whose incident it belongs to; "" is its own.
+    part_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """What an alert's key says. `address` is None unless its subject is one."""
+
+    cause: str
+    zone: str | None
+    subject: str
+    address: str | None
+
+
+_DELISTED = "the zone is asked again at its pace; after two clean rounds the pause ends by itself"
+_DELIST = "ask the zone to delist {address}, once its reason is gone"
+
+CAUSES: Mapping[str, Cause] = {
+    "listed": Cause(
+        many="{n} addresses are listed by {zone}",
+        coming=(_DELISTED,),
+        can=("mailfleet why {address}", _DELIST),
+        has_zone=True,
+        is_listing=True,
+    ),
+    "zone-brake": Cause(
+        many="{zone} lists much of the fleet",
+        coming=(
+            "its pauses are held while so many stand, longer only where nothing confirms them",
+        ),
+        can=(
+            "mailfleet zone test {zone} ADDRESS",
+            "whoever is truly listed: mailfleet node pause NODE --reason TEXT",
+        ),
+        has_zone=True,
+        part_of="listed",
+    ),
+    "policy-listed": Cause(
+        many="{n} addresses have a configuration fault, says {zone}",
+        coming=("nothing is paused for it; it ends when the zone no longer says so",),
+        can=("mailfleet why {address}", _DELIST),
+        has_zone=True,
+        is_listing=True,
+    ),
+    "disagree": Cause(
+        many="{n} addresses are listed by {zone} for their nodes, but not for the collector",
+        coming=("both look again every minute until they agree",),
+        can=("mailfleet why {address}", "mailfleet zone test {zone} {address}"),
+        has_zone=True,
+        is_listing=True,
+    ),
+    "quarantine": Cause(
+        many="{n} nodes do not believe {zone}",
+        coming=("nothing {zone} says counts until its test points answer rightly again",),
+        can=("mailfleet doctor", "mailfleet zone show {zone}"),
+        has_zone=True,
+    ),
+    "detector": Cause(
+        many="removals for silence are frozen",
+        coming=("nobody is removed for silence until the collector has been healthy for a while",),
+        can=("mailfleet doctor", "journalctl -u mailfleet-collector"),
+    ),
+    "unhealthy": Cause(
+        many="{n} nodes are unhealthy",
+        coming=("it comes back by itself after two heartbeats in a row",),
+        can=("mailfleet why {node}", "on the node: systemctl status mailfleet-agent"),
+    ),
+    "blind": Cause(
+        many="{n} nodes get no usable blocklist answer",
+        coming=("unknown neither lists nor clears: a listing would not be seen meanwhile",),
+        can=("mailfleet doctor", "give the nodes a resolver of their own, and a DQS key"),
+    ),
+    "disobedient": Cause(
+        many="{n} nodes were told to be silent and do not show it",
+        coming=("the directive stands; the node is asked with every heartbeat",),
+        can=("mailfleet why {node}", "on the node: systemctl status mailfleet-helper"),
+    ),
+    "duplicate": Cause(
+        many="{n} identities are used by two machines",
+        can=("mailfleet node show {node}", "mailfleet node revoke {node} --reason TEXT"),
+    ),
+    "talkative": Cause(
+        many="{n} nodes send more events than any has to tell",
+        can=("mailfleet events --node {node}",),
+    ),
+    "skew": Cause(many="{n} nodes have a wrong clock", can=("set the clock of {node} (chrony)",)),
+    "deferral": Cause(
+        many="{n} receivers defer",
+        coming=("it ends when the rate has fallen",),
+        can=("mailfleet receiver show {subject}",),
+    ),
+    "counting": Cause(
+        many="{n} nodes cannot count their mail",
+        can=("on the node: mailfleet-agent check", "mailfleet node show {node}"),
+    ),
+    "channel": Cause(
+        many="{n} channels of notification fail",
+        coming=("what waits is sent, folded, as soon as the channel answers",),
+        can=("mailfleet alert test {subject}", "mailfleet doctor"),
+    ),
+}
+LISTINGS = frozenset(name for name, cause in CAUSES.items() if cause.is_listing)
+
+
+def known(name: str) -> Cause:
+    """Of a cause without a row: its name, and nothing to advise."""
+    return CAUSES.get(name) or Cause(many=f"{{n}} × {name}", can=("mailfleet events",))
+
+
+def facets(key: str) -> Facets:
+    name, _, rest = key.partition(":")
+    zone, subject = None, rest
+    if known(name).has_zone:
+        zone, _, subject = rest.partition(":")
+    return Facets(cause=name, zone=zone, subject=subject, address=_address(subject))
+
+
+def cause_of(key: str) -> str:
+    """The cause that makes an incident: with its zone, where it has one."""
+    said = facets(key)
+    name = known(said.cause).part_of or said.cause
+    return name if said.zone is None else f"{name}:{said.zone}"
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None

@@ -1,0 +1,118 @@
+"""What mailfleet did about an alert, or would have done, or was kept from: in one sentence."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.core import causes
+from collector.core.causes import Facets
+from collector.core.incident import Incident, Place
+from collector.core.model import (
+    AlertFact,
+    Decision,
+    Fate,
+    Kind,
+    NodeFacts,
+    Reason,
+    Standing,
+    StandingKey,
+)
+from collector.core.policy import Policy
+
+UNTOLD = "nothing by itself: this one is for people"
+
+DONE: Mapping[Kind, tuple[str, str]] = {
+    Kind.PAUSE: ("paused", "pause"),
+    Kind.RESUME: ("resumed", "resume"),
+    Kind.REMOVE: ("taken out of the rotation", "take out of the rotation"),
+    Kind.ADMIT: ("back in the rotation", "put back in the rotation"),
+    Kind.WARM: ("set to warm up", "begin the warm-up of"),
+    Kind.ADVANCE: ("a warm-up stage further", "advance the warm-up of"),
+    Kind.HOLD: ("held at its warm-up stage", "hold the warm-up of"),
+    Kind.STEP_BACK: ("put back in its warm-up", "step back the warm-up of"),
+}
+assert DONE.keys() == set(Kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a pass saw and decided, for whoever tells people. `before`: alerts as they stood."""
+
+    before: Mapping[str, AlertFact]
+    places: Mapping[str, Place]
+    nodes: Mapping[str, NodeFacts]
+    decisions: tuple[Decision, ...]
+    standing: Mapping[StandingKey, Standing]
+    policy: Policy
+    now: datetime
+
+
+def about(said: Facets, node_id: str | None, *, scene: Scene) -> Iterator[Decision]:
+    """Decisions of this pass on the alert's subject; one about a zone only of that zone."""
+    for decision in scene.decisions:
+        proposal = decision.proposal
+        if proposal.subject.node_id != node_id:
+            continue
+        is_mine = said.address is None or proposal.subject.address in (None, said.address)
+        is_of_zone = None in (said.zone, proposal.zone) or said.zone == proposal.zone
+        if is_mine and is_of_zone and proposal.reason is not Reason.OPERATOR:
+            yield decision
+
+
+def did(alert: AlertFact, incident: Incident, *, scene: Scene) -> str:
+    """Decided just now; or standing; or what was said before."""
+    said = causes.facets(alert.key)
+    now = [_decided(one) for one in about(said, alert.node_id, scene=scene)]
+    if now:
+        return "; ".join(now)
+    facts = scene.nodes.get(alert.node_id or "")
+    if facts is not None:
+        held = [pause for pause in facts.pauses if said.address and pause.covers(said.address)]
+        if held:
+            reasons = ", ".join(sorted({pause.reason.value for pause in held}))
+            return f"{said.address} is paused ({reasons})"
+        standing = _standing(facts.id, said.address, scene)
+        if standing:
+            return standing
+    known = incident.told.get(alert.key)
+    return known.did if known and known.did else UNTOLD
+
+
+def _standing(node_id: str, address: str | None, scene: Scene) -> str:
+    """A decision of before that still stands without having been carried out."""
+    for (subject, ip, kind, reason), one in sorted(scene.standing.items(), key=str):
+        is_mine = subject == node_id and (address is None or ip in (None, address))
+        if is_mine and one.fate is not Fate.MADE:
+            brake = one.brake.value if one.brake else ""
+            return _fate(kind, reason, fate=one.fate, brake=brake, whom=ip or "the node")
+    return ""
+
+
+def _decided(decision: Decision) -> str:
+    proposal = decision.proposal
+    return _fate(
+        proposal.kind,
+        proposal.reason,
+        fate=decision.fate,
+        brake=decision.brake.value if decision.brake else "",
+        whom=proposal.subject.address or "the node",
+    )
+
+
+def _fate(kind: Kind, reason: Reason, *, fate: Fate, brake: str, whom: str) -> str:
+    done, act = DONE[kind]
+    if fate is Fate.MADE:
+        return f"{whom} is {done} ({reason.value})"
+    if fate is Fate.WOULD:
+        return f"only observed: would {act} {whom} ({reason.value})"
+    if fate is Fate.WITHHELD:
+        return f"{whom} not {done} ({reason.value}): withheld by the {brake}"
+    return f"{whom} sends all the same: a person overrode {reason.value}"
+
+
+def undone(key: str, *, scene: Scene) -> str:
+    """What followed the end of an alert."""
+    alert = scene.before.get(key)
+    said = causes.facets(key)
+    now = [_decided(one) for one in about(said, alert.node_id, scene=scene)] if alert else []
+    return "; ".join(now) or f"over: {said.subject}"

@@ -1,0 +1,193 @@
+"""Alerts folded into incidents, and what is to be told of them. Sends nothing.
+
+By level: whatever alerts stand after this pass, whoever opened them, are grouped by cause and
+compared with what people were told; `telling` says when the difference is told.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import count
+
+from collector.core import causes, notices, silences, telling
+from collector.core.alerts import AlertChanges
+from collector.core.deeds import Scene
+from collector.core.incident import Docket, Incident, IncidentDraft, Place, Told
+from collector.core.judgement import EffectDraft
+from collector.core.model import AlertFact, Decision, NodeFacts, Snapshot
+from collector.core.notices import Telling
+from collector.core.policy import Policy
+from collector.core.severity import Severity, gravest
+from collector.core.signals import NodeSignals
+from collector.core.telling import Case, Step
+
+# Alerts of one incident that are remembered with their words.
+WORDED_MAX = 50
+
+_Key = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentChanges:
+    """Incidents as they will stand, and what is to be sent."""
+
+    incidents: tuple[IncidentDraft, ...] = ()
+    notices: tuple[EffectDraft, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What the pass found out and decided before anybody is told."""
+
+    alerts: AlertChanges
+    nodes: Sequence[NodeSignals] = ()
+    decisions: Sequence[Decision] = ()
+
+
+def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> IncidentChanges:
+    """What becomes of every incident."""
+    standing = stand(snapshot.alerts, made.alerts)
+    about = {alert.node_id for alert in standing.values()}
+    nodes = {node.facts.id: node.facts for node in made.nodes if node.facts.id in about}
+    places = _places(snapshot, nodes.values())
+    scene = Scene(
+        before={alert.key: alert for alert in snapshot.alerts},
+        places=places,
+        nodes=nodes,
+        decisions=tuple(made.decisions),
+        standing=snapshot.standing,
+        policy=policy,
+        now=now,
+    )
+    told = [
+        _told(case, telling.step(case), scene)
+        for case in _cases(standing, scene, docket=snapshot.docket)
+    ]
+    return IncidentChanges(
+        incidents=tuple(draft for draft, _ in told if draft is not None),
+        notices=tuple(notice for _, notice in told if notice is not None),
+    )
+
+
+def stand(alerts: Iterable[AlertFact], changes: AlertChanges) -> dict[str, AlertFact]:
+    """The alerts after this pass, by key. One that was open already is as old as it was."""
+    before = {alert.key: alert for alert in alerts}
+    opened = {
+        one.key: replace(one, opened_at=before[one.key].opened_at) if one.key in before else one
+        for one in changes.opened
+    }
+    resolved = set(changes.resolved)
+    return {key: one for key, one in (before | opened).items() if key not in resolved}
+
+
+def _places(snapshot: Snapshot, nodes: Iterable[NodeFacts]) -> dict[str, Place]:
+    """Also of nodes whose first alert opens just now."""
+    pools = snapshot.fleet.pools
+    judged = {
+        node.id: Place(
+            node=node.name,
+            pool=pools[node.pool_id].name,
+            tenant=node.tenant_id or pools[node.pool_id].tenant_id,
+        )
+        for node in nodes
+    }
+    return {**snapshot.docket.places, **judged}
+
+
+def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -> Iterator[Case]:
+    """One for each cause that has an open incident or an alert, in a fixed order."""
+    groups: dict[_Key, dict[str, AlertFact]] = {}
+    for key, alert in sorted(standing.items()):
+        groups.setdefault(_group(alert, scene.places), {})[key] = alert
+    known = _known(docket.incidents, scene)
+    numbers = count(docket.next_number)
+    open_ = {key for key, one in known.items() if one.is_open}
+    for group in sorted(groups.keys() | open_, key=str):
+        incident, alerts = known.get(group), groups.get(group, {})
+        yield Case(
+            incident=incident or _fresh(group, next(numbers), now=scene.now),
+            is_new=incident is None,
+            alerts=alerts,
+            loud=_loud(alerts.values(), scene, docket=docket),
+            policy=scene.policy,
+            now=scene.now,
+        )
+
+
+def _fresh(key: _Key, number: int, *, now: datetime) -> Incident:
+    cause, tenant = key
+    return Incident(number=number, cause=cause, tenant=tenant, opened_at=now)
+
+
+def _loud(alerts: Iterable[AlertFact], scene: Scene, *, docket: Docket) -> tuple[AlertFact, ...]:
+    """Those nobody silenced, the gravest and oldest first."""
+    now = scene.now
+    heard = (
+        one
+        for one in alerts
+        if not silences.silencing(one, docket.silences, place=_place(one, scene.places), now=now)
+    )
+    return tuple(sorted(heard, key=lambda one: (-one.severity.rank, one.opened_at, one.key)))
+
+
+def _group(alert: AlertFact, places: Mapping[str, Place]) -> _Key:
+    """Tenants never share an incident: one would read of the other's nodes."""
+    place = _place(alert, places)
+    return causes.cause_of(alert.key), place.tenant if place else None
+
+
+def _place(alert: AlertFact, places: Mapping[str, Place]) -> Place | None:
+    return places.get(alert.node_id) if alert.node_id else None
+
+
+def _known(incidents: Iterable[Incident], scene: Scene) -> dict[_Key, Incident]:
+    """The one each cause goes on with: the open one, else the newest that may open again."""
+    found: dict[_Key, Incident] = {}
+    for one in sorted(incidents, key=lambda each: (each.is_open, each.number)):
+        ended = one.resolved_at
+        if ended is None or scene.now - ended <= scene.policy.reopens_within:
+            found[one.cause, one.tenant] = one
+    return found
+
+
+def _told(case: Case, step: Step, scene: Scene) -> tuple[IncidentDraft | None, EffectDraft | None]:
+    """What is written of the incident, and what is sent."""
+    if step.event is None:
+        is_same = step.incident == case.incident and not case.is_new
+        draft = IncidentDraft(incident=step.incident, unacknowledge=step.unacknowledge)
+        return (None if is_same else draft), None
+    shown = case.loud if case.alerts else ()
+    told = Telling(
+        event=step.event,
+        incident=replace(step.incident, notices=step.incident.notices + 1),
+        alerts=shown,
+        news=frozenset(alert.key for alert in telling.news(replace(case, incident=step.incident))),
+        gone=tuple(sorted(step.incident.told.keys() - case.alerts.keys())),
+        standing=len(case.alerts),
+    )
+    notice, deeds = notices.draft(told, scene)
+    after = replace(
+        told.incident,
+        told=_remembered(case, step.incident, deeds),
+        severity=gravest((notice.severity, step.incident.severity or Severity.LOW)),
+        told_at=case.now,
+    )
+    draft = IncidentDraft(incident=after, unacknowledge=step.unacknowledge)
+    return draft, notices.effect(notice)
+
+
+def _remembered(case: Case, incident: Incident, deeds: Mapping[str, str]) -> dict[str, Told]:
+    """What people know from now on. Of many, not every word."""
+    loud = {alert.key: alert for alert in case.loud[: telling.TOLD_MAX]}
+    kept = {key: one for key, one in incident.told.items() if key in case.alerts}
+    is_long = len(loud) > WORDED_MAX
+    for key, alert in loud.items():
+        known = kept.get(key)
+        grave = gravest((alert.severity, known.severity if known else alert.severity))
+        assert grave is not None
+        kept[key] = Told(
+            severity=grave,
+            words="" if is_long else notices.words_of(alert),
+            did="" if is_long else deeds.get(key, ""),
+        )
+    return kept

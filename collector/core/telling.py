@@ -1,0 +1,155 @@
+"""When people are told of an incident, and as what. Words are made by `notices`.
+
+At once when it is High or a listing, else gathered; paced, slower the more was said; folded when
+one cause has many subjects; damped when it comes and goes; its end always, if its beginning was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from collector.core import causes
+from collector.core.incident import Incident
+from collector.core.model import AlertFact
+from collector.core.notice import Event
+from collector.core.policy import Policy
+from collector.core.severity import Severity, gravest
+
+# Opened again so often, it is flapping: its end is believed only after a calm.
+FLAPS = 2
+# Follow-ups of what is urgent wait this part of the gathering time.
+HASTE = 6
+# Alerts of one incident that are remembered one by one.
+TOLD_MAX = 5_000
+DOUBLINGS_MAX = 10
+REMINDER_DOUBLINGS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One cause now: the alerts that stand, and those of them that nobody silenced."""
+
+    incident: Incident
+    is_new: bool
+    alerts: Mapping[str, AlertFact]
+    loud: tuple[AlertFact, ...]
+    policy: Policy
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """The incident after this pass, before anything is told; `event` None: nothing is."""
+
+    incident: Incident
+    event: Event | None = None
+    unacknowledge: bool = False
+
+
+def step(case: Case) -> Step:
+    incident = case.incident
+    if not case.alerts:
+        return _ending(case)
+    if incident.resolved_at is not None:
+        # People were told it was over: all that stands is news again.
+        incident = replace(
+            incident,
+            told={},
+            severity=None,
+            reminders=0,
+            reopened=incident.reopened + 1,
+            calm_since=None,
+            resolved_at=None,
+        )
+        return replace(_due(replace(case, incident=incident)), unacknowledge=True)
+    if incident.calm_since is not None:
+        incident = replace(incident, calm_since=None, reopened=incident.reopened + 1)
+    return _due(replace(case, incident=incident))
+
+
+def _ending(case: Case) -> Step:
+    """Nothing stands any more."""
+    incident, now = case.incident, case.now
+    calm = replace(incident, calm_since=incident.calm_since or now)
+    assert calm.calm_since is not None
+    is_flapping = incident.reopened >= FLAPS
+    if incident.severity is None:
+        return Step(incident=replace(calm, resolved_at=now))
+    if is_flapping and now - calm.calm_since < case.policy.calm_after_flapping:
+        return Step(incident=calm)
+    return Step(incident=replace(calm, resolved_at=now), event=Event.RESOLVED)
+
+
+def _due(case: Case) -> Step:
+    """Whether people are told of what stands, and as what."""
+    incident = case.incident
+    fresh = news(case)
+    if fresh and _is_time(case, fresh):
+        event = Event.OPENED if incident.severity is None else Event.UPDATED
+        return Step(incident=incident, event=event, unacknowledge=bool(incident.acknowledged_by))
+    if incident.severity is None or incident.told_at is None:
+        return Step(incident=incident)
+    waited = case.now - incident.told_at
+    if incident.told.keys() - case.alerts.keys() and waited >= _pace(case):
+        return Step(incident=incident, event=Event.UPDATED)
+    if _is_forgotten(case, waited):
+        return Step(
+            incident=replace(incident, reminders=incident.reminders + 1), event=Event.REMINDER
+        )
+    return Step(incident=incident)
+
+
+def news(case: Case) -> list[AlertFact]:
+    """What nobody was told, or not as so grave."""
+    told = case.incident.told
+    is_full = len(told) >= TOLD_MAX
+    return [
+        alert
+        for alert in case.loud
+        if (
+            alert.severity.rank > told[alert.key].severity.rank
+            if alert.key in told
+            else not is_full
+        )
+    ]
+
+
+def _is_time(case: Case, fresh: Sequence[AlertFact]) -> bool:
+    incident, policy = case.incident, case.policy
+    is_urgent = any(_is_urgent(alert) for alert in fresh)
+    lasted = case.now - min(alert.opened_at for alert in fresh)
+    if incident.severity is None or incident.told_at is None:
+        return is_urgent or lasted >= policy.notify_gather
+    worst = gravest(alert.severity for alert in fresh)
+    assert worst is not None
+    if worst.rank > incident.severity.rank:
+        return True
+    waited = case.now - incident.told_at
+    if is_urgent and not _is_folded(case):
+        return waited >= policy.notify_gather / HASTE
+    return lasted >= policy.notify_gather and waited >= _pace(case)
+
+
+def _is_urgent(alert: AlertFact) -> bool:
+    return alert.severity is Severity.HIGH or causes.facets(alert.key).cause in causes.LISTINGS
+
+
+def _is_folded(case: Case) -> bool:
+    return len(case.incident.told) > case.policy.notify_fold_above
+
+
+def _pace(case: Case) -> timedelta:
+    """Between two notices of one incident: slower the more there were, slowest when it folds."""
+    policy = case.policy
+    if _is_folded(case):
+        return policy.notify_fold_pace
+    doublings = min(max(case.incident.notices - 1, 0), DOUBLINGS_MAX)
+    return min(policy.notify_gather * (1 << doublings), policy.notify_fold_pace)
+
+
+def _is_forgotten(case: Case, waited: timedelta) -> bool:
+    """High, and nobody said that they saw it."""
+    if case.incident.acknowledged_by or all(a.severity is not Severity.HIGH for a in case.loud):
+        return False
+    doublings = min(case.incident.reminders, REMINDER_DOUBLINGS)
+    return waited >= case.policy.notify_again_after * (1 << doublings)
