@@ -80,7 +80,7 @@ def did(alert: AlertFact, incident: Incident, *, scene: Scene) -> str:
 
 def _standing(node_id: str, address: str | None, scene: Scene) -> str:
     """A decision of before that still stands without having been carried out."""
-    for (subject, ip, kind, reason), one in sorted(scene.standing.items(), key=str):
+    for (subject, ip, kind, reason, _), one in sorted(scene.standing.items(), key=str):
         is_mine = subject == node_id and (address is None or ip in (None, address))
         if is_mine and one.fate is not Fate.MADE:
             brake = one.brake.value if one.brake else ""

@@ -15,8 +15,8 @@ from collector.core.model import (
     AlertFact,
 )
 from collector.core.notice import Event, Notice, to_payload
-from collector.core.severity import Severity, gravest
 from collector.core.phrases import harmless, lines
+from collector.core.severity import Severity, gravest
 
 KIND = "notify"
 REASON = re.compile(r" \([A-Z_]+\)")
