@@ -1,0 +1,251 @@
+"""Who takes the next messages of a pool: grants, counted against every cap before they are used.
+
+One ledger a pool, kept in memory by its owner, who tells it what was sent. A grant counts from the
+moment it is given until it is over and its node has surely told what it sent of it: granted or
+sent, whichever is more. What was granted and not used comes back then, never earlier.
+
+Addresses of equal weight take turns: over any time in which both could, none is more than one
+message ahead.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from collector.core.policy import Policy
+from collector.core.rotation import Member, Rotation, Strategy
+from collector.core.tallies import Tally
+from deliverability import limits
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """`region`: whose nodes are preferred; `only_there`: no others at all."""
+
+    messages: int
+    receiver: str
+    expires_at: datetime
+    region: str = ""
+    only_there: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Messages by address, in turn. Empty: none may send now, and `held` says why."""
+
+    to: tuple[tuple[Key, int], ...]
+    held: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def messages(self) -> int:
+        return sum(count for _, count in self.to)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One address's turn. `turn`: what it was given so far, by its weight."""
+
+    member: Member
+    weight: float
+    turn: float
+    whole: Tally = field(default_factory=Tally)
+    by_receiver: dict[str, Tally] = field(default_factory=dict)
+    # Found unfit since the rotation was read.
+    against: str = ""
+
+
+class Ledger:
+    """`refresh` first; then grants are given, taken back, and forgotten when they are over."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._lanes: dict[Key, _Lane] = {}
+        self._turns: list[tuple[float, Key]] = []
+        self._strategy = Strategy.ROUND_ROBIN
+        self._region = ""
+        self._is_stopped = False
+        self._now: datetime | None = None
+
+    def refresh(self, rotation: Rotation, *, now: datetime) -> None:
+        """Members, shares, caps and what was sent, as they stand. Grants that are over end here,
+        where what was sent is known."""
+        front = min((one.turn for one in self._lanes.values()), default=0.0)
+        front = max(front, self._turns[0][0] if self._turns else 0.0)
+        known, self._lanes = self._lanes, {}
+        self._strategy, self._region = rotation.strategy, rotation.region
+        self._is_stopped = rotation.is_stopped
+        self._now = now
+        over = now - self._policy.grant_report_lag
+        for member in rotation.members:
+            lane = known.get(member.key) or _Lane(member=member, weight=1.0, turn=front)
+            lane.member, lane.against = member, ""
+            lane.weight = float(member.share or 1)
+            lane.turn = max(lane.turn, front)
+            lane.whole.told(member.used, now=now, over=over)
+            for name in lane.by_receiver.keys() | member.receivers.keys():
+                tally = lane.by_receiver.setdefault(name, Tally())
+                tally.told(member.receivers.get(name), now=now, over=over)
+            lane.by_receiver = {n: one for n, one in lane.by_receiver.items() if one.is_used}
+            self._lanes[member.key] = lane
+        self._line_up()
+
+    def give(self, asked: Asked, *, now: datetime) -> Given:
+        """As many of the messages as may be sent; fewer or none when there is no room."""
+        if self._is_stopped:
+            return Given(to=(), held=(("sending is stopped for the whole fleet", 1),))
+        region = asked.region or self._region
+        preferred = region if self._strategy is Strategy.REGION or asked.only_there else ""
+        taken: dict[Key, int] = {}
+        if preferred:
+            self._fill(taken, asked, region=preferred, now=now)
+        if not asked.only_there:
+            self._fill(taken, asked, region="", now=now)
+        given = tuple(taken.items())
+        for key, count in given:
+            lane = self._lanes[key]
+            lane.whole.grant(count, until=asked.expires_at, now=now)
+            of_receiver = lane.by_receiver.setdefault(asked.receiver, Tally())
+            of_receiver.grant(count, until=asked.expires_at, now=now)
+        short = sum(taken.values()) < asked.messages
+        return Given(to=given, held=self._held(asked, now=now) if short else ())
+
+    def restore(self, key: Key, asked: Asked, *, now: datetime) -> None:
+        """A grant of before this process: counted on top of all that was sent by now."""
+        lane = self._lanes.get(key)
+        if lane is not None:
+            lane.whole.grant(asked.messages, until=asked.expires_at, now=now)
+            of_receiver = lane.by_receiver.setdefault(asked.receiver, Tally())
+            of_receiver.grant(asked.messages, until=asked.expires_at, now=now)
+
+    def take_back(self, given: Given, asked: Asked, *, unfit: Iterable[tuple[Key, str]]) -> None:
+        """A grant that was not kept, because of these addresses: they get none until the next
+        refresh."""
+        for key, count in given.to:
+            lane = self._lanes.get(key)
+            if lane is not None:  # else it left the pool meanwhile
+                lane.whole.take_back(count, until=asked.expires_at)
+                lane.by_receiver[asked.receiver].take_back(count, until=asked.expires_at)
+                lane.turn -= count / lane.weight
+        for key, why in unfit:
+            if key in self._lanes:
+                self._lanes[key].against = why
+        self._line_up()
+
+    def _line_up(self) -> None:
+        self._turns = [
+            (lane.turn, key)
+            for key, lane in self._lanes.items()
+            if not (lane.member.against or lane.against)
+        ]
+        heapq.heapify(self._turns)
+
+    def _fill(self, taken: dict[Key, int], asked: Asked, *, region: str, now: datetime) -> None:
+        """Turn by turn; whoever has no room, or stands elsewhere, is passed over and keeps its
+        turn no longer than the others move on."""
+        left = asked.messages - sum(taken.values())
+        rooms: dict[Key, int] = {}
+        passed: list[Key] = []
+        while left > 2 * len(self._turns):
+            poured = self._pour(taken, left, asked=asked, region=region, now=now)
+            left -= poured
+            if not poured:
+                break
+        turns = self._turns
+        while left and turns:
+            turn, key = turns[0]
+            lane = self._lanes[key]
+            if key not in rooms:
+                is_there = not region or lane.member.region == region
+                room = self._room(lane, asked.receiver, now=now) if is_there else 0
+                rooms[key] = room - taken.get(key, 0)
+            if rooms[key] <= 0:
+                heapq.heappop(turns)
+                passed.append(key)
+                continue
+            rooms[key] -= 1
+            taken[key] = taken.get(key, 0) + 1
+            left -= 1
+            lane.turn = turn + 1 / lane.weight
+            heapq.heapreplace(turns, (lane.turn, key))
+        self._pass_over(passed)
+
+    def _pour(
+        self, taken: dict[Key, int], messages: int, *, asked: Asked, region: str, now: datetime
+    ) -> int:
+        """Many messages at once: up to one level for all, rounded down; the rest goes in turn."""
+        lanes = [
+            (key, lane, room - taken.get(key, 0))
+            for _, key in self._turns
+            if not region or self._lanes[key].member.region == region
+            for lane in (self._lanes[key],)
+            for room in (self._room(lane, asked.receiver, now=now),)
+            if room > taken.get(key, 0)
+        ]
+        if not lanes:
+            return 0
+        level = _level(lanes, messages)
+        poured = 0
+        for key, lane, room in lanes:
+            count = min(room, int(max(0.0, level - lane.turn) * lane.weight), messages - poured)
+            if count > 0:
+                taken[key] = taken.get(key, 0) + count
+                lane.turn += count / lane.weight
+                poured += count
+        self._line_up()
+        return poured
+
+    def _pass_over(self, passed: Sequence[Key]) -> None:
+        """What could not take its turn does not save it up."""
+        front = self._turns[0][0] if self._turns else 0.0
+        for key in passed:
+            lane = self._lanes[key]
+            lane.turn = max(lane.turn, front)
+            heapq.heappush(self._turns, (lane.turn, key))
+
+    def _room(self, lane: _Lane, receiver: str, *, now: datetime) -> int:
+        """How many it may still be given for this receiver."""
+        member, cap = lane.member, lane.member.cap
+        if receiver in member.blocked:
+            return 0
+        tally = lane.by_receiver.get(receiver)
+        bound = limits.per_hour(receiver, score=member.score, warming=cap is not None)
+        room = bound - (tally.hour(now) if tally else 0)
+        if cap is None:
+            return room
+        of_day = cap.receiver - (tally.day(now) if tally else 0)
+        return min(room, of_day, cap.day - lane.whole.day(now), cap.hour - lane.whole.hour(now))
+
+    def _held(self, asked: Asked, *, now: datetime) -> tuple[tuple[str, int], ...]:
+        """Why the rest of them give nothing more, and how many addresses for each reason."""
+        found: dict[str, int] = {}
+        for lane in self._lanes.values():
+            for why in self._why(lane, asked, now=now):
+                found[why] = found.get(why, 0) + 1
+        if not self._lanes:
+            found["the pool has no address"] = 1
+        return tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def _why(self, lane: _Lane, asked: Asked, *, now: datetime) -> tuple[str, ...]:
+        member, cap, receiver = lane.member, lane.member.cap, asked.receiver
+        if member.against or lane.against:
+            return member.against or (lane.against,)
+        if asked.only_there and member.region != (asked.region or self._region):
+            return ("in another region",)
+        if receiver in member.blocked:
+            return (f"blocked by {receiver}",)
+        if cap is not None and lane.whole.day(now) >= cap.day:
+            return ("the day's cap is reached",)
+        if cap is not None and lane.whole.hour(now) >= cap.hour:
+            return ("the hour's cap is reached",)
+        if self._room(lane, receiver, now=now) <= 0:
+            return (f"the limit for {receiver} is reached",)
+        return ()
+
+
+def _level(lanes: Sequence[tuple[Key, _Lane, int]], messages: int) -> float:
+    """The turn at which so many messages are given, if nobody had caps."""
+    whole = sum(lane.weight for _, lane, _ in lanes)
+    return (messages + sum(lane.turn * lane.weight for _, lane, _ in lanes)) / whole
