@@ -33,8 +33,9 @@ from collector.adapters.store import (
     samples,
     verdicts,
 )
-from collector.adapters.store.heartbeats import Rows, State
+from collector.adapters.store.heartbeats import Rows
 from collector.adapters.store.moments import to_ms
+from collector.adapters.store.node_states import State
 from collector.adapters.store.schema_acts import decisions
 from collector.adapters.store.timeline import new_id
 from collector.core.heartbeat import Heartbeat
