@@ -8,20 +8,28 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
+from enum import Enum
 
 from collector.core import policy as policies
-from collector.core import policy_values
-from collector.core.policy import BOUNDS, Policy
+from collector.core import policy_values, policy_words
+from collector.core.policy import Policy
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 NUMBER = re.compile(r"(-?\d{1,15}(?:\.\d{1,9})?) ?([a-z%]{0,2})")
-Value = int | float | timedelta
+Value = int | float | timedelta | Enum
 
 # (the lesser, the greater, why). Equal is allowed only where it is said.
 ASCENDING: tuple[tuple[str, str, str], ...] = (
     ("late_after_intervals", "lost_after_intervals", "a node is late before it is lost"),
     ("heartbeat_jitter", "heartbeat_interval", "else heartbeats would overtake each other"),
     ("lost_after_intervals", "grace_intervals_min", "else our own restart would lose the fleet"),
+    ("bounce_close", "bounce_alert", "a pause ends below what alerts, else it would flap"),
+    ("bounce_alert", "bounce_pause", "an alert comes before the pause"),
+    ("complaint_close", "complaint_alert", "a pause ends below what alerts, else it would flap"),
+    ("complaint_alert", "complaint_pause", "an alert comes before the pause"),
+    ("blocked_close", "blocked_ratio", "a block ends below what opens it, else it would flap"),
+    ("disk_alert", "disk_pause", "an alert comes before the pause"),
+    ("disk_close", "disk_pause", "a pause ends below what opens it, else it would flap"),
     ("warmup_bounce_hold", "warmup_bounce_back", "a warm-up is held before it steps back"),
     ("warmup_deferral_hold", "warmup_deferral_back", "a warm-up is held before it steps back"),
     ("warmup_complaint_hold", "warmup_complaint_back", "a warm-up is held before it steps back"),
@@ -82,10 +90,13 @@ def contradictions(policy: Policy) -> tuple[str, ...]:
 
 
 def parse(name: str, text: str) -> Value:
-    """`30s`, `5m`, `2h`, `7d`, `500ms` or seconds; `10%` or `0.1`; a whole number. Unfit."""
-    known = getattr(Policy(), name, None) if name in BOUNDS else None
-    if known is None or name == "revision":
+    """`30s`, `5m`, `2h`, `7d`, `500ms` or seconds; `10%` or `0.1`; a whole number; one of some
+    words. Unfit."""
+    known = getattr(policy_values.DEFAULT, name, None)
+    if name not in policy_words.DOES or known is None:
         raise Unfit(f"{name} is no value of the policy")
+    if isinstance(known, Enum):
+        return _word(name, text, kind=type(known))
     match = NUMBER.fullmatch(text.strip().lower())
     if match is None:
         raise Unfit(f"{name}: {text[:40]!r} is no number")
@@ -103,6 +114,13 @@ def parse(name: str, text: str) -> Value:
     return number / 100 if unit else number
 
 
+def _word(name: str, text: str, *, kind: type[Enum]) -> Enum:
+    words = {str(one.value): one for one in kind}
+    if text.strip().lower() not in words:
+        raise Unfit(f"{name} is one of {', '.join(words)}, not {text[:40]!r}")
+    return words[text.strip().lower()]
+
+
 def differences(before: Policy, after: Policy) -> dict[str, tuple[str, str]]:
     """Name -> what it was and what it is, but for the revision."""
     names = (one.name for one in fields(Policy) if one.name != "revision")
@@ -116,9 +134,16 @@ def differences(before: Policy, after: Policy) -> dict[str, tuple[str, str]]:
 def said(policy: Policy, name: str) -> str:
     """A value as a person would write it, and as `parse` reads it."""
     value = policy_values.of(policy)[name]
+    if isinstance(value, str):
+        return value
     if not policy_values.is_duration(name):
-        return f"{value:g}"
+        return _number(value)
     for unit in ("d", "h", "m"):
         if value >= 2 * UNITS[unit] and value % UNITS[unit] == 0:
-            return f"{value / UNITS[unit]:g}{unit}"
-    return f"{value:g}s"
+            return f"{_number(value / UNITS[unit])}{unit}"
+    return f"{_number(value)}s"
+
+
+def _number(value: float) -> str:
+    """Without an exponent, which `parse` does not read."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")

@@ -1,5 +1,7 @@
 """What every value of the policy does, in one line for people. Knows no rule."""
 
+from enum import Enum
+
 from collector.core import policy_values
 from collector.core.policy import Policy
 
@@ -21,6 +23,44 @@ DOES: dict[str, str] = {
     "second_sweep_after": "age of a hit at which the node's own second sweep may confirm it",
     "look_again_after": "how long the collector's resolver waits before it asks again",
     "clean_rounds": "clean sweeps in a row that end a listing",
+    "pause_listed": "whose listings may pause: critical zones', major ones' too, or any",
+    "major_operators": "so many major operators listing together pause an address",
+    "major_alone_after": "one major operator still listing after this pauses, with a rise",
+    "rise_times": "a rise is so many times the rate of before",
+    "rise_points": "and at least so much more of it",
+    "rate_day_min": "recipients in 24 h below which there is no rate of a day",
+    "rate_week_min": "recipients in 7 d below which there is no rate of a week",
+    "bounce_alert": "bounces that raise an alert",
+    "bounce_pause": "bounces that pause an address",
+    "bounce_close": "bounces below which that pause ends",
+    "complaint_alert": "complaints that raise an alert",
+    "complaint_pause": "complaints that pause an address",
+    "complaint_close": "complaints below which that pause ends",
+    "complaints_min": "fewer complaints than this are chance",
+    "rate_pause_lasts": "how long a rate's pause lasts at most",
+    "deferral_alert": "deferrals of one receiver that raise an alert",
+    "blocked_attempts_min": "attempts in a quarter of an hour below which nothing is blocked",
+    "blocked_ratio": "reputation blocks that pause one address at one receiver",
+    "blocked_close": "reputation blocks below which that pause ends",
+    "probe_after": "how long a blocked receiver is left alone before a probe",
+    "probe_messages": "messages in a probe",
+    "disk_alert": "how full the queue's disk may be before an alert",
+    "disk_pause": "how full the queue's disk may be before the node is paused",
+    "disk_close": "how full it may be for that pause to end",
+    "cpu_alert": "processor use that raises an alert",
+    "cpu_alert_after": "when it has lasted so long",
+    "service_down_after": "how long Postfix may be down before the node is paused",
+    "dns_broken_after": "how long the node's DNS may be wrong before it is paused",
+    "targets_missed_after": "how long the owners' targets may be missed before an alert",
+    "score_drop_ratio": "a score that falls so far below its week's median raises an alert",
+    "score_drop_points": "if it fell by at least so many points",
+    "standing_after": "a node that hears no collector for so long may pause itself",
+    "standing_sweeps": "after so many critical sweeps in a row that list it",
+    "zone_brake_holds": "how long the zone brake holds what receivers confirm, at most",
+    "receiver_confirms_min": "refusals for reputation in a quarter of an hour that confirm",
+    "velocity_ratio": "part of a pool that may leave the rotation within the span",
+    "readmission_ratio": "part of a pool that may come back within the span",
+    "velocity_span": "the span of both",
     "blind_after": "no usable answer from any critical zone for so long raises an alert",
     "zone_brake_addresses": "so many addresses newly listed on one zone never trip its brake",
     "zone_brake_ratio": "part of the fleet newly listed on one zone that trips its brake",
@@ -55,7 +95,9 @@ DOES: dict[str, str] = {
 
 
 def unit(name: str) -> str:
-    """`seconds`, `intervals`, `ratio` or nothing: a count."""
+    """`seconds`, `intervals`, `ratio`, `word`, or nothing: a count."""
+    if isinstance(getattr(Policy(), name), Enum):
+        return "word"
     if policy_values.is_duration(name):
         return "seconds"
     if name.endswith("_intervals") or name.startswith("grace_intervals"):

@@ -15,7 +15,7 @@ from collector.operate.desk import Desk
 from collector.operate.overview import row_of
 from collector.ports import Refused, Row
 
-Numbers = Mapping[str, float]
+Numbers = Mapping[str, policy_values.Plain]
 
 
 async def read(desk: Desk, decision_id: str) -> dict[str, object]:

@@ -2,12 +2,13 @@
 
 from dataclasses import fields, replace
 from datetime import timedelta
+from enum import Enum
 
 import pytest
 
 from collector.core import policy as policies
 from collector.core import policy_change, policy_values, policy_words
-from collector.core.policy import BOUNDS, Policy
+from collector.core.policy import BOUNDS, PauseListed, Policy
 from collector.core.policy_change import ASCENDING, Unfit
 from tests.core.snapshots import Dice
 
@@ -15,7 +16,8 @@ NAMES = [one.name for one in fields(Policy)]
 
 
 def test_every_value_has_bounds_and_words() -> None:
-    assert set(BOUNDS) == set(NAMES)
+    words = {name for name in NAMES if isinstance(getattr(Policy(), name), Enum)}
+    assert set(BOUNDS) == set(NAMES) - words
     assert set(policy_words.DOES) == set(NAMES) - {"revision"}
     assert not policy_change.problems(Policy())
 
@@ -25,6 +27,7 @@ def test_units() -> None:
     assert policy_words.unit("sweep_critical") == "seconds"
     assert policy_words.unit("lost_after_intervals") == "intervals"
     assert policy_words.unit("clean_rounds") == ""
+    assert policy_words.unit("pause_listed") == "word"
 
 
 def test_what_is_said_is_read_again() -> None:
@@ -49,6 +52,7 @@ def test_what_is_said_is_read_again() -> None:
         ("floor_ratio", "65%", 0.65),
         ("floor_ratio", " 0.65 ", 0.65),
         ("clean_rounds", "3", 3),
+        ("pause_listed", "Any", PauseListed.ANY),
     ],
 )
 def test_words_are_read(name: str, text: str, value: object) -> None:
@@ -63,6 +67,8 @@ def test_words_are_read(name: str, text: str, value: object) -> None:
         ({"floor_ratio": "much"}, "floor_ratio: 'much' is no number"),
         ({"floor_ratio": "5s"}, "floor_ratio is no duration"),
         ({"blind_after": "5%"}, "blind_after is a duration"),
+        ({"pause_listed": "often"}, "pause_listed is one of critical, major, any"),
+        ({"bounce_close": "6%"}, "a pause ends below what alerts"),
         ({"clean_rounds": "2.5"}, "clean_rounds is a whole number"),
         ({"clean_rounds": "200%"}, "clean_rounds is a whole number"),
         ({"floor_ratio": "0.1"}, "floor_ratio = 0.1 is outside 0.3 to 0.95"),
