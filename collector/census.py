@@ -3,7 +3,7 @@ transaction, because liveness lives in memory.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -38,8 +38,16 @@ class Hush(NamedTuple):
 class Census:
     """Pools by node, learned from every snapshot; `now` is monotonic seconds."""
 
-    def __init__(self, presence: Presence, *, started_at: float) -> None:
+    def __init__(
+        self,
+        presence: Presence,
+        *,
+        started_at: float,
+        ears: Callable[[Policy], Policy] = lambda policy: policy,
+    ) -> None:
+        """`ears`: the policy by which silence is judged, of the one in force (`governor`)."""
         self._presence = presence
+        self._ears = ears
         self._started_at = started_at
         self._pools: dict[str, str] = {}
         self._sizes: Counter[str] = Counter()
@@ -59,7 +67,7 @@ class Census:
             self._presence.meet(node.id, now=now)
 
     def grace(self, policy: Policy) -> timedelta:
-        return liveness.startup_grace(len(self._pools), policy)
+        return liveness.startup_grace(len(self._pools), self._ears(policy))
 
     def in_grace(self, policy: Policy, *, now: float) -> bool:
         return now - self._started_at < self.grace(policy).total_seconds()
@@ -67,14 +75,14 @@ class Census:
     def liveness(self, node_id: str, policy: Policy, *, now: float) -> Liveness:
         return liveness.assess(
             self._presence.silence(node_id, now=now),
-            policy,
+            self._ears(policy),
             was_heard=self._presence.was_heard(node_id),
             grace=self.grace(policy),
         )
 
     def count(self, policy: Policy, *, now: float) -> Headcount:
         """Looks at those who are silent, and nobody else."""
-        interval = policy.heartbeat_interval.total_seconds()
+        interval = self._ears(policy).heartbeat_interval.total_seconds()
         late, lost = policy.late_after_intervals * interval, policy.lost_after_intervals * interval
         grace = self.grace(policy).total_seconds()
         found = Headcount(

@@ -53,6 +53,8 @@ class Around:
     clock: Clock
     doorbell: Doorbell
     policy: Callable[[], Policy]
+    # The same, by which silence is judged: for a while at the pace before (`governor`).
+    ears: Callable[[Policy], Policy] = lambda policy: policy
     # How many nodes may come back at once.
     fleet_size: Callable[[], int]
     catalogue: Callable[[], Catalogue] = lambda: CATALOGUE
@@ -120,8 +122,9 @@ class Intake:
     async def heartbeat(self, beat: Heartbeat) -> Heartbeat:
         """What of it is committed; that may be acknowledged."""
         policy = self._around.policy()
+        ears = self._around.ears(policy)
         in_row = self._presence.heard(
-            beat.node_id, now=self._around.clock.monotonic(), interval=policy.heartbeat_interval
+            beat.node_id, now=self._around.clock.monotonic(), interval=ears.heartbeat_interval
         )
         beat = self._of_its_own(beat)
         if beat.events:
@@ -245,17 +248,26 @@ class Intake:
     def _welcome(self, hello: Hello, *, term: int, behind: int, was_restored: bool) -> Welcome:
         """`behind`: heartbeats the node made and we do not hold. One may have been under way; of
         more, some were acknowledged by a later self of ours and are asked for once more."""
+        return replace(
+            self.pace(hello.node_id),
+            term=term,
+            full_state=was_restored or behind > 0,
+            replay_events=was_restored or behind > 1,
+        )
+
+    def pace(self, node_id: str) -> Welcome:
+        """How often a node is to report and to sweep, at its Hello and whenever that changes."""
         policy = self._around.policy()
         return Welcome(
-            term=term,
-            node_id=hello.node_id,
+            term=self._terms.term,
+            node_id=node_id,
             heartbeat_interval=policy.heartbeat_interval,
             heartbeat_jitter=policy.heartbeat_jitter,
             reconnect_spread=self.reconnect_spread(),
             sweep_critical=policy.sweep_critical,
             collector_time=self._around.clock.now(),
-            full_state=was_restored or behind > 0,
-            replay_events=was_restored or behind > 1,
+            full_state=False,
+            replay_events=False,
         )
 
     def reconnect_spread(self) -> timedelta:

@@ -22,6 +22,7 @@ TABLE = {
     "audit": "collector.cli.audit:audit",
     "stop": "collector.cli.stop:stop",
     "replay": "collector.cli.replay:replay",
+    "policy": "collector.cli.policy:policy",
     "doctor": "collector.cli.doctor:doctor",
     "init": "collector.cli.init:init",
     "collector": "collector.cli.run:collector",

@@ -64,7 +64,7 @@ def changed(policy: Policy, words: Mapping[str, str]) -> Policy:
     chosen: dict[str, Value] = {}
     for name, text in words.items():
         try:
-            chosen[name] = parse(name, text)
+            chosen[name] = parse(name, text=text)
         except Unfit as unfit:
             wrong += unfit.problems
     found = replace(policy, **chosen)  # type: ignore[arg-type]  # each parsed to its field's type
@@ -89,14 +89,14 @@ def contradictions(policy: Policy) -> tuple[str, ...]:
     return (*ascending, *(why for is_wrong, why in OTHERS if is_wrong(policy)))
 
 
-def parse(name: str, text: str) -> Value:
+def parse(name: str, *, text: str) -> Value:
     """`30s`, `5m`, `2h`, `7d`, `500ms` or seconds; `10%` or `0.1`; a whole number; one of some
     words. Unfit."""
     known = getattr(policy_values.DEFAULT, name, None)
     if name not in policy_words.DOES or known is None:
         raise Unfit(f"{name} is no value of the policy")
     if isinstance(known, Enum):
-        return _word(name, text, kind=type(known))
+        return _word(text, name=name, kind=type(known))
     match = NUMBER.fullmatch(text.strip().lower())
     if match is None:
         raise Unfit(f"{name}: {text[:40]!r} is no number")
@@ -114,14 +114,14 @@ def parse(name: str, text: str) -> Value:
     return number / 100 if unit else number
 
 
-def _word(name: str, text: str, *, kind: type[Enum]) -> Enum:
+def _word(text: str, *, name: str, kind: type[Enum]) -> Enum:
     words = {str(one.value): one for one in kind}
     if text.strip().lower() not in words:
         raise Unfit(f"{name} is one of {', '.join(words)}, not {text[:40]!r}")
     return words[text.strip().lower()]
 
 
-def differences(before: Policy, after: Policy) -> dict[str, tuple[str, str]]:
+def differences(*, before: Policy, after: Policy) -> dict[str, tuple[str, str]]:
     """Name -> what it was and what it is, but for the revision."""
     names = (one.name for one in fields(Policy) if one.name != "revision")
     return {

@@ -47,6 +47,12 @@ class Standing:
     disk: Callable[[], tuple[int, int]]
 
 
+class Governor(Protocol):
+    """The policy in force, as `collector.governor` keeps it."""
+
+    async def adopt(self, policy: Policy, entry: AuditEntry) -> Policy: ...
+
+
 class Register(Protocol):
     """Identities, as `collector.identity` keeps them."""
 
@@ -66,6 +72,7 @@ class Desk:
     presence: Presence
     census: Census
     policy: Callable[[], Policy]
+    governor: Governor
     doorbell: Doorbell
     authority: Authority
     register: Register

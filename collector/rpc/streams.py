@@ -1,15 +1,16 @@
 """The live streams: one a node, whom a directive reaches, who is closed. Reads none of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import anyio
+import anyio.lowlevel
 import structlog
 from anyio.abc import TaskGroup
 
 from collector.core import duplicates
 from collector.core.duplicates import Claim, Ruling
-from collector.core.heartbeat import Recount
+from collector.core.heartbeat import Recount, Welcome
 from collector.core.model import Order
 from collector.ports import Clock, Refused
 from collector.rpc import wire
@@ -19,6 +20,9 @@ from collector.rpc.stream import ENDED, Stream
 FAREWELL_SECONDS_MAX = 1.5
 # A write may take so long, or twice that: one look for all streams costs less than a timer each.
 WRITE_SECONDS_MAX = 10.0
+
+# Of a changed pace: between two such slices heartbeats are read.
+TOLD_AT_ONCE = 100
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +62,19 @@ class LiveStreams:
         if stream.is_welcomed and self._tasks is not None:
             self._tasks.start_soon(_flush, stream)
         return True
+
+    def repace(self, pace: Callable[[str], Welcome]) -> None:
+        """Tells every node its pace once more; one without a stream is told at its Hello."""
+        if self._tasks is not None:
+            self._tasks.start_soon(self._repace, pace)
+
+    async def _repace(self, pace: Callable[[str], Welcome]) -> None:
+        for index, stream in enumerate(list(self._live.values())):
+            if index % TOLD_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+            if stream.is_welcomed and stream.refused is None and self._tasks is not None:
+                told = wire.encode_welcome(pace(stream.node_id))
+                self._tasks.start_soon(_flush, stream, (told,))
 
     async def recount(self, node_id: str, *, epoch: str, log_position: bytes) -> Recount:
         stream = self._live.get(node_id)

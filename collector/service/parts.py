@@ -2,7 +2,7 @@
 
 import shutil
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,6 +17,7 @@ from collector.config import Config
 from collector.control import Control
 from collector.core.policy import Policy
 from collector.dispatch import Dispatch
+from collector.governor import Governor
 from collector.identity import Register
 from collector.intake import Around, Intake
 from collector.operate.desk import Desk, Standing
@@ -66,7 +67,7 @@ class _Ground:
     clock: Clock
     store: Store
     authority: Authority
-    policy: Callable[[], Policy]
+    governor: Governor
     presence: Presence
     census: Census
     streams: LiveStreams
@@ -90,7 +91,7 @@ async def made(config: Config, *, key: ZoneKey | None) -> AsyncIterator[Parts]:
     journal = await store.open(config.state, clock)
     try:
         policy = await journal.policy()
-        ground = _ground(config, journal, key=key, authority=authority, policy=lambda: policy)
+        ground = _ground(config, journal, key=key, authority=authority, policy=policy)
         parts = _parts(ground)
         await parts.register.load()
         await parts.intake.load()
@@ -106,10 +107,11 @@ def _ground(
     *,
     key: ZoneKey | None,
     authority: Authority,
-    policy: Callable[[], Policy],
+    policy: Policy,
 ) -> _Ground:
-    clock = SystemClock()
+    clock, bell = SystemClock(), Bell()
     presence = Presence(started_at=clock.monotonic())
+    governor = Governor(policy, store=journal, clock=clock, doorbell=bell)
     streams = LiveStreams(clock)
     return _Ground(
         config=config,
@@ -117,16 +119,16 @@ def _ground(
         clock=clock,
         store=journal,
         authority=authority,
-        policy=policy,
+        governor=governor,
         presence=presence,
-        census=Census(presence, started_at=clock.monotonic()),
+        census=Census(presence, started_at=clock.monotonic(), ears=governor.ears),
         streams=streams,
         register=Register(store=journal, authority=authority, streams=streams, clock=clock),
         reign=Reign(store=journal, clock=clock),
         resolver=DnsResolver(chosen(config.nameservers), clock, key=key),
         listeners=Listeners(authority, names=config.names, clock=clock),
         progress=Progress(clock),
-        bell=Bell(),
+        bell=bell,
         ports={},
     )
 
@@ -136,10 +138,13 @@ def _parts(ground: _Ground) -> Parts:
     around = Around(
         clock=clock,
         doorbell=ground.bell,
-        policy=ground.policy,
+        policy=ground.governor.policy,
+        ears=ground.governor.ears,
         fleet_size=lambda: len(ground.census),
         committed=vitals.committed,
     )
+    intake = Intake(journal, presence=ground.presence, terms=ground.reign, around=around)
+    ground.governor.told = lambda: ground.streams.repace(intake.pace)
     return Parts(
         config=ground.config,
         clock=clock,
@@ -150,9 +155,13 @@ def _parts(ground: _Ground) -> Parts:
         register=ground.register,
         rejections=Rejections(store=journal, clock=clock),
         reign=ground.reign,
-        intake=Intake(journal, presence=ground.presence, terms=ground.reign, around=around),
+        intake=intake,
         control=Control(
-            journal, clock=clock, census=ground.census, vitals=vitals, policy=ground.policy
+            journal,
+            clock=clock,
+            census=ground.census,
+            vitals=vitals,
+            policy=ground.governor.policy,
         ),
         dispatch=Dispatch(
             journal,
@@ -176,7 +185,8 @@ def _desk(ground: _Ground) -> Desk:
         clock=ground.clock,
         presence=ground.presence,
         census=ground.census,
-        policy=ground.policy,
+        policy=ground.governor.policy,
+        governor=ground.governor,
         doorbell=ground.bell,
         authority=ground.authority,
         register=ground.register,

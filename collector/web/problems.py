@@ -45,6 +45,10 @@ ROWS: dict[str, Row] = {
     "RECEIVER_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such receiver", "mailfleet receiver ls"),
     "DAY_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing is kept of that day", ""),
     "DECISION_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such decision", "mailfleet why NODE"),
+    "POLICY_UNFIT": Row(
+        HTTPStatus.CONFLICT, "The policy would not be sound", "mailfleet policy show"
+    ),
+    "REVISION_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such revision", "mailfleet policy history"),
     "NOT_JUDGED": Row(HTTPStatus.CONFLICT, "Nothing to judge again", "mailfleet why DECISION"),
     "NOT_CONNECTED": Row(HTTPStatus.CONFLICT, "The node is not connected", "mailfleet node ls"),
     "RECOUNT_LATE": Row(HTTPStatus.GATEWAY_TIMEOUT, "The node did not count in time", "try again"),

@@ -1,8 +1,69 @@
 """What the routes about decisions and policy take and answer. Answers may gain fields."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from collector.web.shapes import Answer
+from pydantic import Field
+
+from collector.operate.policy import HISTORY_MAX
+from collector.web.routes import Shape
+from collector.web.shapes import Answer, Name, ReasonedAct
+
+Revision = Annotated[int, Field(ge=1, lt=2**53)]
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class PolicyChange(ReasonedAct):
+    """Values as people write them: 30s, 5m, 10%, 3."""
+
+    values: Annotated[dict[Name, Word], Field(min_length=1, max_length=200)]
+
+
+class PolicyRollback(ReasonedAct):
+    revision: Revision
+
+
+class HistoryQuery(Shape):
+    limit: Annotated[int, Field(ge=1, le=HISTORY_MAX)] = 50
+
+
+class PolicyItem(Answer):
+    """`least` and `most` are numbers in the unit given; none for a word."""
+
+    name: str
+    value: str
+    number: float | str
+    default: str
+    is_default: bool
+    least: float | None
+    most: float | None
+    unit: Literal["seconds", "intervals", "ratio", "word", ""]
+    does: str
+
+
+class Policy(Answer):
+    revision: int
+    at: str
+    made_by: str
+    note: str
+    items: list[PolicyItem]
+
+
+class PolicyDifference(Answer):
+    name: str
+    before: str
+    after: str
+
+
+class PolicyRevision(Answer):
+    revision: int
+    at: str
+    made_by: str
+    note: str
+    changes: list[PolicyDifference]
+
+
+class PolicyHistory(Answer):
+    items: list[PolicyRevision]
 
 
 class Replayed(Answer):

@@ -36,7 +36,7 @@ def test_what_is_said_is_read_again() -> None:
         for name in (name for name in NAMES if name != "revision"):
             text = policy_change.said(policy, name)
             again = policy_change.said(
-                replace(policy, **{name: policy_change.parse(name, text)}),  # type: ignore[arg-type]
+                replace(policy, **{name: policy_change.parse(name, text=text)}),  # type: ignore[arg-type]
                 name,
             )
             assert again == text, (number, name)
@@ -56,7 +56,7 @@ def test_what_is_said_is_read_again() -> None:
     ],
 )
 def test_words_are_read(name: str, text: str, value: object) -> None:
-    assert policy_change.parse(name, text) == value
+    assert policy_change.parse(name, text=text) == value
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_names_of_the_table_are_values() -> None:
 
 def test_a_change_tells_what_it_was_and_is() -> None:
     after = policy_change.changed(Policy(), {"floor_ratio": "70%", "blind_after": "2h"})
-    assert policy_change.differences(Policy(), after) == {
+    assert policy_change.differences(before=Policy(), after=after) == {
         "floor_ratio": ("0.6", "0.7"),
         "blind_after": ("60m", "2h"),
     }

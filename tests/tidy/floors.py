@@ -87,6 +87,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.reign", 2),
     ("collector.rejections", 2),
     ("collector.control", 2),
+    ("collector.governor", 2),
     ("collector.dispatch", 2),
     ("collector.courier", 2),
     ("collector.operate", 2),

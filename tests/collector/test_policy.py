@@ -1,0 +1,106 @@
+"""`mailfleet policy` against a running collector: read, refused, set at once, told, rolled back."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.core import policy_words
+from collector.core.model import Automation, Liveness
+from tests import collector_bed
+from tests.collector_bed import Bed
+
+WHY = ("--reason", "a test")
+
+
+@pytest.fixture
+async def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bed]:
+    place = tmp_path / "context.toml"
+    place.write_text(f'socket = "{tmp_path}/c.sock"\n')
+    monkeypatch.setenv("MAILFLEET_CONTEXT", str(place))
+    monkeypatch.delenv("MAILFLEET_URL", raising=False)
+    async with collector_bed.running(tmp_path) as running:
+        await running.automation(Automation.ACT)
+        await running.join("mta-1", "mta-2", "mta-3")
+        yield running
+
+
+async def asked(bed: Bed, *words: str) -> Any:
+    code, out, err = await bed.mailfleet("policy", *words, "-o", "json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+async def test_every_value_is_shown_with_its_bounds(bed: Bed) -> None:
+    items = {one["name"]: one for one in (await asked(bed, "show"))["items"]}
+    assert set(items) == set(policy_words.DOES)
+    floor = items["floor_ratio"]
+    assert (floor["value"], floor["least"], floor["most"]) == ("0.6", 0.3, 0.95)
+    assert floor["does"]
+    changed = (await asked(bed, "show", "--changed"))["items"]
+    assert {one["name"] for one in changed} == {"second_sweep_after", "look_again_after"}
+    assert [one["name"] for one in (await asked(bed, "show", "floor"))["items"]] == ["floor_ratio"]
+    code, out, _ = await bed.mailfleet("policy", "show", "floor")
+    assert code == 0
+    assert "revision 2, by operator" in out
+
+
+async def test_a_change_is_a_revision_with_who_and_why(bed: Bed) -> None:
+    would = await asked(bed, "set", "floor_ratio=70%", *WHY, "--dry-run")
+    assert (would["changed"], would["revision"]) == (False, 2)
+    done = await asked(bed, "set", "floor_ratio=70%", "blind_after=2h", *WHY)
+    assert (done["changed"], done["revision"]) == (True, 3)
+    assert bed.parts.desk.policy().floor_ratio == 0.7
+    newest, first, default = (await asked(bed, "history"))["items"]
+    assert newest["note"] == "a test"
+    assert {"name": "floor_ratio", "before": "0.6", "after": "0.7"} in newest["changes"]
+    assert (first["revision"], default["made_by"], default["changes"]) == (2, "default", [])
+    _, out, _ = await bed.mailfleet("policy", "history")
+    assert "floor_ratio 0.6 → 0.7" in out
+    back = await asked(bed, "rollback", "2", *WHY)
+    assert (back["revision"], bed.parts.desk.policy().floor_ratio) == (4, 0.6)
+    again = await asked(bed, "rollback", "2", *WHY)
+    assert not again["changed"]
+    assert (await bed.parts.store.policy()).revision == 4
+
+
+async def test_what_is_unsound_is_refused_with_every_reason(bed: Bed) -> None:
+    for words, why in (
+        (["bounce_close=6%"], "bounce_close (0.06) must be below bounce_alert (0.05)"),
+        (["floor_ratio=0.01"], "floor_ratio = 0.01 is outside 0.3 to 0.95"),
+        (["shoe_size=43", "floor_ratio=x"], "shoe_size is no value of the policy; floor_ratio"),
+    ):
+        code, _, err = await bed.mailfleet("policy", "set", *words, *WHY)
+        assert code == 4
+        assert why in err
+    code, _, err = await bed.mailfleet("policy", "set", "floor_ratio", *WHY)
+    assert (code, "is not NAME=VALUE" in err) == (2, True)
+    code, _, err = await bed.mailfleet("policy", "rollback", "99", *WHY)
+    assert (code, "no revision 99" in err) == (3, True)
+    assert (await bed.parts.store.policy()).revision == 2
+
+
+async def test_the_next_judgement_is_by_the_new_revision(bed: Bed) -> None:
+    bed.parts.judge_bell.take()
+    await asked(bed, "set", "clean_rounds=4", *WHY)
+    assert bed.parts.judge_bell.take() is None, "everybody is judged anew"
+    await bed.list("mta-1", "127.0.0.2")
+    (newest, *_) = await bed.parts.store.decisions("mta-1", limit=1)
+    assert newest["policy_revision"] == 3
+    await bed.delist("mta-1")
+    (row,) = await bed.parts.store.nodes(node="mta-1")
+    assert row["listings"], "three clean rounds are not four"
+
+
+async def test_a_quicker_pace_makes_nobody_silent(bed: Bed) -> None:
+    """Agents beat at the old pace until they hear of the new one."""
+    parts, node_id = bed.parts, bed.nodes["mta-1"].id
+    await asked(bed, "set", "heartbeat_interval=10s", *WHY)
+    policy, heard = parts.desk.policy(), parts.clock.monotonic()
+    assert policy.heartbeat_interval == timedelta(seconds=10)
+    assert parts.intake.pace(node_id).heartbeat_interval == policy.heartbeat_interval
+    assert parts.desk.census.liveness(node_id, policy, now=heard + 40) is Liveness.FRESH
+    assert parts.desk.census.liveness(node_id, policy, now=heard + 100) is Liveness.LOST
