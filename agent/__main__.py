@@ -132,9 +132,9 @@ def check(output: str) -> None:
     from agent.dnsbl.sweep import Sweep
 
     settings = _settings()
-    places, watched = config.nameservers_of(settings), config.zones_of(settings)
-    sweep = Sweep(sockets.askers(places), watched, key=config.zone_key()) if watched else None
-    found = anyio.run(lambda: checks.everything(settings, sweep, clock=clock.now))
+    sweep = Sweep(sockets.ways(config.nameservers_of(settings)), keys=config.zone_keys())
+    watched = config.zones_of(settings)
+    found = anyio.run(lambda: checks.everything(settings, sweep, watched=watched, clock=clock.now))
     if output == "json":
         rows = [{"name": f.name, "ok": f.is_right, "text": f.text, "fix": f.remedy} for f in found]
         click.echo(json.dumps({"items": rows}, indent=2))

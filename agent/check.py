@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from agent.identity import IdentityError
 from agent.maillog.logs import Logs
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.refusal import ENROL_ANEW
-from deliverability.zones import Sentinels
+from deliverability.zones import Sentinels, Zone
 
 CONNECT_SECONDS_MAX = 5
 
@@ -71,9 +71,9 @@ async def helper_answers(config: AgentConfig) -> Finding:
     )
 
 
-async def zones_answer(sweep: Sweep | None, now: datetime) -> Finding:
+async def zones_answer(sweep: Sweep, watched: Sequence[Zone], now: datetime) -> Finding:
     """Asks for the zones' own test points, by way of an address that stands for none."""
-    readings = await sweep.once(("127.0.0.1",), number=0, now=now) if sweep else ()
+    readings = await sweep.once(watched, ("127.0.0.1",), number=0, now=now)
     wrong = [one for one in readings if one.sentinels is not Sentinels.RIGHT]
     if wrong:
         remedy = "give dns.nameservers an own recursive resolver, or a Spamhaus DQS key"
@@ -96,11 +96,11 @@ def collector_reached(config: AgentConfig) -> Finding:
 
 
 async def everything(
-    config: AgentConfig, sweep: Sweep | None, *, clock: Callable[[], datetime]
+    config: AgentConfig, sweep: Sweep, *, watched: Sequence[Zone], clock: Callable[[], datetime]
 ) -> list[Finding]:
     asked: list[Awaitable[Finding]] = [
         helper_answers(config),
-        zones_answer(sweep, clock()),
+        zones_answer(sweep, watched, clock()),
     ]
     found = [log_readable(outset.logs(config), clock()), enrolled(config, clock())]
     found += [await each for each in asked]

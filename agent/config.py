@@ -16,7 +16,8 @@ from agent.membership import CollectorPlace
 from deliverability import catalogue, nameservers
 from deliverability.catalogue import CATALOGUE
 from deliverability.nameservers import Nameserver
-from deliverability.zones import Zone, ZoneKey
+from deliverability.zones import Zone, ZoneKey, ZoneKeys
+from deliverability.zones_query import CREDENTIALS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -59,7 +60,8 @@ class AgentConfig:
     queue: Path = Path("/var/spool/postfix")
     helper: Path = Path("/run/mailfleet/helper.sock")
     nameservers: tuple[Nameserver, ...] = ()
-    zones: tuple[str, ...] = ("zen.spamhaus.org",)
+    # Only these, or none at all; None: those the collector hands out.
+    zones: tuple[str, ...] | None = None
 
     @property
     def collector(self) -> CollectorPlace:
@@ -119,16 +121,23 @@ def parse(tree: Mapping[str, object], *, origin: str, collector: str | None = No
     return AgentConfig(**values)  # type: ignore[arg-type]  # each field passed its own check
 
 
-def zone_key(environ: Mapping[str, str] = os.environ) -> ZoneKey | None:
-    """The Spamhaus DQS key, from the systemd credential `dqs_key` or `MAILFLEET_DQS_KEY`."""
+def zone_keys(environ: Mapping[str, str] = os.environ) -> ZoneKeys:
+    """The operators' keys, each from its systemd credential (`dqs_key`: Spamhaus) or from the
+    environment (`MAILFLEET_DQS_KEY`). ConfigError, which repeats none, for one that is none."""
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
-    path = Path(folder) / "dqs_key"
-    try:
-        secret = path.read_text().strip() if folder and path.is_file() else ""
-        secret = secret or environ.get("MAILFLEET_DQS_KEY", "").strip()
-        return ZoneKey(secret) if secret else None
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"DQS key: {error}"]) from error
+    keys, problems = [], []
+    for name, operator in CREDENTIALS.items():
+        path = Path(folder) / name
+        try:
+            secret = path.read_text().strip() if folder and path.is_file() else ""
+            secret = secret or environ.get(f"MAILFLEET_{name.upper()}", "").strip()
+            if secret:
+                keys.append(ZoneKey(secret, operator=operator))
+        except (OSError, ValueError) as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise ConfigError(problems)
+    return ZoneKeys(*keys)
 
 
 def nameservers_of(settings: AgentConfig) -> tuple[Nameserver, ...]:
@@ -143,6 +152,9 @@ def nameservers_of(settings: AgentConfig) -> tuple[Nameserver, ...]:
 
 
 def zones_of(settings: AgentConfig) -> tuple[Zone, ...]:
+    """Without the collector's word: those configured, else ours."""
+    if settings.zones is None:
+        return CATALOGUE.enabled()
     return tuple(CATALOGUE[name] for name in settings.zones)
 
 

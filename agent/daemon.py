@@ -19,7 +19,6 @@ from agent import clock, config, garbage, identity, logs, notify, outset, renewa
 from agent.bell import Bell
 from agent.config import AgentConfig, ConfigError
 from agent.converge import LogWitness
-from agent.dnsbl.sweep import Sweep
 from agent.enforcement import Enforcement
 from agent.filewatch import FileWatch
 from agent.health import Health
@@ -39,7 +38,7 @@ from agent.recounting import Recounting
 from agent.session import Bells, Pace, Parts, Session
 from agent.state import State, StateError
 from agent.uplink import Outside, Uplink
-from deliverability.zones import ZoneKey
+from deliverability.zones import ZoneKeys
 
 QUEUE_SECONDS_MAX = 5
 IDENTITY_LOOK_SECONDS = 5
@@ -62,7 +61,7 @@ class Agent:
         state: State,
         *,
         addresses: tuple[str, ...],
-        key: ZoneKey | None,
+        keys: ZoneKeys,
         outbound: frozenset[bytes],
     ) -> None:
         """`outbound`: the services that carry mail away; the log's pipes are told apart by it."""
@@ -85,6 +84,7 @@ class Agent:
             witness=self._witness,
             intent=state,
         )
+        self.zones = outset.zone_watch(settings, state, own=addresses, keys=keys)
         self.pulse = Pulse(state, self._sources())
         self.session = Session(
             outset.who(settings, addresses),
@@ -102,7 +102,7 @@ class Agent:
             logs=self.logs, address=addresses[0], now=clock.now, pipes_out=outbound
         )
         self.recounting = Recounting(recounter, state, answer=self.uplink.answer)
-        self.loops = self._loops(outset.zone_sweep(settings, key), addresses)
+        self.loops = self._loops(addresses)
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
@@ -134,7 +134,7 @@ class Agent:
     def _recount(self, request: RecountRequest) -> None:
         self.recounting.ask(request)
 
-    def _loops(self, sweep: Sweep | None, addresses: tuple[str, ...]) -> Loops:
+    def _loops(self, addresses: tuple[str, ...]) -> Loops:
         return Loops(
             state=self.state,
             log_watch=self.log_watch,
@@ -143,7 +143,7 @@ class Agent:
             pulse=self.pulse,
             uplink=self.uplink,
             session=self.session,
-            sweep=sweep,
+            zones=self.zones,
             addresses=addresses,
             pace=self.pace,
             bells=self.bells,
@@ -202,6 +202,7 @@ class Agent:
             queue=self._queue,
             postfix=lambda: self.enforcement.reading,
             agent=self._reading,
+            nameservers=lambda: self.zones.nameservers,
         )
 
     async def _queue(self) -> QueueReading:
@@ -218,6 +219,7 @@ class Agent:
             health=self.health,
             restart_log=self._restart_log,
             recount=self._recount,
+            zones=self.zones,
         )
 
     def _restart_log(self, wanted: NewEpoch) -> None:
@@ -251,11 +253,11 @@ class Agent:
         notify.send(f"STATUS={status.sentence(told)}")
 
 
-async def run(settings: AgentConfig, addresses: tuple[str, ...], *, key: ZoneKey | None) -> None:
+async def run(settings: AgentConfig, addresses: tuple[str, ...], *, keys: ZoneKeys) -> None:
     state = State.open(settings.state_file, now=clock.now())
     try:
         outbound = await outset.outbound(settings)
-        await Agent(settings, state, addresses=addresses, key=key, outbound=outbound).run()
+        await Agent(settings, state, addresses=addresses, keys=keys, outbound=outbound).run()
     finally:
         state.close()
 
@@ -265,13 +267,13 @@ def main() -> None:
     garbage.calm()
     try:
         settings = config.load(config.place())
-        addresses, key = outset.addresses(settings), config.zone_key()
+        addresses, keys = outset.addresses(settings), config.zone_keys()
     except ConfigError as error:
         for problem in error.problems:
             log.critical("configuration", problem=problem)
         sys.exit(2)
     try:
-        anyio.run(lambda: run(settings, addresses, key=key), backend_options={"use_uvloop": True})
+        anyio.run(lambda: run(settings, addresses, keys=keys), backend_options={"use_uvloop": True})
     except StateError as error:
         log.critical("cannot use the state file", problem=str(error))
         sys.exit(1)

@@ -3,7 +3,7 @@
 They share nothing but what they are given; none waits for another, none stops for the collector.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,15 +12,22 @@ import anyio
 import structlog
 
 from agent import backoff
-from agent.dnsbl import sweep
-from agent.dnsbl.sweep import Sweep
+from agent.dnsbl.watch import ZoneWatch
 from agent.enforcement import Enforcement
 from agent.filewatch import FileWatch
 from agent.health import Health
 from agent.maillog import pace
 from agent.maillog.found import Found
 from agent.maillog.silence import Silence
-from agent.model import Convergence, EventDraft, EventKind, PostfixReading
+from agent.model import (
+    Convergence,
+    EventDraft,
+    EventKind,
+    NameserverReading,
+    NameserverState,
+    PostfixReading,
+    ZoneReading,
+)
 from agent.pulse import Pulse
 from agent.session import Bells, Pace, Session
 from agent.state import State
@@ -29,7 +36,6 @@ from deliverability.zones import Verdict
 
 BEAT_APART = timedelta(seconds=1)  # early heartbeats, at most this often
 UPLINK_READY_SECONDS = 2
-FIRST_SWEEP_WITHIN = timedelta(seconds=3)
 
 log = structlog.get_logger()
 
@@ -66,7 +72,7 @@ class Loops:
     pulse: Pulse
     uplink: Uplink
     session: Session
-    sweep: Sweep | None
+    zones: ZoneWatch | None
     addresses: tuple[str, ...]
     pace: Pace
     bells: Bells
@@ -111,23 +117,22 @@ class Loops:
         return again
 
     async def watch_zones(self) -> None:
-        if self.sweep is None:
+        if self.zones is None:
             return
-        await anyio.sleep(FIRST_SWEEP_WITHIN.total_seconds() * self.edges.luck())
         while True:
-            await self.sweep_once(self.sweep)
-            await self.bells.sweep.wait(sweep.next_delay(self.pace.sweep, self.edges.luck()))
+            await self.bells.sweep.wait(self.zones.wait(self.edges.now()))
+            await self.sweep_once(self.zones)
 
-    async def sweep_once(self, sweep: Sweep) -> None:
-        """One round over the zones, recorded; what changed is news."""
-        readings = await sweep.once(
-            self.addresses, number=self.state.round + 1, now=self.edges.now()
-        )
+    async def sweep_once(self, zones: ZoneWatch) -> None:
+        """A round over the zones that are due, recorded; what changed is news."""
+        readings = await zones.once(number=self.state.round + 1, now=self.edges.now())
+        if not readings:
+            return
         with self.health.coping("recording a round"):
             if self.state.record_round(readings):
                 self.bells.beat.ring()
-        silent = readings and all(reading.verdict is Verdict.UNKNOWN for reading in readings)
-        self.health.say("zones", problem=f"no usable answer: {readings[0].why}" if silent else "")
+        self.health.say("zones", problem=_blindness(readings))
+        self.health.say("nameservers", problem=_doubts(zones.nameservers))
 
     async def beat(self) -> None:
         while True:
@@ -170,3 +175,13 @@ def _converged(reading: PostfixReading, at: datetime) -> EventDraft:
     problem = f": {reading.problem}" if reading.problem else ""
     text = f"directive {order} {reading.convergence.value}{silent}{problem}"
     return EventDraft(kind=EventKind.CONVERGED, at=at, text=text)
+
+
+def _blindness(readings: Sequence[ZoneReading]) -> str:
+    silent = all(reading.verdict is Verdict.UNKNOWN for reading in readings)
+    return f"no usable answer: {readings[0].why}" if silent else ""
+
+
+def _doubts(nameservers: Sequence[NameserverReading]) -> str:
+    doubted = (one for one in nameservers if one.state is not NameserverState.GOOD)
+    return "; ".join(f"{one.nameserver} {one.state.value}: {one.why}" for one in doubted)

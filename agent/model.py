@@ -10,8 +10,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from agent.maillog.unknown import UnknownLines
+from agent.model_zones import HandedOut as HandedOut
+from agent.model_zones import NameserverReading as NameserverReading
+from agent.model_zones import NameserverState as NameserverState
+from agent.model_zones import ZoneCounts as ZoneCounts
+from agent.model_zones import ZoneReading as ZoneReading
 from deliverability.replies import Outcome, ReplyClass
-from deliverability.zones import Sentinels, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,20 +150,6 @@ class Counted:
     closed: Sequence[int] = ()
     blind_until: datetime | None = None
     unknown_lines: UnknownLines | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneReading:
-    """What one zone says of one address, as this node's resolver answered it."""
-
-    address: str
-    zone: str
-    verdict: Verdict
-    answers: tuple[str, ...] = ()
-    sentinels: Sentinels = Sentinels.UNASKED
-    round: int
-    checked_at: datetime
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +297,8 @@ class Heartbeat:
     replies: tuple[Reply, ...] = ()
     intake: tuple[Intake, ...] = ()
     history: tuple[Minute, ...] = ()
+    zone_counts: ZoneCounts = ZoneCounts()
+    nameservers: tuple[NameserverReading, ...] = ()
     unknown_lines: UnknownLines | None = None
 
 
@@ -325,6 +317,8 @@ class Hello:
     sent_at: datetime
     hostname: str
     addresses: tuple[str, ...]
+    # Of the zones the collector handed out; 0: we look at our own.
+    catalogue_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,4 +382,4 @@ class Recount:
     counted_to: datetime | None = None
 
 
-FromCollector = Welcome | Ack | Directive | NewEpoch | ReconnectAfter | RecountRequest
+FromCollector = Welcome | Ack | Directive | NewEpoch | ReconnectAfter | RecountRequest | HandedOut

@@ -1,18 +1,22 @@
 """What is asked once, before the loops begin: who we are, our addresses, zones and transports."""
 
+import random
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 
 from agent import config
 from agent.config import AgentConfig, ConfigError
 from agent.dnsbl import sockets
 from agent.dnsbl.sweep import Sweep
+from agent.dnsbl.watch import Chance, ZoneWatch
 from agent.host import facts
 from agent.maillog.logs import Logs, Use
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.session import Self
+from agent.state import State
 from agent.version import VERSION
-from deliverability.zones import ZoneKey
+from deliverability.zones import ZoneKeys
 
 LOG_DEFAULT = "/var/log/mail.log"
 FIRST_LOOK = timedelta(seconds=5)
@@ -40,11 +44,23 @@ async def outbound(settings: AgentConfig) -> frozenset[bytes]:
         client.close()
 
 
-def zone_sweep(settings: AgentConfig, key: ZoneKey | None) -> Sweep | None:
-    watched = config.zones_of(settings)
-    if not watched:
-        return None
-    return Sweep(sockets.askers(config.nameservers_of(settings)), watched, key=key)
+def zone_watch(
+    settings: AgentConfig, state: State, *, own: tuple[str, ...], keys: ZoneKeys
+) -> ZoneWatch:
+    """Goes on where an earlier run ended: with its zones, and with when each was asked."""
+    known = state.zone_readings()
+    watch = ZoneWatch(
+        Sweep(sockets.ways(config.nameservers_of(settings)), keys=keys, known=known),
+        own,
+        chosen=settings.zones,
+        keys=keys,
+        chance=Chance(luck=random.random, token=lambda: secrets.token_hex(8)),
+    )
+    if state.handed_out is not None:
+        with suppress(ValueError):  # of a version with other bounds; the collector sends another
+            watch.take(state.handed_out)
+    watch.resume(known)
+    return watch
 
 
 def logs(settings: AgentConfig) -> Logs:

@@ -1,6 +1,6 @@
 """Heartbeats: gathers the readings, numbers them, knows which of them the collector has."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from agent.model import (
     AgentReading,
     Heartbeat,
     Minute,
+    NameserverReading,
     PostfixReading,
     QueueReading,
     ServiceReading,
@@ -33,6 +34,7 @@ class Sources:
     queue: Callable[[], Awaitable[QueueReading]]
     postfix: Callable[[], PostfixReading]
     agent: Callable[[], AgentReading]
+    nameservers: Callable[[], Sequence[NameserverReading]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Pulse:
             replies=replies,
             intake=state.intake_changed_since(-1 if full else since),
             history=history,
+            nameservers=self._sources.nameservers(),
             unknown_lines=self._unknown.choose(sequence, state.unknown_lines, whole=full, now=now),
         )
         beat = report.build(readings, account, acknowledged=self._acknowledged, now=now)

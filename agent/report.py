@@ -4,7 +4,8 @@ Kept small (p99 within 4 KB): totals and zone readings travel when they are news
 the collector asks. A repetition costs nothing, a loss is made good by the next one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,16 +18,18 @@ from agent.model import (
     HostReading,
     Intake,
     Minute,
+    NameserverReading,
     PostfixReading,
     QueueReading,
     Reply,
     ServiceReading,
+    ZoneCounts,
     ZoneReading,
 )
-from deliverability.zones import Verdict
+from deliverability.zones import Sentinels, Verdict
 
 EVENTS_MAX = 16
-REMINDER_EVERY = 10
+ZONE_BYTES_MAX = 1_200
 # Histograms, classes and replies may come a little later than the counts: a few in each heartbeat,
 # the longest waiting first. A minute of history takes about 15 bytes.
 DETAIL_BYTES_MAX = 900
@@ -63,6 +66,7 @@ class Account:
     replies: Sequence[Reply] = ()
     intake: Sequence[Intake] = ()
     history: Sequence[Minute] = ()
+    nameservers: Sequence[NameserverReading] = ()
     unknown_lines: UnknownLines | None = None
 
 
@@ -88,6 +92,8 @@ def build(
         replies=tuple(account.replies),
         intake=tuple(account.intake),
         history=tuple(account.history),
+        zone_counts=zone_counts(account.zones),
+        nameservers=tuple(account.nameservers),
         unknown_lines=account.unknown_lines,
     )
 
@@ -97,16 +103,64 @@ def _place(cell: Cell) -> tuple[str, str, str]:
 
 
 def zones_due(account: Account, acknowledged: Rounds) -> tuple[ZoneReading, ...]:
-    """The readings that are news, every listing, and of the rest a tenth in turn."""
+    """The listings, then what else is news: as much as a heartbeat has room for, the gravest first.
+    Listings that are no news take turns where they are many. All, when everything is wanted."""
     ordered = sorted(account.zones, key=lambda reading: (reading.address, reading.zone))
-    return tuple(
-        reading
-        for place, reading in enumerate(ordered)
-        if account.full_state
-        or reading.verdict is Verdict.LISTED
-        or reading.round > acknowledged.get((reading.address, reading.zone), 0)
-        or (account.sequence + place) % REMINDER_EVERY == 0
+    if account.full_state or not ordered:
+        return tuple(ordered)
+    turn = account.sequence % len(ordered)
+    rotated = [*ordered[turn:], *ordered[:turn]]
+    ranked = ((_rank(one, acknowledged), one) for one in rotated)
+    due = [one for _, one in sorted((each for each in ranked if each[0][0]), key=lambda e: e[0])]
+    chosen: list[ZoneReading] = []
+    zones: set[str] = set()
+    spent = 0
+    for one in due:
+        spent += _bytes(one, zones)
+        if chosen and spent > ZONE_BYTES_MAX:
+            break
+        chosen.append(one)
+        zones.add(one.zone)
+    return tuple(sorted(chosen, key=lambda reading: (reading.address, reading.zone)))
+
+
+def zone_counts(readings: Sequence[ZoneReading]) -> ZoneCounts:
+    """What is not clear is never hidden among what is."""
+    wrong = sum(one.sentinels is Sentinels.WRONG for one in readings)
+    said = Counter(one.verdict for one in readings if one.sentinels is not Sentinels.WRONG)
+    return ZoneCounts(
+        listed=said[Verdict.LISTED],
+        clear=said[Verdict.CLEAR],
+        unknown=said[Verdict.UNKNOWN],
+        quarantined=wrong,
     )
+
+
+def _rank(reading: ZoneReading, acknowledged: Rounds) -> tuple[int, str]:
+    """The gravest first, and of what travels together those of one zone; 0: it need not travel."""
+    is_news = reading.round > acknowledged.get((reading.address, reading.zone), 0)
+    if reading.verdict is Verdict.LISTED:
+        return (1 if is_news else 3), ""
+    if not is_news:
+        return 0, ""
+    return (4, reading.zone) if is_plain(reading) else (2, "")
+
+
+def is_plain(reading: ZoneReading) -> bool:
+    """Clear, and nothing more to say: such readings travel together."""
+    return (
+        reading.verdict is Verdict.CLEAR
+        and reading.sentinels is Sentinels.RIGHT
+        and not (reading.answers or reading.why or reading.reason)
+    )
+
+
+def _bytes(reading: ZoneReading, zones: Collection[str]) -> int:
+    """About what it takes in a heartbeat that names these zones already."""
+    if is_plain(reading):
+        return 2 if reading.zone in zones else len(reading.zone) + 4
+    words = (reading.address, reading.zone, reading.why, reading.reason)
+    return sum(map(len, words)) + 12 * len(reading.answers) + 30
 
 
 def rounds(zones: Sequence[ZoneReading]) -> dict[tuple[str, str], int]:

@@ -8,12 +8,14 @@ import structlog
 
 from agent import refusal
 from agent.bell import Bell
+from agent.dnsbl.watch import ZoneWatch
 from agent.enforcement import Enforcement
 from agent.health import Health
 from agent.model import (
     Ack,
     Directive,
     FromCollector,
+    HandedOut,
     Hello,
     NewEpoch,
     ReconnectAfter,
@@ -23,7 +25,7 @@ from agent.model import (
 from agent.pulse import Pulse
 from agent.state import State
 
-CAPABILITIES = ("pause", "recount")
+CAPABILITIES = ("pause", "recount", "catalogue")
 
 log = structlog.get_logger()
 
@@ -70,6 +72,7 @@ class Parts:
     """Begins the epoch there; OSError: the log could not be read, nothing has changed."""
     recount: Callable[[RecountRequest], None] = lambda _: None
     """Answers later, by the stream there is then."""
+    zones: ZoneWatch | None = None
 
 
 class Session:
@@ -111,6 +114,7 @@ class Session:
             sent_at=self._now(),
             hostname=me.hostname,
             addresses=me.addresses,
+            catalogue_revision=self._parts.zones.revision if self._parts.zones else 0,
         )
 
     def received(self, message: FromCollector) -> None:
@@ -124,6 +128,8 @@ class Session:
                 self._directive(message)
             case NewEpoch():
                 self._new_epoch(message)
+            case HandedOut():
+                self._handed_out(message)
             case RecountRequest():
                 self._parts.recount(message)
             case ReconnectAfter():
@@ -136,7 +142,8 @@ class Session:
     def _welcome(self, welcome: Welcome) -> None:
         pace, state = self._pace, self._parts.state
         pace.interval, pace.jitter = welcome.heartbeat_interval, welcome.heartbeat_jitter
-        if welcome.sweep_critical < pace.sweep:
+        if welcome.sweep_critical != pace.sweep and self._parts.zones is not None:
+            self._parts.zones.pace(welcome.sweep_critical)
             self._bells.sweep.ring()
         pace.sweep = welcome.sweep_critical
         self._parts.health.say(
@@ -153,6 +160,24 @@ class Session:
         if welcome.history_after is not None:
             self._parts.pulse.tell_minutes(after=welcome.history_after, before=self._now())
         self._bells.beat.ring()
+
+    def _handed_out(self, handed: HandedOut) -> None:
+        """Looked at from now on; stored, if they can be. Unreadable ones change nothing."""
+        parts = self._parts
+        if parts.zones is None:
+            return
+        try:
+            parts.zones.take(handed)
+        except ValueError as error:
+            parts.health.say("catalogue", problem=f"what the collector handed out: {error}")
+            return
+        parts.health.say("catalogue", problem="")
+        with parts.health.coping("storing the catalogue"):
+            parts.state.hold_handed_out(handed)
+            parts.state.keep_readings(
+                zones={one.name for one in parts.zones.zones}, addresses=self._me.addresses
+            )
+        self._bells.sweep.ring()
 
     def _directive(self, directive: Directive) -> None:
         """In force at once; stored, if it can be. The answer is the next heartbeat."""

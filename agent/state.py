@@ -7,7 +7,7 @@ something blocks for one sync and raises StateError when it did not happen.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from agent.model import (
     Event,
     EventDraft,
     EventKind,
+    HandedOut,
     Intake,
     Minute,
     MinuteCount,
@@ -254,6 +255,22 @@ class State:
         with self._file.transaction():
             return state_zones.record(self._file, readings)
 
+    def keep_readings(self, *, zones: Collection[str], addresses: Collection[str]) -> None:
+        """Of other zones and addresses nothing is known any more."""
+        with self._file.transaction():
+            state_zones.keep(self._file, zones=zones, addresses=addresses)
+
+    @property
+    def handed_out(self) -> HandedOut | None:
+        """None: the collector has not said yet which zones to look at."""
+        body = self._file.node("catalogue")
+        return None if body is None else msgspec.json.decode(body, type=HandedOut)
+
+    def hold_handed_out(self, zones: HandedOut) -> None:
+        with self._file.transaction() as database:
+            body = msgspec.json.encode(zones).decode()
+            database.execute("UPDATE node SET catalogue = ?", (body,))
+
     @property
     def directive(self) -> Directive | None:
         body = self._file.node("directive")
@@ -305,7 +322,7 @@ class State:
         """Why the values held are not ours, though the file is whole; empty when they are."""
         try:
             _ = (self.position, self.directive, self.zone_readings(), self.known())
-            _ = (self.began_at, self.replies_changed_since(-1), self.unknown_lines)
+            _ = (self.handed_out, self.began_at, self.replies_changed_since(-1), self.unknown_lines)
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             return str(error)
         return ""

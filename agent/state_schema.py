@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-VERSION = 3
+VERSION = 4
 TABLES = frozenset(("node", "cells", "readings", "events", "reserve"))
 
 # Times are microseconds since 1970-01-01 UTC, minutes are minutes since then. `changed_in` is the
@@ -103,7 +103,8 @@ SCHEMA = (
         is_resuming INTEGER NOT NULL DEFAULT 0,
         blind_until INTEGER,
         began_at BLOB,
-        unknown_lines TEXT
+        unknown_lines TEXT,
+        catalogue TEXT
     ) STRICT
     """,
     *COUNTS,
@@ -152,6 +153,7 @@ MIGRATIONS = {
         "PRAGMA user_version = 2",
     ),
     2: ("ALTER TABLE node ADD COLUMN unknown_lines TEXT", "PRAGMA user_version = 3"),
+    3: ("ALTER TABLE node ADD COLUMN catalogue TEXT", "PRAGMA user_version = 4"),
 }
 
 # What is committed is on the disk. A small log that is written over again and again: with the

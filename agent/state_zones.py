@@ -3,7 +3,7 @@
 All of it within the caller's transaction on the state file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -34,6 +34,14 @@ def record(file: StateFile, readings: Sequence[ZoneReading]) -> tuple[Event, ...
         if is_change(known.get((new.address, new.zone)), new)
     ]
     return state_events.insert(file, drafts)
+
+
+def keep(file: StateFile, *, zones: Collection[str], addresses: Collection[str]) -> None:
+    """Forgets what was said by other zones, or about other addresses."""
+    for reading in latest(file):
+        if reading.zone not in zones or reading.address not in addresses:
+            values = (reading.address, reading.zone)
+            file.rows("DELETE FROM readings WHERE address = ? AND zone = ?", values)
 
 
 def is_change(old: ZoneReading | None, new: ZoneReading) -> bool:

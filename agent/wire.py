@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from google.protobuf.internal import api_implementation
 from google.protobuf.message import DecodeError
 
-from agent import wire_counts
+from agent import wire_counts, wire_zones
 from agent.model import (
     Ack,
     AddressOrder,
@@ -31,10 +31,8 @@ from agent.model import (
     RecountRequest,
     ServiceState,
     Welcome,
-    ZoneReading,
 )
 from agent.wire_counts import EPOCH, NAME_MAX, TEXT_MAX, cut, milliseconds
-from deliverability.zones import Sentinels, Verdict
 from protos import fleet_pb2 as pb
 
 WIRE_VERSION = 1
@@ -49,8 +47,6 @@ DAY = timedelta(days=1)
 TIME_MS_MAX = 253_402_300_799_000  # the end of the year 9999
 
 STATES = {one: pb.ServiceState.Value(f"SERVICE_STATE_{one.name}") for one in ServiceState}
-VERDICTS = {one: pb.Verdict.Value(f"VERDICT_{one.name}") for one in Verdict}
-SENTINELS = {one: pb.Sentinels.Value(f"SENTINELS_{one.name}") for one in Sentinels}
 CONVERGENCES = {one: pb.Convergence.Value(f"CONVERGENCE_{one.name}") for one in Convergence}
 KINDS = {one: pb.EventKind.Value(f"EVENT_KIND_{one.name}") for one in EventKind}
 
@@ -85,6 +81,7 @@ def encode_hello(hello: Hello) -> bytes:
         sent_at_ms=milliseconds(hello.sent_at),
         hostname=cut(hello.hostname, 253),
         addresses=hello.addresses,
+        catalogue_revision=hello.catalogue_revision,
     )
     return pb.AgentMessage(hello=message).SerializeToString()
 
@@ -102,7 +99,6 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
         ],
         cells=[wire_counts.cell_out(cell) for cell in beat.cells],
         full_state=beat.full_state,
-        zones=[_zone_out(zone) for zone in beat.zones],
         postfix=_postfix_out(beat.postfix),
         agent=_agent_out(beat),
         events=[_event_out(event) for event in beat.events],
@@ -115,6 +111,7 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
         if beat.unknown_lines is None
         else wire_counts.unknown_out(beat.unknown_lines),
     )
+    wire_zones.put(message, beat)
     return pb.AgentMessage(heartbeat=message).SerializeToString()
 
 
@@ -131,19 +128,6 @@ def _queue_out(queue: QueueReading) -> pb.QueueReading:
         hold=queue.hold,
         maildrop=queue.maildrop,
         oldest_age_seconds=None if age is None else max(0, int(age.total_seconds())),
-    )
-
-
-def _zone_out(zone: ZoneReading) -> pb.ZoneReading:
-    return pb.ZoneReading(
-        address=zone.address,
-        zone=cut(zone.zone, 253),
-        verdict=VERDICTS[zone.verdict],
-        answers=zone.answers[:16],
-        sentinels=SENTINELS[zone.sentinels],
-        round=zone.round,
-        checked_at_ms=milliseconds(zone.checked_at),
-        why=cut(zone.why, TEXT_MAX),
     )
 
 
@@ -187,7 +171,7 @@ def _event_out(event: Event) -> pb.Event:
         id=event.id,
         kind=KINDS[event.kind],
         at_ms=milliseconds(event.at),
-        zone=None if event.zone is None else _zone_out(event.zone),
+        zone=None if event.zone is None else wire_zones.zone_out(event.zone),
         from_ms=milliseconds(begin),
         to_ms=milliseconds(end),
         text=cut(event.text, TEXT_MAX),
@@ -229,6 +213,11 @@ def decode(data: bytes) -> FromCollector:
         return _new_epoch(message.new_epoch)
     if kind == "recount":
         return _recount_request(message.recount)
+    if kind == "catalogue":
+        try:
+            return wire_zones.handed_out(message.catalogue)
+        except ValueError as error:
+            raise WireError(str(error)) from error
     if kind == "reconnect_after":
         delay = _duration("delay", message.reconnect_after.delay_ms, most=HOUR)
         return ReconnectAfter(delay=delay)

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 NAMESERVERS_MAX = 3  # MAXNS in resolv.conf(5)
 
+# Everybody's resolvers: blocklists refuse them, or answer them wrongly.
+PUBLIC = frozenset(
+    (
+        *("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"),
+        *("1.1.1.1", "1.0.0.1", "2606:4700:4700::1111", "2606:4700:4700::1001"),
+        *("9.9.9.9", "149.112.112.112", "2620:fe::fe"),
+        *("208.67.222.222", "208.67.220.220"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Nameserver:
@@ -13,6 +23,10 @@ class Nameserver:
 
     ip: str
     port: int = 53
+
+    @property
+    def is_public(self) -> bool:
+        return self.ip in PUBLIC
 
     def __str__(self) -> str:
         ip = f"[{self.ip}]" if ":" in self.ip else self.ip

@@ -5,13 +5,14 @@ no fourth: a zone said listed, said clear, or did not say (unknown). RFC 5782.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
 
 from deliverability.catalogue import CATALOGUE
 from deliverability.zones_query import QueryName as QueryName
 from deliverability.zones_query import ZoneKey as ZoneKey
+from deliverability.zones_query import ZoneKeys as ZoneKeys
 from deliverability.zones_query import query_name as query_name
 from deliverability.zones_query import why_unaskable as why_unaskable
 from deliverability.zones_shapes import Code as Code
@@ -23,6 +24,7 @@ from deliverability.zones_shapes import number_of
 ANSWERS_MAX = 32  # ZEN gives at most a handful; more than this is no blocklist's answer
 ANSWERS_READ_MAX = 4096  # a DNS message of 64 KiB holds no more A records
 ANSWERS_TOLD_MAX = 8  # of those a sentence names
+REASON_LENGTH_MAX = 200  # of what a TXT record says, in a heartbeat and in evidence
 TEXT_LENGTH_MAX = 40  # of an answer that is no address, in a sentence
 LOOPBACK = 127
 REFUSALS = 0x7FFFFF  # 127.255.255.0/24, by which operators say "not you": never a listing
@@ -48,12 +50,16 @@ class Sentinels(Enum):
 class Reply:
     """What came back for one query: A records, or NXDOMAIN, or the problem in our own words.
 
-    `problem` never quotes a name or a remote text, so that no key can ride in it.
+    `problem` never quotes a name or a remote text, so that no key can ride in it. `text` is what a
+    TXT record said, made harmless (`harmless`). `ttl_seconds`: how long the answer may be kept,
+    NXDOMAIN too (RFC 2308 section 5); 0 where nobody said.
     """
 
     addresses: tuple[str, ...] = ()
     is_nxdomain: bool = False
     problem: str = ""
+    text: str = ""
+    ttl_seconds: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,7 @@ class Finding:
     why: str
 
 
-def answer(addresses: Iterable[str]) -> Reply:
+def answer(addresses: Iterable[str], *, ttl_seconds: int = 0) -> Reply:
     """The reply of these A records, in numeric order, each once. Too many are a problem."""
     unique = set(islice(addresses, ANSWERS_READ_MAX))
     if len(unique) > ANSWERS_MAX:
@@ -77,7 +83,15 @@ def answer(addresses: Iterable[str]) -> Reply:
     by_number = {number_of(text): text for text in unique}
     if None in by_number:
         return Reply(problem="an answer that is no IPv4 address")
-    return Reply(addresses=tuple(text for _, text in sorted(by_number.items())))
+    ordered = tuple(text for _, text in sorted(by_number.items()))
+    return Reply(addresses=ordered, ttl_seconds=ttl_seconds)
+
+
+def harmless(text: str) -> str:
+    """A remote's words on one line, bounded, without anything a terminal would obey."""
+    cut = text[: 2 * REASON_LENGTH_MAX]
+    shown = " ".join("".join(one if one.isprintable() else " " for one in cut).split())
+    return shown if len(shown) <= REASON_LENGTH_MAX else shown[: REASON_LENGTH_MAX - 1] + "…"
 
 
 def verdict(zone: Zone, reply: Reply) -> Verdict:

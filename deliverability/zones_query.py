@@ -1,10 +1,14 @@
 """The name to ask a zone under, and keys that are part of it. Asks nothing itself."""
 
 import ipaddress
+import re
+from collections.abc import Mapping
 
 from deliverability.zones_shapes import Access, Kind, Status, Zone
 
 SPAMHAUS = "Spamhaus"
+# Whose key each credential holds; in the environment it is MAILFLEET_ and the name in capitals.
+CREDENTIALS: Mapping[str, str] = {"dqs_key": SPAMHAUS, "abusix_key": "Abusix"}
 
 
 class ZoneKey:
@@ -27,6 +31,30 @@ class ZoneKey:
 
     def __repr__(self) -> str:
         return "ZoneKey(<key>)"
+
+
+class ZoneKeys:
+    """The keys one of ours holds, at most one of an operator. No text of it shows any."""
+
+    __slots__ = ("_by_operator",)
+
+    def __init__(self, *keys: ZoneKey) -> None:
+        self._by_operator = {key.operator: key for key in keys}
+
+    def of(self, zone: Zone) -> ZoneKey | None:
+        return self._by_operator.get(zone.operator)
+
+    def hidden(self, text: str) -> str:
+        """A remote's text, which may repeat what it was asked, with `<key>` for each key in it."""
+        for key in self._by_operator.values():
+            text = re.sub(re.escape(key.reveal()), "<key>", text, flags=re.IGNORECASE)
+        return text
+
+    def __bool__(self) -> bool:
+        return bool(self._by_operator)
+
+    def __repr__(self) -> str:
+        return f"ZoneKeys({', '.join(sorted(self._by_operator))})"
 
 
 class QueryName:

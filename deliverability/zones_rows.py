@@ -4,7 +4,8 @@ Rows become zones when they are first wanted: the agent, which knows the file wh
 few it watches. What a row must hold is written at `_zone`; the tests keep every row to it.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -24,16 +25,37 @@ from deliverability.zones_shapes import (
 # "any" in a row: the operator says that every answer lists. RFC 5782 section 5 keeps 127.0.0.1 out.
 ANY = "any"
 ANY_FIRST, ANY_LAST = "127.0.0.2", "127.255.254.255"
+# What a node needs of a zone to look at it; with `pace_seconds`, which is the fleet's.
+HANDED_OUT = (
+    *("name", "tier", "operator", "kinds", "access", "codes", "others", "errors"),
+    *("sentinel_listed", "sentinel_clear", "keyed_suffix"),
+)
+NAME = r"(?=.{1,200}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
+KEYED_SUFFIX = r"(\{key\}(\.[a-z0-9-]{1,63})+)?"
+HANDED_OUT_BYTES_MAX = 131_072
+HANDED_OUT_ZONES_MAX = 256
+PACE_MAX = timedelta(days=1)
+# What a row says of a zone beyond that, where it does.
+_UNSAID = {
+    **dict.fromkeys(("seen", "evidence", "why_disabled", "limits", "part_of", "delisting"), ""),
+    **dict.fromkeys(("note", "source", "dated", "queries_per_day"), ""),
+    "enabled": "yes",
+    "status": "alive",
+    "confirmed": "operator",
+    "pace_minutes": "0",
+}
 
 
 class Rows(Mapping[str, Zone]):
     """Zones by name, in the order of the lines."""
 
     def __init__(self, text: str) -> None:
-        header, *lines = text.splitlines()
+        header, *lines = text.split("\n")
+        lines = [line for line in lines if line]
         self._columns = header.split("\t")
         self._lines = {line.partition("\t")[0]: line for line in lines}
-        assert len(self._lines) == len(lines), "a zone has one row"
+        if len(self._lines) != len(lines):
+            raise ValueError("a zone has two rows")
         self._zones: dict[str, Zone] = {}
 
     def __getitem__(self, name: str) -> Zone:
@@ -58,22 +80,63 @@ class Rows(Mapping[str, Zone]):
         """Of the zones whose columns hold exactly these texts. None is made."""
         return tuple(name for name in self._lines if self._fits(name, wanted))
 
+    def texts(self, name: str) -> Mapping[str, str]:
+        """The columns of one row."""
+        return self._fields(self._lines[name])
+
     def _fits(self, name: str, wanted: Mapping[str, str]) -> bool:
         fields = self._fields(self._lines[name])
         return all(fields[column] == text for column, text in wanted.items())
 
     def _fields(self, line: str) -> dict[str, str]:
-        return dict(zip(self._columns, line.split("\t"), strict=True))
+        texts = line.split("\t")
+        if len(texts) != len(self._columns):
+            raise ValueError(f"{texts[0][:80]!r}: {len(texts)} columns of {len(self._columns)}")
+        return dict(zip(self._columns, texts, strict=True))
 
 
-def _zone(row: Mapping[str, str]) -> Zone:
-    """ValueError or KeyError for a wrong row: the file is ours, and tests read all of it."""
+def hand_out(rows: Rows, zones: Iterable[Zone], *, paces: Mapping[str, timedelta]) -> str:
+    """These zones as text, for `handed_out`: the fleet's tier and pace, all else as the rows."""
+    lines = ["\t".join((*HANDED_OUT, "pace_seconds"))]
+    for zone in zones:
+        texts = {**rows.texts(zone.name), "tier": zone.tier.value}
+        seconds = str(int(paces.get(zone.name, zone.pace).total_seconds()))
+        lines.append("\t".join((*(texts[column] for column in HANDED_OUT), seconds)))
+    return "\n".join(lines)
+
+
+def handed_out(text: str) -> Rows:
+    """Zones somebody else chose. Columns we do not know are passed over.
+
+    ValueError, in one sentence, when one of them cannot be looked at as it is told.
+    """
+    if len(text) > HANDED_OUT_BYTES_MAX:
+        raise ValueError(f"more than {HANDED_OUT_BYTES_MAX} characters")
+    rows = Rows(text)
+    if len(rows) > HANDED_OUT_ZONES_MAX:
+        raise ValueError(f"{len(rows)} zones, {HANDED_OUT_ZONES_MAX} at most")
+    for name in rows:
+        try:
+            zone = rows[name]
+        except KeyError as error:
+            raise ValueError(f"{name[:80]!r}: {error} is missing") from error
+        if not (timedelta(0) < zone.pace <= PACE_MAX and zone.sentinel_listed and zone.codes):
+            raise ValueError(f"{name[:80]!r}: no pace, no test points or no codes")
+        if not re.fullmatch(NAME, name) or not re.fullmatch(KEYED_SUFFIX, zone.keyed_suffix):
+            raise ValueError(f"{name[:80]!r} is no zone's name")
+    return rows
+
+
+def _zone(said: Mapping[str, str]) -> Zone:
+    """ValueError or KeyError for a wrong row."""
+    row = {**_UNSAID, **said}
+    seconds = int(row["pace_seconds"]) if "pace_seconds" in row else int(row["pace_minutes"]) * 60
     return Zone(
         name=row["name"],
         operator=row["operator"],
         kinds=frozenset(Kind(text) for text in row["kinds"].split(",")),
         tier=Tier(row["tier"]),
-        pace=timedelta(minutes=int(row["pace_minutes"])),
+        pace=timedelta(seconds=seconds),
         status=Status(row["status"]),
         seen=row["seen"],
         evidence=row["evidence"],

@@ -7,6 +7,7 @@ no recursion and serves nobody but loopback.
 import asyncio
 import contextlib
 import ipaddress
+import string
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.rrset
 
@@ -26,6 +28,8 @@ from deliverability.zones import Zone
 
 TTL_SECONDS = 2
 REFUSAL = "127.255.255.254"
+PLAIN = frozenset(string.ascii_letters + string.digits)
+HIJACK = "203.0.113.80"
 TCP_WAIT_SECONDS = 5
 PORT_TRIES_MAX = 20
 
@@ -47,6 +51,8 @@ class World:
     zone: Zone
     mood: Mood = Mood.NORMAL
     listed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # What the TXT record of every listing says.
+    reason: str = "listed"
 
     def answers(self, address: str) -> tuple[str, ...]:
         """Empty: not listed."""
@@ -71,6 +77,8 @@ class DnsServer:
         self._tcp: asyncio.Server | None = None
         self.questions = 0
         self.truncating = False
+        # Hijacked: an address of its own for every name that does not exist.
+        self.rewriting = False
         self.port = 0
 
     @property
@@ -123,6 +131,10 @@ class DnsServer:
     def delist(self, address: str, *, zone: Zone = zones.ZEN) -> None:
         self._worlds[zone.name].listed.pop(str(ipaddress.ip_address(address)), None)
 
+    def say(self, reason: str, *, zone: Zone = zones.ZEN) -> None:
+        """From now on the zone's TXT records give this reason."""
+        self._worlds[zone.name].reason = reason
+
     def listed(self, *, zone: Zone = zones.ZEN) -> tuple[str, ...]:
         return tuple(sorted(self._worlds[zone.name].listed))
 
@@ -160,8 +172,7 @@ class DnsServer:
         asked = response.question[0]
         found = self._find(asked.name.to_text(omit_final_dot=True).lower())
         if found is None:
-            response.set_rcode(dns.rcode.REFUSED)
-            return response.to_wire()
+            return self._nowhere(response, dns.rcode.REFUSED)
         world, address = found
         if world.mood is Mood.SILENT:
             return None
@@ -170,11 +181,22 @@ class DnsServer:
             return response.to_wire()
         answers = world.answers(address)
         if not answers:
-            response.set_rcode(dns.rcode.NXDOMAIN)
+            return self._nowhere(response, dns.rcode.NXDOMAIN)
+        if asked.rdtype == dns.rdatatype.TXT:
+            text = dns.rdata.from_text("IN", "TXT", _quoted(world.reason))
+            response.answer.append(dns.rrset.from_rdata(asked.name, TTL_SECONDS, text))
         elif asked.rdtype == dns.rdatatype.A:
             response.answer.append(
                 dns.rrset.from_text(asked.name, TTL_SECONDS, "IN", "A", *answers)
             )
+        return response.to_wire()
+
+    def _nowhere(self, response: dns.message.Message, rcode: dns.rcode.Rcode) -> bytes:
+        if self.rewriting:
+            hijack = dns.rrset.from_text(response.question[0].name, 300, "IN", "A", HIJACK)
+            response.answer.append(hijack)
+        else:
+            response.set_rcode(rcode)
         return response.to_wire()
 
     def _find(self, name: str) -> tuple[World, str] | None:
@@ -211,6 +233,12 @@ class _Datagrams(asyncio.DatagramProtocol):
         response = self._server.respond(data, by_udp=True)
         if response is not None:
             self._transport.sendto(response, addr)
+
+
+def _quoted(text: str) -> str:
+    """In the form of master files (RFC 1035 section 5.1), every byte that may mean more escaped."""
+    plain = (chr(one) if chr(one) in PLAIN else f"\\{one:03}" for one in text.encode()[:255])
+    return f'"{"".join(plain)}"'
 
 
 def _suffixes(zone: Zone, name: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ Everything lies in one folder; sockets in a short one of their own (a Unix socke
 bytes at most). Used by the demo and by tests, which bring their own world.
 """
 
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from collector.config import Config
 from collector.core.policy import Policy
 from collector.ports import Actor
 from collector.service import governing
+from deliverability.zones import ZEN
 from demo import processes
 from demo.processes import Child, ChildError
 
@@ -49,6 +51,8 @@ class Fleet:
     nameserver: str
     policy: Policy
     names: Sequence[str] = ("127.0.0.1", "localhost")
+    # What nodes look at; None: what the collector hands out.
+    zones: Sequence[str] | None = (ZEN.name,)
     sockets: Path = field(init=False)
     ports: tuple[int, int, int] = field(init=False)
     admin_token: str = field(init=False, default="", repr=False)
@@ -124,9 +128,12 @@ class Fleet:
             f'machine_id = "{machine}"\naddresses = ["{node.address}"]\n\n'
             f'[postfix]\nlog = "{node.log}"\nqueue = "{node.queue}"\n'
             f'helper = "{node.helper}"\n\n'
-            f'[dns]\nnameservers = ["{self.nameserver}"]\n'
+            f'[dns]\nnameservers = ["{self.nameserver}"]\n{self._zones_line()}'
         )
         return path
+
+    def _zones_line(self) -> str:
+        return "" if self.zones is None else f"zones = {json.dumps(list(self.zones))}\n"
 
     async def enrol(self, node: Node) -> None:
         """With a token of its own, as an installer would."""

@@ -152,6 +152,36 @@ SENTINELS_WRONG: Sentinels.ValueType  # 2
 SENTINELS_UNASKED: Sentinels.ValueType  # 3
 Global___Sentinels: _TypeAlias = Sentinels  # noqa: Y015
 
+class _NameserverState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NameserverStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NameserverState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NAMESERVER_STATE_UNSPECIFIED: _NameserverState.ValueType  # 0
+    NAMESERVER_STATE_GOOD: _NameserverState.ValueType  # 1
+    NAMESERVER_STATE_REWRITES: _NameserverState.ValueType  # 2
+    """Answers for names that do not exist."""
+    NAMESERVER_STATE_REFUSED: _NameserverState.ValueType  # 3
+    """Blocklists refuse it."""
+    NAMESERVER_STATE_SILENT: _NameserverState.ValueType  # 4
+    NAMESERVER_STATE_PUBLIC: _NameserverState.ValueType  # 5
+    """Everybody's, not ours."""
+
+class NameserverState(_NameserverState, metaclass=_NameserverStateEnumTypeWrapper):
+    """What kind of answers a nameserver of the node's gives."""
+
+NAMESERVER_STATE_UNSPECIFIED: NameserverState.ValueType  # 0
+NAMESERVER_STATE_GOOD: NameserverState.ValueType  # 1
+NAMESERVER_STATE_REWRITES: NameserverState.ValueType  # 2
+"""Answers for names that do not exist."""
+NAMESERVER_STATE_REFUSED: NameserverState.ValueType  # 3
+"""Blocklists refuse it."""
+NAMESERVER_STATE_SILENT: NameserverState.ValueType  # 4
+NAMESERVER_STATE_PUBLIC: NameserverState.ValueType  # 5
+"""Everybody's, not ours."""
+Global___NameserverState: _TypeAlias = NameserverState  # noqa: Y015
+
 class _Convergence:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -380,6 +410,7 @@ class CollectorMessage(_message.Message):
     NEW_EPOCH_FIELD_NUMBER: _builtins.int
     RECONNECT_AFTER_FIELD_NUMBER: _builtins.int
     RECOUNT_FIELD_NUMBER: _builtins.int
+    CATALOGUE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -394,6 +425,10 @@ class CollectorMessage(_message.Message):
     def recount(self) -> Global___RecountRequest:
         """Only to agents with the capability "recount"."""
 
+    @_builtins.property
+    def catalogue(self) -> Global___Catalogue:
+        """Only to agents with the capability "catalogue", when they hold another one."""
+
     def __init__(
         self,
         *,
@@ -403,12 +438,13 @@ class CollectorMessage(_message.Message):
         new_epoch: Global___NewEpoch | None = ...,
         reconnect_after: Global___ReconnectAfter | None = ...,
         recount: Global___RecountRequest | None = ...,
+        catalogue: Global___Catalogue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "recount", b"recount", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "catalogue", b"catalogue", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "recount", b"recount", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "recount", b"recount", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "catalogue", b"catalogue", "directive", b"directive", "new_epoch", b"new_epoch", "reconnect_after", b"reconnect_after", "recount", b"recount", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "ack", "directive", "new_epoch", "reconnect_after", "recount"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "ack", "directive", "new_epoch", "reconnect_after", "recount", "catalogue"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -432,6 +468,7 @@ class Hello(_message.Message):
     SENT_AT_MS_FIELD_NUMBER: _builtins.int
     HOSTNAME_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
+    CATALOGUE_REVISION_FIELD_NUMBER: _builtins.int
     agent_version: _builtins.str
     wire_version: _builtins.int
     machine_id: _builtins.str
@@ -444,6 +481,8 @@ class Hello(_message.Message):
     term_highest: _builtins.int
     sent_at_ms: _builtins.int
     hostname: _builtins.str
+    catalogue_revision: _builtins.int
+    """Of the catalogue the node holds from a collector; 0: its own."""
     @_builtins.property
     def applied(self) -> Global___Directive:
         """The whole directive the node holds; absent before the first."""
@@ -469,10 +508,11 @@ class Hello(_message.Message):
         sent_at_ms: _builtins.int = ...,
         hostname: _builtins.str = ...,
         addresses: _abc.Iterable[_builtins.str] | None = ...,
+        catalogue_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "agent_version", b"agent_version", "applied", b"applied", "boot_id", b"boot_id", "capabilities", b"capabilities", "counted_from_ms", b"counted_from_ms", "epoch", b"epoch", "hostname", b"hostname", "machine_id", b"machine_id", "run_id", b"run_id", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "term_highest", b"term_highest", "wire_version", b"wire_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "agent_version", b"agent_version", "applied", b"applied", "boot_id", b"boot_id", "capabilities", b"capabilities", "catalogue_revision", b"catalogue_revision", "counted_from_ms", b"counted_from_ms", "epoch", b"epoch", "hostname", b"hostname", "machine_id", b"machine_id", "run_id", b"run_id", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "term_highest", b"term_highest", "wire_version", b"wire_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -529,6 +569,32 @@ class Welcome(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
+
+@_typing.final
+class Catalogue(_message.Message):
+    """The zones a node shall look at, and how often."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Says what is in `rows`: equal where they are."""
+    rows: _builtins.str
+    """A line of column names, then one for each zone, as deliverability/zones.tsv has them."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        rows: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Catalogue: _TypeAlias = Catalogue  # noqa: Y015
 
 @_typing.final
 class Ack(_message.Message):
@@ -785,6 +851,9 @@ class Heartbeat(_message.Message):
     INTAKE_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     UNKNOWN_LINES_FIELD_NUMBER: _builtins.int
+    ZONES_CLEAR_FIELD_NUMBER: _builtins.int
+    ZONE_COUNTS_FIELD_NUMBER: _builtins.int
+    NAMESERVERS_FIELD_NUMBER: _builtins.int
     epoch: _builtins.str
     sequence: _builtins.int
     sent_at_ms: _builtins.int
@@ -828,6 +897,18 @@ class Heartbeat(_message.Message):
     def unknown_lines(self) -> Global___UnknownLines:
         """What of the log was not understood; absent means no news."""
 
+    @_builtins.property
+    def zones_clear(self) -> _containers.RepeatedCompositeFieldContainer[Global___ZonesClear]:
+        """Zone readings that are clear, with the zone's sentinels right: many in few bytes."""
+
+    @_builtins.property
+    def zone_counts(self) -> Global___ZoneCounts:
+        """What every zone the node looks at says now, however many of the readings travel."""
+
+    @_builtins.property
+    def nameservers(self) -> _containers.RepeatedCompositeFieldContainer[Global___NameserverReading]:
+        """Absent: no news."""
+
     def __init__(
         self,
         *,
@@ -849,10 +930,13 @@ class Heartbeat(_message.Message):
         intake: _abc.Iterable[Global___Intake] | None = ...,
         history: _abc.Iterable[Global___HistoryMinute] | None = ...,
         unknown_lines: Global___UnknownLines | None = ...,
+        zones_clear: _abc.Iterable[Global___ZonesClear] | None = ...,
+        zone_counts: Global___ZoneCounts | None = ...,
+        nameservers: _abc.Iterable[Global___NameserverReading] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "host", b"host", "postfix", b"postfix", "queue", b"queue", "unknown_lines", b"unknown_lines"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "host", b"host", "postfix", b"postfix", "queue", b"queue", "unknown_lines", b"unknown_lines", "zone_counts", b"zone_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "history", b"history", "host", b"host", "intake", b"intake", "log_position", b"log_position", "postfix", b"postfix", "queue", b"queue", "replies", b"replies", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "unknown_lines", b"unknown_lines", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "history", b"history", "host", b"host", "intake", b"intake", "log_position", b"log_position", "nameservers", b"nameservers", "postfix", b"postfix", "queue", b"queue", "replies", b"replies", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "unknown_lines", b"unknown_lines", "zone_counts", b"zone_counts", "zones", b"zones", "zones_clear", b"zones_clear"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1305,6 +1389,7 @@ class ZoneReading(_message.Message):
     ROUND_FIELD_NUMBER: _builtins.int
     CHECKED_AT_MS_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     zone: _builtins.str
     verdict: Global___Verdict.ValueType
@@ -1314,6 +1399,8 @@ class ZoneReading(_message.Message):
     checked_at_ms: _builtins.int
     why: _builtins.str
     """Why the verdict is unknown: "refused 127.255.255.254", "timeout", "sentinel 127.0.0.2 clear"."""
+    reason: _builtins.str
+    """What the zone's TXT record says of a listing."""
     @_builtins.property
     def answers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The zone's answer, as it came: "127.0.0.2"."""
@@ -1329,14 +1416,106 @@ class ZoneReading(_message.Message):
         round: _builtins.int = ...,
         checked_at_ms: _builtins.int = ...,
         why: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "answers", b"answers", "checked_at_ms", b"checked_at_ms", "round", b"round", "sentinels", b"sentinels", "verdict", b"verdict", "why", b"why", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "answers", b"answers", "checked_at_ms", b"checked_at_ms", "reason", b"reason", "round", b"round", "sentinels", b"sentinels", "verdict", b"verdict", "why", b"why", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ZoneReading: _TypeAlias = ZoneReading  # noqa: Y015
+
+@_typing.final
+class ZonesClear(_message.Message):
+    """Each of these zones says clear of each of these addresses."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUND_FIELD_NUMBER: _builtins.int
+    CHECKED_AT_MS_FIELD_NUMBER: _builtins.int
+    ZONES_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    round: _builtins.int
+    checked_at_ms: _builtins.int
+    @_builtins.property
+    def zones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        round: _builtins.int = ...,
+        checked_at_ms: _builtins.int = ...,
+        zones: _abc.Iterable[_builtins.str] | None = ...,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "checked_at_ms", b"checked_at_ms", "round", b"round", "zones", b"zones"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ZonesClear: _TypeAlias = ZonesClear  # noqa: Y015
+
+@_typing.final
+class ZoneCounts(_message.Message):
+    """Readings: one for each zone and address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTED_FIELD_NUMBER: _builtins.int
+    CLEAR_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    QUARANTINED_FIELD_NUMBER: _builtins.int
+    listed: _builtins.int
+    clear: _builtins.int
+    unknown: _builtins.int
+    quarantined: _builtins.int
+    """Of zones whose sentinels are wrong."""
+    def __init__(
+        self,
+        *,
+        listed: _builtins.int = ...,
+        clear: _builtins.int = ...,
+        unknown: _builtins.int = ...,
+        quarantined: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clear", b"clear", "listed", b"listed", "quarantined", b"quarantined", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ZoneCounts: _TypeAlias = ZoneCounts  # noqa: Y015
+
+@_typing.final
+class NameserverReading(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESERVER_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    CHECKED_AT_MS_FIELD_NUMBER: _builtins.int
+    nameserver: _builtins.str
+    state: Global___NameserverState.ValueType
+    why: _builtins.str
+    checked_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        nameserver: _builtins.str = ...,
+        state: Global___NameserverState.ValueType = ...,
+        why: _builtins.str = ...,
+        checked_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked_at_ms", b"checked_at_ms", "nameserver", b"nameserver", "state", b"state", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NameserverReading: _TypeAlias = NameserverReading  # noqa: Y015
 
 @_typing.final
 class PostfixReading(_message.Message):

@@ -1,7 +1,7 @@
-"""DNS messages as bytes: one A question out, one judged reply in. Owns no socket.
+"""DNS messages as bytes: one question out, one judged reply in. Owns no socket.
 
-The question is built from a fixed header, so that asking costs little; what comes back from the
-world and holds records is read by dnspython alone.
+The question is built from a fixed header, so that asking costs little. What comes back is read here
+only where it has the one plain shape nearly every answer has; whatever differs, dnspython reads.
 """
 
 import functools
@@ -21,6 +21,14 @@ MESSAGE_BYTES_MAX = 1232  # fits any path unfragmented (DNS flag day 2020)
 
 _HEADER = struct.Struct("!HHHHHH")
 _TYPE_A_CLASS_IN = b"\x00\x01\x00\x01"
+_TYPE_TXT_CLASS_IN = b"\x00\x10\x00\x01"
+# An A record of the name that was asked: the name by pointer, type, class; then TTL, length, data.
+_PLAIN_A = b"\xc0\x0c" + _TYPE_A_CLASS_IN
+_PLAIN_A_BYTES = 16
+_TYPE_SOA, _SOA_BYTES_MIN = 6, 22
+_RECORD = struct.Struct("!HHIH")
+_TTL_MAX = 2**31 - 1  # above it a TTL is 0 (RFC 2181 section 8)
+_TEXT_PARTS_MAX = 8
 _RECURSION_DESIRED = 0x0100
 _IS_RESPONSE, _OPCODE, _TRUNCATED, _RCODE = 0x8000, 0x7800, 0x0200, 0x000F
 # RFC 6891: root name, type OPT, our buffer size, version 0 and no flags, no options.
@@ -29,12 +37,20 @@ _EDNS = b"\x00" + struct.pack("!HHIH", 41, MESSAGE_BYTES_MAX, 0, 0)
 
 @functools.lru_cache(maxsize=QUESTIONS_KEPT_MAX)
 def question(name: QueryName) -> bytes:
-    """The question section. ValueError, without the name in it, when it is no domain name."""
+    """The question section for A. ValueError, without the name in it, when it is no domain name."""
+    return _wire(name) + _TYPE_A_CLASS_IN
+
+
+def question_text(name: QueryName) -> bytes:
+    """The same for TXT."""
+    return _wire(name) + _TYPE_TXT_CLASS_IN
+
+
+def _wire(name: QueryName) -> bytes:
     try:
-        wire = dns.name.from_text(name.reveal()).to_digestable()
+        return dns.name.from_text(name.reveal()).to_digestable()
     except dns.exception.DNSException:
         raise ValueError("not a domain name") from None
-    return wire + _TYPE_A_CLASS_IN
 
 
 def encode(identity: int, asked: bytes) -> bytes:
@@ -62,16 +78,103 @@ def is_truncated(message: bytes) -> bool:
 
 
 def decode(message: bytes) -> Reply:
-    """The reply in a response that echoes our question. Never raises for what a peer may send."""
-    rcode = _HEADER.unpack_from(message)[1] & _RCODE
-    if rcode == NXDOMAIN:
-        return Reply(is_nxdomain=True)
-    if rcode != NOERROR:
+    """The reply in a response that echoes our A question. Never raises for what a peer may send."""
+    _, flags, _, answers, *_ = _HEADER.unpack_from(message)
+    rcode = flags & _RCODE
+    if rcode == NXDOMAIN and not answers:
+        return Reply(is_nxdomain=True, ttl_seconds=_negative_ttl(message))
+    if rcode not in (NOERROR, NXDOMAIN):
         return Reply(problem=RCODES.get(rcode, f"rcode {rcode}"))
+    plain = _plain(message, answers) if rcode == NOERROR else None
+    return plain if plain is not None else _chained(message)
+
+
+def decode_text(message: bytes) -> Reply:
+    """The text of the TXT records in a response that echoes our TXT question, made harmless."""
     try:
-        parsed = dns.message.from_wire(message, ignore_trailing=True)
-        assert isinstance(parsed, dns.message.QueryMessage), "what echoes a question is a query's"
-        found = parsed.resolve_chaining().answer
+        chain = _parsed(message).resolve_chaining()
     except (dns.exception.DNSException, ValueError):
         return Reply(problem="malformed answer")
-    return zones.answer(record.to_text() for record in found or ())
+    parts = [part for record in chain.answer or () for part in getattr(record, "strings", ())]
+    joined = b"".join(parts[:_TEXT_PARTS_MAX]).decode("utf-8", "replace")
+    return Reply(text=zones.harmless(joined))
+
+
+def _plain(message: bytes, count: int) -> Reply | None:
+    """Of nothing but A records of the very name; None for any other shape."""
+    at = _after_name(message, _HEADER.size) + 4
+    end = at + count * _PLAIN_A_BYTES
+    if not 0 < count <= zones.ANSWERS_MAX or not _ends_at(message, end):
+        return None
+    found, ttl = [], _TTL_MAX
+    for start in range(at, end, _PLAIN_A_BYTES):
+        record = message[start : start + _PLAIN_A_BYTES]
+        if not record.startswith(_PLAIN_A) or record[10:12] != b"\x00\x04":
+            return None
+        ttl = min(ttl, _ttl(int.from_bytes(record[6:10], "big")))
+        found.append(".".join(map(str, record[12:])))
+    return zones.answer(found, ttl_seconds=ttl)
+
+
+def _ends_at(message: bytes, end: int) -> bool:
+    """Nothing follows there, or EDNS0's one record (RFC 6891 section 6.1.2), whole."""
+    authorities, others = struct.unpack_from("!HH", message, 8)
+    rest = message[end:]
+    if authorities or end > len(message):
+        return False
+    if not others:
+        return not rest
+    is_edns = rest[:3] == b"\x00\x00\x29" and len(rest) >= len(_EDNS)
+    return others == 1 and is_edns and len(rest) == len(_EDNS) + int.from_bytes(rest[9:11], "big")
+
+
+def _chained(message: bytes) -> Reply:
+    """CNAME chains (RFC 1034 section 3.6.2), strange sections: dnspython's, with its bounds."""
+    try:
+        parsed = _parsed(message)
+        chain = parsed.resolve_chaining()
+    except dns.message.AnswerForNXDOMAIN:
+        return Reply(problem="NXDOMAIN together with addresses")
+    except (dns.exception.DNSException, ValueError):
+        return Reply(problem="malformed answer")
+    if parsed.rcode() == NXDOMAIN:
+        return Reply(is_nxdomain=True)
+    texts = (record.to_text() for record in chain.answer or ())
+    return zones.answer(texts, ttl_seconds=_ttl(chain.minimum_ttl))
+
+
+def _parsed(message: bytes) -> dns.message.QueryMessage:
+    parsed = dns.message.from_wire(message, ignore_trailing=True)
+    assert isinstance(parsed, dns.message.QueryMessage), "what echoes a question is a query's"
+    return parsed
+
+
+def _negative_ttl(message: bytes) -> int:
+    """How long there is no such name: the smaller of the SOA's TTL and its last field (RFC 2308
+    section 5); 0 where no SOA says so."""
+    (authorities,) = struct.unpack_from("!H", message, 8)
+    at = _after_name(message, _after_name(message, _HEADER.size) + 4)
+    if not authorities or at + _RECORD.size > len(message):
+        return 0
+    kind, _, ttl, size = _RECORD.unpack_from(message, at)
+    end = at + _RECORD.size + size
+    if kind != _TYPE_SOA or size < _SOA_BYTES_MIN or end > len(message):
+        return 0
+    return min(_ttl(ttl), _ttl(int.from_bytes(message[end - 4 : end], "big")))
+
+
+def _after_name(message: bytes, at: int) -> int:
+    """Where a name that begins there ends, or the end of the message. A pointer ends a name (RFC
+    1035 section 4.1.4) and is not followed: no loop can be made."""
+    while at < len(message):
+        length = message[at]
+        if length >= 0xC0:
+            return at + 2
+        at += 1 + length
+        if not length:
+            return at
+    return len(message)
+
+
+def _ttl(seconds: int) -> int:
+    return seconds if seconds <= _TTL_MAX else 0

@@ -21,18 +21,39 @@ from deliverability.zones import QueryName, Reply
 
 ANSWER_SECONDS_MAX = 5.0
 ATTEMPTS_MAX = 2
-IN_FLIGHT_MAX = 64
+IN_FLIGHT_MAX = 192  # all of a round over 60 zones with their sentinels
+# At once, then a moment for the nameserver to take them: a socket's usual buffer holds about 270.
+BURST, BURST_APART_SECONDS = 48, 0.001
 TCP_MAX = 8
 
 Ask = Callable[[Sequence[QueryName]], Awaitable[tuple[Reply, ...]]]
+Decode = Callable[[bytes], Reply]
 
 UNREACHABLE = Reply(problem="nameserver unreachable")
 TIMEOUT = Reply(problem="timeout")
 
 
-def askers(servers: Sequence[Nameserver], *, seconds: float = ANSWER_SECONDS_MAX) -> list[Ask]:
-    """One `Ask` per nameserver, in order of preference. `seconds`: the wait for each attempt."""
-    return [functools.partial(ask, nameserver=each, seconds=seconds) for each in servers]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One nameserver: asks for A records, and for the words of a TXT record."""
+
+    nameserver: str
+    is_public: bool = False
+    ask: Ask
+    ask_texts: Ask
+
+
+def ways(servers: Sequence[Nameserver], *, seconds: float = ANSWER_SECONDS_MAX) -> list[Way]:
+    """One per nameserver, in order of preference. `seconds`: the wait for each attempt."""
+    return [
+        Way(
+            nameserver=str(each),
+            is_public=each.is_public,
+            ask=functools.partial(ask, nameserver=each, seconds=seconds),
+            ask_texts=functools.partial(ask_texts, nameserver=each, seconds=seconds),
+        )
+        for each in servers
+    ]
 
 
 def system_nameservers(path: Path = Path("/etc/resolv.conf")) -> tuple[Nameserver, ...]:
@@ -47,9 +68,28 @@ def system_nameservers(path: Path = Path("/etc/resolv.conf")) -> tuple[Nameserve
 async def ask(
     names: Sequence[QueryName], *, nameserver: Nameserver, seconds: float = ANSWER_SECONDS_MAX
 ) -> tuple[Reply, ...]:
-    """One reply per name, in order. Lasts at most 2 x `seconds` for every 64 names, TCP apart."""
-    questions = [codec.question(name) for name in names]
-    exchange = _Exchange(questions, seconds)
+    """One reply per name, in order. Lasts at most 2 x `seconds` for every 192 names, TCP apart."""
+    return await _ask(
+        [codec.question(name) for name in names], codec.decode, nameserver, seconds=seconds
+    )
+
+
+async def ask_texts(
+    names: Sequence[QueryName], *, nameserver: Nameserver, seconds: float = ANSWER_SECONDS_MAX
+) -> tuple[Reply, ...]:
+    """The same for TXT: replies with `text`, empty where there is none."""
+    return await _ask(
+        [codec.question_text(name) for name in names],
+        codec.decode_text,
+        nameserver,
+        seconds=seconds,
+    )
+
+
+async def _ask(
+    questions: Sequence[bytes], decode: Decode, nameserver: Nameserver, *, seconds: float
+) -> tuple[Reply, ...]:
+    exchange = _Exchange(questions, decode, seconds=seconds)
     loop = asyncio.get_running_loop()
     try:
         await loop.create_datagram_endpoint(
@@ -82,8 +122,9 @@ class _Exchange(asyncio.DatagramProtocol):
     waits equally long. So one timer, for the first of them, serves all.
     """
 
-    def __init__(self, questions: Sequence[bytes], seconds: float) -> None:
+    def __init__(self, questions: Sequence[bytes], decode: Decode, *, seconds: float) -> None:
         self.questions = questions
+        self.decode = decode
         self.replies: list[Reply] = [TIMEOUT] * len(questions)
         self.truncated: list[int] = []
         self._seconds = seconds
@@ -94,6 +135,7 @@ class _Exchange(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_refused = False
+        self._is_bursting = False
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -106,7 +148,7 @@ class _Exchange(asyncio.DatagramProtocol):
             return  # a stray or a forgery: the true answer may still come
         if codec.is_truncated(data):
             self.truncated.append(flight.index)
-        self._settle(flight, codec.decode(data))
+        self._settle(flight, self.decode(data))
         self._launch()
 
     def error_received(self, exc: Exception) -> None:
@@ -127,12 +169,21 @@ class _Exchange(asyncio.DatagramProtocol):
             self.done.set_result(None)
 
     def _launch(self) -> None:
-        while self._waiting and len(self._flying) < IN_FLIGHT_MAX:
+        room = min(BURST, IN_FLIGHT_MAX - len(self._flying))
+        for _ in range(min(room, len(self._waiting))):
             self._send(_Flight(self._waiting.popleft(), self._new_identity()))
+        if self._waiting and len(self._flying) < IN_FLIGHT_MAX and not self._is_bursting:
+            self._is_bursting = True
+            self._loop.call_later(BURST_APART_SECONDS, self._burst)
         if not self._flying:
             self.close()
         elif self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._expire)
+
+    def _burst(self) -> None:
+        self._is_bursting = False
+        if not self.done.done():
+            self._launch()
 
     def _send(self, flight: _Flight) -> None:
         assert self._transport is not None
@@ -179,7 +230,7 @@ async def _settle_truncated(exchange: _Exchange, nameserver: Nameserver, *, seco
     async def settle(index: int) -> None:
         async with limiter:
             exchange.replies[index] = await _ask_by_tcp(
-                exchange.questions[index], nameserver=nameserver, seconds=seconds
+                exchange.questions[index], exchange.decode, nameserver, seconds=seconds
             )
 
     async with anyio.create_task_group() as tasks:
@@ -187,7 +238,9 @@ async def _settle_truncated(exchange: _Exchange, nameserver: Nameserver, *, seco
             tasks.start_soon(settle, index)
 
 
-async def _ask_by_tcp(asked: bytes, *, nameserver: Nameserver, seconds: float) -> Reply:
+async def _ask_by_tcp(
+    asked: bytes, decode: Decode, nameserver: Nameserver, *, seconds: float
+) -> Reply:
     identity = int.from_bytes(os.urandom(2), "big")
     try:
         with anyio.fail_after(seconds):
@@ -198,7 +251,7 @@ async def _ask_by_tcp(asked: bytes, *, nameserver: Nameserver, seconds: float) -
         return UNREACHABLE
     if codec.identity(message) != identity or not codec.echoes(message, asked=asked):
         return Reply(problem="malformed answer")
-    return codec.decode(message)
+    return decode(message)
 
 
 async def _converse(packet: bytes, nameserver: Nameserver) -> bytes:

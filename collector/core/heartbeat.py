@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from collector.core.heartbeat_zones import HandedOut as HandedOut
+from collector.core.heartbeat_zones import NameserverReading as NameserverReading
+from collector.core.heartbeat_zones import ZoneCounts as ZoneCounts
+from collector.core.heartbeat_zones import ZoneReading as ZoneReading
 from collector.core.model import Order
 from deliverability.replies import Outcome
-from deliverability.zones import Sentinels, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,20 +129,6 @@ class Recount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneReading:
-    """One zone's answer about one address through the node's resolver."""
-
-    address: str
-    zone: str
-    verdict: Verdict
-    answers: tuple[str, ...]
-    sentinels: Sentinels
-    round: int
-    checked_at: datetime
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PostfixReading:
     """Postfix and the directive in force, as observed on the node."""
 
@@ -206,6 +195,9 @@ class Heartbeat:
     intake: tuple[tuple[str, str, int], ...] = ()
     history: tuple[Minute, ...] = ()
     unknown_lines: UnknownLines | None = None
+    zone_counts: ZoneCounts = ZoneCounts()
+    # Empty: no news.
+    nameservers: tuple[NameserverReading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +219,8 @@ class Hello:
     received_at: datetime
     hostname: str
     addresses: tuple[str, ...]
+    # Of the zones it was handed out; 0: it looks at its own.
+    catalogue_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +237,8 @@ class Welcome:
     full_state: bool
     replay_events: bool
     history_after: datetime | None = None
+    # Of the zones handed out.
+    catalogue_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,14 +26,6 @@ UNKNOWN_NODES_SHOWN_MAX = 20
 # Of a log's lines; what is no delivery's changes no total.
 UNKNOWN_RATIO_WARN = 0.001
 # Resolvers shared by the whole world: blocklists refuse them (Spamhaus, "Fair Use Policy").
-PUBLIC = frozenset(
-    (
-        *("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"),
-        *("1.1.1.1", "1.0.0.1", "2606:4700:4700::1111", "2606:4700:4700::1001"),
-        *("9.9.9.9", "149.112.112.112", "2620:fe::fe"),
-        *("208.67.222.222", "208.67.220.220"),
-    )
-)
 OWN_RESOLVER = "run a recursive resolver (apt-get install unbound), name it in dns.nameservers"
 KEY = "and give the collector a Spamhaus DQS key: mailfleet init --dqs-key-file FILE"
 
@@ -155,7 +147,7 @@ def _clock(nodes: Sequence[Row]) -> Check:
 
 def _nameservers(desk: Desk) -> Iterator[Check]:
     for text in desk.standing.nameservers:
-        is_public = nameservers.parse(text).ip in PUBLIC
+        is_public = nameservers.parse(text).is_public
         yield Check(
             name=f"nameserver {text}",
             state=WARN if is_public else OK,

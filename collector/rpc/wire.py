@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from collector.core.heartbeat import (
     AgentReading,
     Event,
+    HandedOut,
     Heartbeat,
     Hello,
     HostReading,
@@ -22,11 +23,10 @@ from collector.core.heartbeat import (
     QueueReading,
     Recount,
     Welcome,
-    ZoneReading,
 )
 from collector.core.model import Order
 from collector.identity import Applicant, Issued, Renewal
-from collector.rpc import bounds, wire_counts
+from collector.rpc import bounds, wire_counts, wire_zones
 from collector.rpc.bounds import NAME_MAX, NUMBER_MAX, WireError
 from deliverability.zones import Sentinels, Verdict
 from protos import fleet_pb2 as pb
@@ -88,6 +88,7 @@ def _hello(m: pb.Hello, arrival: Arrival) -> Hello:
         received_at=arrival.at,
         hostname=bounds.text("hostname", value=m.hostname, most=bounds.LONG_NAME_MAX),
         addresses=bounds.addresses(m.addresses),
+        catalogue_revision=bounds.number("catalogue_revision", m.catalogue_revision),
     )
 
 
@@ -109,7 +110,6 @@ def _order(m: pb.Directive) -> Order:
 
 def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
     bounds.few("cells", len(m.cells), most=bounds.CELLS_MAX)
-    bounds.few("zones", len(m.zones), most=bounds.ZONES_MAX)
     bounds.few("events", len(m.events), most=bounds.EVENTS_MAX)
     bounds.few("replies", len(m.replies), most=bounds.REPLIES_MAX)
     bounds.few("clients", len(m.intake), most=bounds.INTAKE_MAX)
@@ -135,7 +135,7 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
         ),
         cells=tuple(map(wire_counts.cell, m.cells)),
         full_state=m.full_state,
-        zones=tuple(map(_zone, m.zones)),
+        zones=wire_zones.readings(m),
         postfix=_postfix(m.postfix),
         agent=_agent(m.agent),
         events=tuple(map(_event, m.events)),
@@ -147,6 +147,8 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
         unknown_lines=wire_counts.unknown_lines(m.unknown_lines)
         if m.HasField("unknown_lines")
         else None,
+        zone_counts=wire_zones.counts(m.zone_counts),
+        nameservers=wire_zones.nameservers(m.nameservers),
     )
 
 
@@ -214,20 +216,6 @@ def _queue(m: pb.QueueReading) -> QueueReading:
     return reading
 
 
-def _zone(m: pb.ZoneReading) -> ZoneReading:
-    bounds.few("answers", len(m.answers), most=bounds.ANSWERS_MAX)
-    return ZoneReading(
-        address=bounds.address(m.address),
-        zone=bounds.name("zone", value=m.zone, most=bounds.LONG_NAME_MAX),
-        verdict=bounds.known("verdict", m.verdict, names=VERDICTS),
-        answers=tuple(bounds.address(answer) for answer in m.answers),
-        sentinels=bounds.known("sentinels", m.sentinels, names=SENTINELS),
-        round=bounds.number("round", m.round),
-        checked_at=bounds.moment("checked_at", m.checked_at_ms),
-        why=bounds.text("why", value=m.why),
-    )
-
-
 def _postfix(m: pb.PostfixReading) -> PostfixReading:
     term, revision = m.directive_term, m.directive_revision
     if max(term, revision, m.deliveries_in_flight, m.deliveries_begun) > NUMBER_MAX:
@@ -270,7 +258,7 @@ def _event(m: pb.Event) -> Event:
         id=bounds.number("event.id", m.id, least=1),
         kind=bounds.known("event.kind", m.kind, names=KINDS),
         at=bounds.moment("event.at", m.at_ms),
-        zone=_zone(m.zone) if m.HasField("zone") else None,
+        zone=wire_zones.reading(m.zone) if m.HasField("zone") else None,
         window=(begin, end) if begin is not None and end is not None else None,
         text=bounds.text("event.text", value=m.text),
     )
@@ -330,6 +318,7 @@ def encode_welcome(welcome: Welcome) -> bytes:
         full_state=welcome.full_state,
         replay_events=welcome.replay_events,
         history_after_ms=0 if after is None else _milliseconds(after),
+        catalogue_revision=welcome.catalogue_revision,
     )
     return pb.CollectorMessage(welcome=message).SerializeToString()
 
@@ -360,6 +349,11 @@ def encode_new_epoch(new_epoch: NewEpoch) -> bytes:
         counted_to_ms=0 if counted_to is None else _milliseconds(counted_to),
     )
     return pb.CollectorMessage(new_epoch=message).SerializeToString()
+
+
+def encode_catalogue(zones: HandedOut) -> bytes:
+    message = pb.Catalogue(revision=zones.revision, rows=zones.rows)
+    return pb.CollectorMessage(catalogue=message).SerializeToString()
 
 
 def encode_recount_request(number: int, epoch: str, *, log_position: bytes) -> bytes:

@@ -8,7 +8,9 @@ import pytest
 
 from agent import config
 from agent.config import AgentConfig, ConfigError
+from deliverability.catalogue import CATALOGUE
 from deliverability.nameservers import Nameserver
+from deliverability.zones import ZEN
 
 WHOLE = """
 [collector]
@@ -66,6 +68,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         queue=Path("/srv/spool"),
         helper=Path("/srv/helper.sock"),
         nameservers=(Nameserver("127.0.0.1", 5302), Nameserver("::1")),
+        zones=("zen.spamhaus.org",),
     )
 
 
@@ -170,13 +173,22 @@ def test_where_the_file_is() -> None:
 
 def test_the_zone_key_comes_from_a_credential_or_the_environment(tmp_path: Path) -> None:
     (tmp_path / "dqs_key").write_text("abcdefghijklmnop\n")
-    key = config.zone_key({"CREDENTIALS_DIRECTORY": str(tmp_path), "MAILFLEET_DQS_KEY": "other"})
+    keys = config.zone_keys(
+        {
+            "CREDENTIALS_DIRECTORY": str(tmp_path),
+            "MAILFLEET_DQS_KEY": "other",
+            "MAILFLEET_ABUSIX_KEY": "third",
+        }
+    )
+    key, other = keys.of(ZEN), keys.of(CATALOGUE["combined.mail.abusix.zone"])
     assert key is not None
-    assert key.reveal() == "abcdefghijklmnop"
-    assert "abcdefgh" not in repr(key)
-    assert config.zone_key({}) is None
+    assert other is not None
+    assert (key.reveal(), other.reveal()) == ("abcdefghijklmnop", "third")
+    assert "abcdefgh" not in repr(key) + repr(keys)
+    assert keys.hidden("see ABCDEFGHIJKLMNOP.zen") == "see <key>.zen"
+    assert not config.zone_keys({})
     with pytest.raises(ConfigError) as caught:
-        config.zone_key({"MAILFLEET_DQS_KEY": "not a key!"})
+        config.zone_keys({"MAILFLEET_DQS_KEY": "not a key!"})
     assert "not a key!" not in str(caught.value)
 
 

@@ -10,7 +10,15 @@ from agent.dnsbl import sockets
 from agent.dnsbl.sweep import Sweep
 from agent.model import ZoneReading
 from deliverability import nameservers, zones
-from deliverability.zones import Consequence, QueryName, Reply, Sentinels, Verdict, ZoneKey
+from deliverability.zones import (
+    Consequence,
+    QueryName,
+    Reply,
+    Sentinels,
+    Verdict,
+    ZoneKey,
+    ZoneKeys,
+)
 from tests import rbldnsd_bed
 from tests.rbldnsd_bed import Rbldnsd
 
@@ -27,9 +35,9 @@ def bed(tmp_path: Path) -> Iterator[Rbldnsd]:
 
 
 async def look(bed: Rbldnsd, key: str | None = None, seconds: float = 2) -> ZoneReading:
-    asks = sockets.askers([nameservers.parse(bed.address)], seconds=seconds)
-    sweep = Sweep(asks, [zones.ZEN], key=ZoneKey(key) if key else None)
-    (reading,) = await sweep.once([ADDRESS], number=1, now=NOW)
+    ways = sockets.ways([nameservers.parse(bed.address)], seconds=seconds)
+    sweep = Sweep(ways, keys=ZoneKeys(*([ZoneKey(key)] if key else [])))
+    (reading,) = await sweep.once([zones.ZEN], [ADDRESS], number=1, now=NOW)
     return reading
 
 
@@ -105,5 +113,5 @@ async def test_a_key_that_does_not_work_is_refused(bed: Rbldnsd) -> None:
 
 async def test_a_foreign_zone_is_refused(bed: Rbldnsd) -> None:
     name = QueryName(shown="x", revealed="12.0.77.10.bl.example")
-    (ask,) = sockets.askers([nameservers.parse(bed.address)])
-    assert await ask([name]) == (Reply(problem="REFUSED"),)
+    (way,) = sockets.ways([nameservers.parse(bed.address)])
+    assert await way.ask([name]) == (Reply(problem="REFUSED"),)

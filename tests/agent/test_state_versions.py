@@ -14,7 +14,12 @@ from deliverability.replies import Outcome
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 GOOGLE = CellKey("198.51.100.9", "google")
 # What makes a file of today one of then.
-VERSION_2 = ("ALTER TABLE node DROP COLUMN unknown_lines", "PRAGMA user_version = 2")
+VERSION_3 = ("ALTER TABLE node DROP COLUMN catalogue", "PRAGMA user_version = 3")
+VERSION_2 = (
+    *VERSION_3,
+    "ALTER TABLE node DROP COLUMN unknown_lines",
+    "PRAGMA user_version = 2",
+)
 VERSION_1 = (
     *VERSION_2,
     "CREATE TABLE cells (address TEXT NOT NULL, receiver TEXT NOT NULL, outcome TEXT NOT NULL,"
@@ -63,7 +68,7 @@ def test_a_file_of_version_2_is_taken_over(tmp_path: Path) -> None:
         state = State.open(path, now=NOW)
         (cell,) = state.cells()
         assert (state.epoch, cell.attempts) == (epoch, {Outcome.SENT: 7})
-        assert state.unknown_lines == UnknownLines()
+        assert (state.unknown_lines, state.handed_out) == (UnknownLines(), None)
         state.close()
 
 

@@ -28,9 +28,10 @@ async def test_a_node_sweeps_them_all_at_once() -> None:
     async with DnsServer(ASKED) as server:
         for zone in ASKED:
             server.list(LISTED, last_code(zone), zone=zone)
-        asks = sockets.askers([nameservers.parse(server.address)], seconds=2)
-        readings = await Sweep(asks, ASKED).once((LISTED, CLEAR), number=1, now=NOW)
-        assert server.questions == 4 * len(ASKED)  # two test points, two addresses
+        ways = sockets.ways([nameservers.parse(server.address)], seconds=2)
+        readings = await Sweep(ways).once(ASKED, (LISTED, CLEAR), number=1, now=NOW)
+        # Two test points, two addresses, and the reason of one.
+        assert server.questions == 5 * len(ASKED)
     assert len(readings) == 2 * len(ASKED)
     assert {each.sentinels for each in readings} == {Sentinels.RIGHT}
     for each in readings:

@@ -11,7 +11,7 @@ from tests.tidy.tree import Module, Tree
 
 OUTSIDE = ("demo.*", "demo", "benchmarks.*", "tests.*")
 CLOCKS = ("agent.clock", "agent.daemon", "collector.adapters.clock", "collector.cli.*")
-JITTER = ("agent.backoff", "agent.uplink", "agent.dnsbl.sweep", "agent.daemon")
+JITTER = ("agent.backoff", "agent.uplink", "agent.outset", "agent.daemon")
 # A task outside the daemon's group: kept, and awaited before the loop ends.
 TASKS = ("collector.adapters.store.writer",)
 # Dotted call -> where it may stand all the same.

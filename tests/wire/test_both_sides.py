@@ -1,6 +1,6 @@
 """What an agent writes its collector reads, and the other way round, without loss."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -9,12 +9,21 @@ from hypothesis import strategies as st
 
 from agent import wire as agent_wire
 from agent.maillog.unknown import UnknownLines
-from agent.model import EventKind, NewEpoch, ReconnectAfter
+from agent.model import (
+    EventKind,
+    HandedOut,
+    NameserverReading,
+    NameserverState,
+    NewEpoch,
+    ReconnectAfter,
+    ZoneCounts,
+)
 from agent.wire_counts import OUTCOMES
 from collector.core import heartbeat as collected
 from collector.core.model import Order
 from collector.rpc import wire as collector_wire
 from collector.rpc.wire import Arrival
+from deliverability.zones import Verdict
 from tests.agent.samples import HEARTBEAT, HELLO, NOW, ZONE
 
 ARRIVAL = Arrival(node_id="node-1", at=NOW)
@@ -60,6 +69,56 @@ def test_what_was_not_understood_arrives_whole() -> None:
     assert told.daemons == (("qmgr", 3), ("x" * 64, 4))
     assert told.newest == ("a line? of …@x.example", "y" * 300)
     assert heard().unknown_lines is None
+
+
+def test_what_is_clear_travels_together_and_arrives_one_by_one() -> None:
+    clear = [
+        replace(ZONE, address=ip, zone=zone, verdict=Verdict.CLEAR, answers=(), round=number)
+        for number, zone in ((12, "a.example"), (12, "b.example"), (13, "c.example"))
+        for ip in ("198.51.100.7", "2001:db8::1")
+    ]
+    odd = replace(clear[0], zone="white.example", answers=("127.0.5.1",))
+    told = heard(zones=(ZONE, *clear, odd)).zones
+    said = {(one.address, one.zone): one for one in told}
+    assert len(told) == len(said) == 8
+    for one in (ZONE, *clear, odd):
+        other = said[one.address, one.zone]
+        assert (one.verdict, one.answers, one.round) == (other.verdict, other.answers, other.round)
+        assert (one.sentinels, one.checked_at) == (other.sentinels, other.checked_at)
+
+
+def test_counts_reasons_and_nameservers_arrive_whole() -> None:
+    reading = NameserverReading(
+        nameserver="[2001:db8::53]:53",
+        state=NameserverState.REWRITES,
+        why="it answers 203.0.113.80 for a name that does not exist",
+        checked_at=NOW,
+    )
+    counts = ZoneCounts(listed=1, clear=2, unknown=3, quarantined=4)
+    beat = heard(
+        zones=(replace(ZONE, reason="because"),), nameservers=(reading,), zone_counts=counts
+    )
+    assert beat.zones[0].reason == "because"
+    assert asdict(beat.zone_counts) == asdict(counts)
+    assert [asdict(one) for one in beat.nameservers] == [asdict(reading) | {"state": "rewrites"}]
+    assert heard().nameservers == ()
+
+
+def test_the_zones_handed_out_arrive_whole() -> None:
+    sent = collected.HandedOut(revision=2**63 - 1, rows="name\tcodes\nzone.example\tx=y")
+    got = agent_wire.decode(collector_wire.encode_catalogue(sent))
+    assert got == HandedOut(revision=sent.revision, rows=sent.rows)
+    hello = replace(HELLO, catalogue_revision=sent.revision)
+    told = collector_wire.decode(agent_wire.encode_hello(hello), ARRIVAL)
+    assert isinstance(told, collected.Hello)
+    assert told.catalogue_revision == sent.revision
+
+
+@pytest.mark.parametrize("revision, rows", [(0, "name"), (2**63, "name"), (1, "x" * 200_000)])
+def test_zones_past_their_bounds_are_refused(revision: int, rows: str) -> None:
+    sent = collector_wire.encode_catalogue(collected.HandedOut(revision=revision, rows=rows))
+    with pytest.raises(agent_wire.WireError, match="a catalogue"):
+        agent_wire.decode(sent)
 
 
 def test_a_hello_arrives_whole() -> None:

@@ -1,0 +1,178 @@
+"""Which zones a node looks at, what it does with those handed out, and its nameservers' test."""
+
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from agent.dnsbl import selftest, sockets
+from agent.dnsbl.sweep import Sweep
+from agent.dnsbl.watch import Chance, ZoneWatch
+from agent.model import HandedOut, NameserverState
+from deliverability import nameservers, zones_rows
+from deliverability.catalogue import CATALOGUE, SHIPPED, Catalogue, Override
+from deliverability.zones import ZEN, Reply, Tier, Verdict, ZoneKey, ZoneKeys
+from demo.dns import HIJACK, DnsServer
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+A, V6 = "198.51.100.7", "2001:db8::25"
+SPAMCOP = CATALOGUE["bl.spamcop.net"]
+CHANCE = Chance(luck=lambda: 0.0, token=lambda: "nobodyhasthisname")
+MINUTE = timedelta(minutes=1)
+
+
+def watch(
+    *addresses: str, chosen: tuple[str, ...] | None = None, server: DnsServer | None = None
+) -> ZoneWatch:
+    place = server.address if server else "127.0.0.1:9"
+    sweep = Sweep(sockets.ways([nameservers.parse(place)], seconds=0.2))
+    return ZoneWatch(sweep, addresses or (A,), chosen=chosen, keys=ZoneKeys(), chance=CHANCE)
+
+
+def handed(*names: str, revision: int = 7, pace: timedelta = MINUTE) -> HandedOut:
+    zones = [Catalogue(overrides={name: Override(is_enabled=True)})[name] for name in names]
+    rows = zones_rows.hand_out(SHIPPED, zones, paces=dict.fromkeys(names, pace))
+    return HandedOut(revision=revision, rows=rows)
+
+
+def names(watched: ZoneWatch) -> set[str]:
+    return {zone.name for zone in watched.zones}
+
+
+def test_until_the_collector_says_its_own_zones_are_looked_at() -> None:
+    assert names(watch()) == {zone.name for zone in CATALOGUE.enabled()}
+    of_ip6 = {zone.name for zone in CATALOGUE.enabled() if ":" in V6 and len(zone.kinds) > 1}
+    assert names(watch(V6)) == of_ip6
+    assert names(watch(chosen=())) == set()
+
+
+def test_then_those_handed_out_at_the_pace_handed_out() -> None:
+    watched = watch()
+    watched.take(handed(ZEN.name, SPAMCOP.name))
+    assert names(watched) == {ZEN.name, SPAMCOP.name}
+    assert watched.revision == 7
+    assert {zone.pace for zone in watched.zones} == {MINUTE}
+    watched.pace(critical=5 * MINUTE)  # an older word
+    assert {zone.pace for zone in watched.zones} == {MINUTE}
+    (zen,) = (zone for zone in watched.zones if zone.name == ZEN.name)
+    assert (zen.codes, zen.errors, zen.keyed_suffix) == (ZEN.codes, ZEN.errors, ZEN.keyed_suffix)
+    assert (zen.tier, zen.kinds, zen.operator) == (ZEN.tier, ZEN.kinds, ZEN.operator)
+
+
+def test_the_welcome_says_the_critical_pace_until_then() -> None:
+    watched = watch()
+    watched.pace(critical=MINUTE)
+    paces = {zone.tier: zone.pace for zone in watched.zones}
+    assert paces[Tier.CRITICAL] == MINUTE
+    assert paces[Tier.MAJOR] == 60 * MINUTE
+
+
+def test_a_nodes_own_choice_stands() -> None:
+    watched = watch(chosen=(ZEN.name,))
+    watched.take(handed(ZEN.name, SPAMCOP.name))
+    assert names(watched) == {ZEN.name}
+    watched.take(handed(SPAMCOP.name))
+    assert names(watched) == {ZEN.name}
+
+
+LINE = handed(ZEN.name).rows.splitlines()[1]
+HEAD = handed(ZEN.name).rows.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "rows, why",
+    [
+        ("nonsense\nzone.example", "'zone.example'"),
+        ("name\tcodes\nzen.spamhaus.org\t127.0.0.2=pause:x", "is missing"),
+        (HEAD + "\n" + LINE + "\n" + LINE, "two rows"),
+        (HEAD + "\n" + LINE.replace("critical", "dire"), "'dire'"),
+        (HEAD + "\n" + LINE.replace("127.0.0.2=pause", "8.8.8.8.8=pause"), "not an answer"),
+        (HEAD + "\n" + LINE.replace("zen.spamhaus.org", "ZEN spamhaus", 1), "no zone's name"),
+        (HEAD + "\n" + LINE.replace("{key}.zen", "{key}{key}.zen"), "no zone's name"),
+        (HEAD + "\n" + LINE[: LINE.rindex("\t")] + "\t0", "no pace"),
+        (HEAD + "\n" + LINE[: LINE.rindex("\t")], "columns"),
+        (
+            HEAD + "".join(f"\nz{n}.example" + "\t" * HEAD.count("\t") for n in range(257)),
+            "257 zones",
+        ),
+        ("x" * 200_000, "more than"),
+    ],
+)
+def test_what_cannot_be_read_changes_nothing(rows: str, why: str) -> None:
+    watched = watch()
+    before = watched.zones
+    with pytest.raises(ValueError, match=re.escape(why)) as refused:
+        watched.take(HandedOut(revision=9, rows=rows))
+    assert (watched.zones, watched.revision) == (before, 0)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 200
+
+
+def test_columns_of_a_later_version_are_passed_over() -> None:
+    watched = watch()
+    watched.take(HandedOut(revision=9, rows=f"{HEAD}\tcolour\n{LINE}\tred"))
+    assert names(watched) == {ZEN.name}
+
+
+async def test_rounds_of_an_earlier_run_count() -> None:
+    async with DnsServer() as server:
+        first = watch(chosen=(ZEN.name,), server=server)
+        readings = await first.once(number=1, now=NOW)
+        assert [one.verdict for one in readings] == [Verdict.CLEAR]
+        second = watch(chosen=(ZEN.name,), server=server)
+        second.resume(readings)
+        assert await second.once(number=2, now=NOW + MINUTE) == ()
+        assert len(await second.once(number=2, now=NOW + 5 * MINUTE)) == 1
+
+
+@pytest.mark.parametrize(
+    "mood, state, why",
+    [
+        ("normal", NameserverState.GOOD, ""),
+        ("refuse", NameserverState.REFUSED, "127.255.255.254"),
+        ("silent", NameserverState.SILENT, "timeout"),
+        ("servfail", NameserverState.SILENT, "SERVFAIL"),
+        ("rewriting", NameserverState.REWRITES, HIJACK),
+    ],
+)
+async def test_what_its_nameservers_are(mood: str, state: NameserverState, why: str) -> None:
+    async with DnsServer() as server:
+        if mood == "rewriting":
+            server.rewriting = True
+        else:
+            getattr(server, mood)()
+        watched = watch(chosen=(ZEN.name,), server=server)
+        await watched.once(number=1, now=NOW)
+        (found,) = watched.nameservers
+        assert (found.nameserver, found.state) == (server.address, state)
+        assert why in found.why
+        # Well again, and looked at again: sooner when something was wrong.
+        server.normal()
+        server.rewriting = False
+        await watched.once(number=2, now=NOW + 11 * MINUTE)
+        await watched.once(number=3, now=NOW + 361 * MINUTE)
+        assert watched.nameservers[0].state is NameserverState.GOOD
+
+
+def test_everybodys_resolver_is_told_as_such() -> None:
+    listed, absent = Reply(addresses=("127.0.0.2",)), Reply(is_nxdomain=True)
+    assert selftest.judge(known=listed, unknown=absent, is_public=True)[0] is NameserverState.PUBLIC
+    assert (
+        selftest.judge(known=absent, unknown=absent, is_public=False)[0] is NameserverState.SILENT
+    )
+    (way,) = sockets.ways([nameservers.parse("8.8.8.8")])
+    assert way.is_public
+
+
+async def test_no_reading_and_no_look_shows_a_key() -> None:
+    async with DnsServer() as server:
+        sweep = Sweep(
+            sockets.ways([nameservers.parse(server.address)]), keys=ZoneKeys(ZoneKey("s3cretkey"))
+        )
+        keys = ZoneKeys(ZoneKey("s3cretkey"))
+        watched = ZoneWatch(sweep, (A,), chosen=(ZEN.name,), keys=keys, chance=CHANCE)
+        server.list(A)
+        server.say("ask https://x.example/s3cretkey")
+        told = repr(await watched.once(number=1, now=NOW)) + repr(watched.nameservers)
+    assert "listed" in told.lower()
+    assert "s3cretkey" not in told
