@@ -125,7 +125,7 @@ class Rbldnsd:
     def _write(self) -> None:
         self._serial += 1
         lines = [
-            f"$SOA 60 ns1.{ZONE} hostmaster.{ZONE} {self._serial} 600 300 86400 60",
+            f"$SOA 1 ns1.{ZONE} hostmaster.{ZONE} {self._serial} 600 300 86400 1",
             f"$NS 60 ns1.{ZONE}",
             "$TTL 1",
             *(f"{ip} :{code}:listed" for ip, codes in self._listed.items() for code in codes),
