@@ -1,169 +1,140 @@
-"""What the rules ask for, address by address. The brakes have not spoken yet.
+"""What the rules ask for, subject by subject. The brakes have not spoken yet.
 
 Rules look at levels, not edges: whatever is wanted and not so is proposed again at each pass.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 
-from collector.core import evidence
-from collector.core.lifecycle import SENDING
-from collector.core.model import (
-    Fate,
-    Kind,
-    Listing,
-    NodeFacts,
-    Proposal,
-    Reason,
-    Snapshot,
-    StandingKey,
-    Subject,
-)
+from collector.core import membership, rule_listed
+from collector.core.model import Fate, Kind, Pause, Proposal, Reason, Snapshot, StandingKey
 from collector.core.policy import Policy
-from collector.core.reputation import Stand, is_clean
-from collector.core.signals import AddressSignals, NodeSignals
+from collector.core.rule import Asked, Case, Rule
+from collector.core.signals import NodeSignals
 from collector.core.zonebrake import ZoneBrakes
-from deliverability.zones import Verdict
+
+# By what a rule is about: the node, one of its addresses, an address at one receiver.
+OF_NODE: tuple[Rule, ...] = ()
+OF_ADDRESS: tuple[Rule, ...] = (rule_listed.RULE,)
+OF_RECEIVER: tuple[Rule, ...] = ()
+RULES: Mapping[Reason, Rule] = {rule.reason: rule for rule in (*OF_NODE, *OF_ADDRESS, *OF_RECEIVER)}
+AUTOMATION = "automation"
 
 
 def propose(
-    nodes: tuple[NodeSignals, ...], snapshot: Snapshot, *, brakes: ZoneBrakes, policy: Policy
+    nodes: tuple[NodeSignals, ...],
+    snapshot: Snapshot,
+    *,
+    brakes: ZoneBrakes,
+    policy: Policy,
+    now: datetime,
 ) -> tuple[Proposal, ...]:
     """Every proposal of this pass, in the order of nodes and addresses."""
     return tuple(
         proposal
         for node in nodes
-        for address in node.addresses
-        for proposal in _of_address(node, address, snapshot=snapshot, brakes=brakes, policy=policy)
+        for proposal in _of_node(
+            Case(node=node, address=None, brakes=brakes, policy=policy, now=now), snapshot
+        )
     )
 
 
-def is_overridden(snapshot: Snapshot, subject: Subject) -> bool:
-    """A person resumed this address although it is listed: automation leaves it alone."""
-    key = StandingKey(subject.node_id, subject.address, Kind.PAUSE, Reason.LISTED)
+def stands(key: StandingKey, case: Case) -> bool:
+    """Whether what a person has said no to is still so. `case`: of the node."""
+    if key.kind is not Kind.PAUSE or key.reason not in RULES:
+        return False
+    rule = RULES[key.reason]
+    asked = [case] if rule in OF_NODE else _addresses(case, key.address)
+    return any(rule.stands(replace(one, receiver=key.receiver)) for one in asked)
+
+
+def _of_node(case: Case, snapshot: Snapshot) -> Iterator[Proposal]:
+    yield from _by_rules(OF_NODE, case, snapshot)
+    for address in _addresses(case, None):
+        yield from _by_rules(OF_ADDRESS, address, snapshot)
+        for receiver in _receivers(address):
+            yield from _by_rules(OF_RECEIVER, replace(address, receiver=receiver), snapshot)
+        yield from membership.propose(address)
+
+
+def _addresses(case: Case, only: str | None) -> list[Case]:
+    return [
+        replace(case, address=one) for one in case.node.addresses if only in (None, one.facts.ip)
+    ]
+
+
+def _receivers(case: Case) -> list[str]:
+    """Those that answered lately, and those that a pause is about."""
+    subject = case.subject
+    lately = {one.receiver for one in case.mail.receivers} if case.mail else set()
+    held = {p.receiver for p in case.node.facts.pauses if p.address == subject.address}
+    return sorted(lately | {receiver for receiver in held if receiver is not None})
+
+
+def _by_rules(rules: tuple[Rule, ...], case: Case, snapshot: Snapshot) -> Iterator[Proposal]:
+    for rule in rules:
+        covering = [pause for pause in case.node.facts.pauses if _covers(pause, rule, case)]
+        if not covering:
+            asked = None if _is_overridden(rule, case, snapshot) else rule.opens(case)
+            if asked is not None:
+                yield _proposal(Kind.PAUSE, rule, case, asked=asked)
+            continue
+        ours = [pause for pause in covering if _is_ours(pause, case)]
+        asked = _ends(rule, case, ours)
+        if asked is not None:
+            evidence = {"pauses": [pause.id for pause in ours], **asked.evidence}
+            told = replace(asked, evidence=evidence)
+            yield _proposal(Kind.RESUME, rule, case, asked=told)
+
+
+def _covers(pause: Pause, rule: Rule, case: Case) -> bool:
+    """An open pause of this reason that holds all of the subject."""
+    subject = case.subject
+    return (
+        pause.reason is rule.reason
+        and pause.address in (None, subject.address)
+        and pause.receiver in (None, subject.receiver)
+    )
+
+
+def _is_ours(pause: Pause, case: Case) -> bool:
+    subject = case.subject
+    said = (pause.owner, pause.address, pause.receiver)
+    return said == (AUTOMATION, subject.address, subject.receiver)
+
+
+def _ends(rule: Rule, case: Case, ours: list[Pause]) -> Asked | None:
+    if not ours:
+        return None
+    late = [pause for pause in ours if pause.expires_at and pause.expires_at <= case.now]
+    if len(late) == len(ours):
+        return Asked(
+            rule="its time is over: what is sent from now on is judged anew",
+            evidence={"expired_at": [f"{pause.expires_at}" for pause in late]},
+        )
+    return rule.ends(case)
+
+
+def _is_overridden(rule: Rule, case: Case, snapshot: Snapshot) -> bool:
+    """A person resumed it although the cause stands: automation leaves it alone."""
+    subject = case.subject
+    key = StandingKey(subject.node_id, subject.address, Kind.PAUSE, rule.reason, subject.receiver)
     standing = snapshot.standing.get(key)
     return standing is not None and standing.fate is Fate.OVERRIDDEN
 
 
-def _of_address(
-    node: NodeSignals,
-    address: AddressSignals,
-    *,
-    snapshot: Snapshot,
-    brakes: ZoneBrakes,
-    policy: Policy,
-) -> Iterator[Proposal]:
-    subject = Subject(node_id=node.facts.id, address=address.facts.ip, pool_id=node.facts.pool_id)
-    yield from _listed(node, address, snapshot=snapshot, subject=subject)
-    yield from _delisted(node, address, subject=subject, brakes=brakes, policy=policy)
-    yield from _silence(node, address, subject=subject)
-
-
-def _listed(
-    node: NodeSignals, address: AddressSignals, *, snapshot: Snapshot, subject: Subject
-) -> Iterator[Proposal]:
-    """LISTED opens on one confirmed critical listing."""
-    if node.listed_pauses(address.facts.ip) or is_overridden(snapshot, subject):
-        return
-    for opinion in address.confirmed:
-        if opinion.is_critical:
-            yield Proposal(
-                kind=Kind.PAUSE,
-                subject=subject,
-                reason=Reason.LISTED,
-                rule="a confirmed listing on a critical zone pauses the address",
-                evidence=evidence.of_opinion(opinion),
-                zone=opinion.fact.zone,
-                is_critical=True,
-            )
-            return
-    for listing in address.pausing:
-        if not _is_ending(listing, address):
-            yield Proposal(
-                kind=Kind.PAUSE,
-                subject=subject,
-                reason=Reason.LISTED,
-                rule="an open listing on a critical zone keeps the address paused",
-                evidence=evidence.of_listing(listing, address),
-                zone=listing.zone,
-                is_critical=True,
-            )
-            return
-
-
-def _is_ending(listing: Listing, address: AddressSignals) -> bool:
-    """The zone says clear by now: it takes a second clean round to end the listing and its pause,
-    but nothing new is paused for it meanwhile (a zone brake that lets go, above all)."""
-    return any(
-        is_clean(one.fact) and (one.look is None or one.look.verdict is Verdict.CLEAR)
-        for one in address.opinions
-        if one.fact.zone == listing.zone
+def _proposal(kind: Kind, rule: Rule, case: Case, *, asked: Asked) -> Proposal:
+    return Proposal(
+        kind=kind,
+        subject=case.subject,
+        reason=rule.reason,
+        rule=asked.rule,
+        evidence=asked.evidence,
+        zone=asked.zone,
+        listed_at=asked.listed_at,
+        is_critical=asked.is_critical,
+        is_corroborated=asked.is_corroborated,
+        expires_at=asked.expires_at,
+        probe_at=asked.probe_at,
     )
-
-
-def _delisted(
-    node: NodeSignals,
-    address: AddressSignals,
-    *,
-    subject: Subject,
-    brakes: ZoneBrakes,
-    policy: Policy,
-) -> Iterator[Proposal]:
-    """LISTED closes with the last listing, or when the zone brake holds all that stand."""
-    held = tuple(p for p in node.listed_pauses(address.facts.ip) if p.owner == "automation")
-    standing = address.pausing
-    believed = tuple(one for one in standing if not brakes.holds(one, policy))
-    fresh = (one for one in address.confirmed if one.is_critical)
-    if not held or believed or any(one.fact.zone not in brakes.held for one in fresh):
-        return
-    rule = (
-        "the zone brake puts back what the zone paused in this round"
-        if standing
-        else "two clean rounds with right sentinels end a listing"
-    )
-    yield Proposal(
-        kind=Kind.RESUME,
-        subject=subject,
-        reason=Reason.LISTED,
-        rule=rule,
-        evidence=evidence.of_end(address, held),
-    )
-
-
-def _silence(node: NodeSignals, address: AddressSignals, *, subject: Subject) -> Iterator[Proposal]:
-    """A lost node leaves the rotation; one that is back, and free to send, enters it."""
-    facts = address.facts
-    if node.is_lost and facts.in_rotation:
-        yield Proposal(
-            kind=Kind.REMOVE,
-            subject=subject,
-            reason=Reason.SILENCE,
-            rule="three missed heartbeats take a node out of the rotation",
-            evidence=evidence.of_silence(node),
-        )
-    is_free = not node.pauses_of(facts.ip) and node.facts.lifecycle in SENDING
-    is_fit = node.is_back and _is_in_step(node.facts) and not _is_sick(address)
-    if not facts.in_rotation and is_free and is_fit:
-        yield Proposal(
-            kind=Kind.ADMIT,
-            subject=subject,
-            reason=facts.rotation_reason or Reason.SILENCE,
-            rule="heard twice in a row, no pause, in step with its directive: it may take mail",
-            evidence=evidence.of_silence(node),
-        )
-
-
-def _is_in_step(node: NodeFacts) -> bool:
-    """Its newest directive, one that lets it send, is verified: it does, and we can stop it."""
-    said = node.obedience
-    return (
-        node.order is not None
-        and not node.order.is_silent
-        and said is not None
-        and said.order == node.order.order
-        and said.convergence == "verified"
-    )
-
-
-def _is_sick(address: AddressSignals) -> bool:
-    """A hit not yet looked at again keeps an address that is out from coming in."""
-    return any(one.stand is Stand.UNCONFIRMED and one.is_critical for one in address.opinions)

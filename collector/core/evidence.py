@@ -1,8 +1,11 @@
 """Evidence as plain, JSON-ready values: what `why` shows and a replay reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from collector.core.model import Evidence, Listing, Pause, ZoneFact
+from collector.core.listed import Vote
+from collector.core.model import Evidence, Listing, ZoneFact
+from collector.core.rates import Window
+from collector.core.readings import MailFacts
 from collector.core.reputation import Opinion
 from collector.core.signals import AddressSignals, NodeSignals
 from deliverability.zones import Zone
@@ -50,6 +53,39 @@ def meanings(zone: Zone | None, answers: Iterable[str]) -> list[str]:
     return [f"{code.answer} {code.meaning}" for code in known if code]
 
 
+def of_votes(votes: Sequence[Vote], address: AddressSignals) -> Evidence:
+    """The gravest listing in full, and which others count beside it."""
+    first, *others = votes
+    return {
+        **of_vote(first, address),
+        "beside": [of_vote(one, address) for one in others],
+        "operators": sorted({one.zone.operator for one in votes}),
+        **({} if address.facts.mail is None else of_rates(address.facts.mail)),
+    }
+
+
+def of_vote(vote: Vote, address: AddressSignals) -> Evidence:
+    if vote.listing is not None:
+        return of_listing(vote.listing, address)
+    assert vote.opinion is not None
+    return of_opinion(vote.opinion)
+
+
+def of_rates(mail: MailFacts) -> Evidence:
+    """What was counted, in both windows, and what receivers refused lately."""
+    return {
+        "mail_since": mail.since.isoformat() if mail.since else None,
+        "day": _of_window(mail.day),
+        "week": _of_window(mail.week),
+        "refused_lately": {one.receiver: one.blocked for one in mail.receivers if one.blocked},
+    }
+
+
+def _of_window(window: Window) -> dict[str, int]:
+    counts = {name: int(getattr(window, name)) for name in window.__slots__}
+    return {name: count for name, count in counts.items() if count}
+
+
 def of_listing(listing: Listing, address: AddressSignals) -> Evidence:
     """An open listing, with the zone's newest answer."""
     newest = next((one for one in address.opinions if one.fact.zone == listing.zone), None)
@@ -64,10 +100,9 @@ def of_listing(listing: Listing, address: AddressSignals) -> Evidence:
     }
 
 
-def of_end(address: AddressSignals, pauses: Iterable[Pause]) -> Evidence:
+def of_end(address: AddressSignals) -> Evidence:
     """Why a LISTED pause may end."""
     return {
-        "pauses": [pause.id for pause in pauses],
         "ended": [listing.id for listing in address.over],
         "standing": [listing.id for listing in address.standing],
         "zones": [of_opinion(one) for one in address.opinions if one.listing is not None],

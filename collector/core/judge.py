@@ -1,6 +1,6 @@
 """One judgement: facts in, everything to be committed out. Same input, same output."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from collector.core import (
@@ -16,9 +16,10 @@ from collector.core import (
 )
 from collector.core.evidence import meanings
 from collector.core.judgement import Judgement, ListingDraft
-from collector.core.model import Fate, Kind, NodeFacts, Reason, Snapshot, StandingKey
+from collector.core.model import Fate, NodeFacts, Snapshot, StandingKey
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion
+from collector.core.rule import Case
 from collector.core.signals import NodeSignals
 from deliverability.catalogue import Catalogue
 
@@ -32,7 +33,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
     looks = warming.look(snapshot, policy, now=now)
     proposals = (
-        *decide.propose(nodes, snapshot, brakes=brakes, policy=policy),
+        *decide.propose(nodes, snapshot, brakes=brakes, policy=policy, now=now),
         *warming.propose(looks),
     )
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
@@ -42,6 +43,10 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     made = incidents.Made(alerts=alerted, nodes=nodes, decisions=decisions)
     told = incidents.update(snapshot, made, policy=policy, now=now)
     proposed = {safety.standing_key(proposal) for proposal in proposals}
+    cases = {
+        node.facts.id: Case(node=node, address=None, brakes=brakes, policy=policy, now=now)
+        for node in nodes
+    }
     return Judgement(
         at=now,
         term=snapshot.term,
@@ -64,7 +69,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         notices=told.notices,
         brakes_engage=brakes.engage,
         brakes_release=brakes.release,
-        standing_clear=tuple(_settled(nodes, snapshot, proposed=proposed)),
+        standing_clear=tuple(_settled(cases, snapshot, proposed=proposed)),
     )
 
 
@@ -114,22 +119,12 @@ def _draft(node: NodeFacts, opinion: Opinion) -> ListingDraft:
 
 
 def _settled(
-    nodes: Sequence[NodeSignals], snapshot: Snapshot, *, proposed: set[StandingKey]
+    nodes: Mapping[str, Case], snapshot: Snapshot, *, proposed: set[StandingKey]
 ) -> Iterator[StandingKey]:
-    """Standing decisions whose cause is gone; a person's override lasts as long as the listing."""
-    judged = {node.facts.id: node for node in nodes}
+    """Standing decisions whose cause is gone; a person's override lasts as long as the cause."""
     for key in sorted(snapshot.standing, key=str):
-        if key.node_id not in judged or key in proposed:
+        if key.node_id not in nodes or key in proposed:
             continue
         is_override = snapshot.standing[key].fate is Fate.OVERRIDDEN
-        if is_override and _is_listed(judged[key.node_id], key):
-            continue
-        yield key
-
-
-def _is_listed(node: NodeSignals, key: StandingKey) -> bool:
-    return (
-        key.kind is Kind.PAUSE
-        and key.reason is Reason.LISTED
-        and any(a.standing for a in node.addresses if key.address in (None, a.facts.ip))
-    )
+        if not (is_override and decide.stands(key, nodes[key.node_id])):
+            yield key

@@ -230,7 +230,9 @@ class Proposal:
     """What a rule asks for, before the brakes have seen the whole batch.
 
     `is_critical`: on a confirmed listing of a critical zone, which only the zone brake may hold.
-    `expires_at`, `probe_at`: of the pause it asks for.
+    `listed_at`: since when that listing is known; None: only now. `is_corroborated`: a second
+    resolver and the receivers' own replies say the same. `expires_at`, `probe_at`: of the pause it
+    asks for.
     """
 
     kind: Kind
@@ -239,7 +241,9 @@ class Proposal:
     rule: str
     evidence: Evidence
     zone: str | None = None
+    listed_at: datetime | None = None
     is_critical: bool = False
+    is_corroborated: bool = False
     expires_at: datetime | None = None
     probe_at: datetime | None = None
 

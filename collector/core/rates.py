@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from collector.core.policy import Policy
+
 QUARTER_SECONDS = 900
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
@@ -87,6 +89,27 @@ def defers_for_long(*, older: Window, newer: Window) -> bool | None:
     if len(known) < len(ratios):
         return None
     return min(known) >= DEFERRAL_RATIO_MAX
+
+
+def rising(day: Window, *, week: Window, policy: Policy) -> tuple[str, ...]:
+    """What rose, of "bounces" and "deferrals": the last day's share against that of the six days
+    before, when both have their minimum volume."""
+    before = less(week, day)
+    found = []
+    for name, of in (("bounces", bounce_ratio), ("deferrals", deferral_ratio)):
+        now, then = of(day, least=policy.rate_day_min), of(before, least=policy.rate_week_min)
+        if now is None or then is None:
+            continue
+        if now >= policy.rise_times * then and now - then >= policy.rise_points:
+            found.append(name)
+    return tuple(found)
+
+
+def less(whole: Window, part: Window) -> Window:
+    """What the whole holds beside the part; nothing where the part is larger."""
+    return Window(
+        **{name: max(0, getattr(whole, name) - getattr(part, name)) for name in Window.__slots__}
+    )
 
 
 def _ratio(window: Window, *, first: int, any_: int, least: int) -> float | None:

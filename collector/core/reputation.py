@@ -14,6 +14,8 @@ from collector.core.policy import Policy
 from deliverability.catalogue import Catalogue
 from deliverability.zones import Consequence, Sentinels, Tier, Verdict, Zone, consequence
 
+RESOLVER = "the collector's resolver"
+
 
 class Stand(Enum):
     """Where an (address, zone) stands."""
@@ -134,7 +136,7 @@ def _confirmed_by(fact: ZoneFact, look: Look | None, *, policy: Policy) -> str:
     if look is None:
         return ""
     if _says_listed(look):
-        return "the collector's resolver"
+        return RESOLVER
     is_unknown = look.verdict is Verdict.UNKNOWN or look.sentinels is not Sentinels.RIGHT
     lasted = fact.received_at - fact.since
     if is_unknown and fact.rounds >= 2 and lasted >= policy.second_sweep_after:

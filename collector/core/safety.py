@@ -55,6 +55,7 @@ class _Gate:
     brakes: ZoneBrakes
     policy: Policy
     nodes: Mapping[str, NodeFacts]
+    now: datetime
     # Addresses that left or came back in this pass, by pool, and which they were.
     removed: dict[str, int] = field(default_factory=dict)
     admitted: dict[str, int] = field(default_factory=dict)
@@ -105,14 +106,14 @@ def gate(
 ) -> tuple[Decision, ...]:
     """Decisions worth recording: all that is made, and what is withheld for the first time."""
     nodes = {node.id: node for node in snapshot.nodes}
-    state = _Gate(snapshot=snapshot, brakes=brakes, policy=policy, nodes=nodes)
+    state = _Gate(snapshot=snapshot, brakes=brakes, policy=policy, nodes=nodes, now=now)
     decisions = []
     for proposal in sorted(proposals, key=_turn):
         subject = proposal.subject
         is_paused = (subject.node_id, subject.address) in state.paused
         if proposal.kind is Kind.ADMIT and is_paused:
             continue
-        decision = _judge(proposal, state, now=now)
+        decision = _judge(proposal, state)
         if _is_news(decision, snapshot.standing):
             decisions.append(decision)
     return tuple(decisions)
@@ -127,10 +128,11 @@ def again(
         brakes=zonebrake.held(seen.zones, snapshot.fleet, policy=policy, now=now),
         policy=policy,
         nodes={node.id: node for node in snapshot.nodes},
+        now=now,
         removed=dict(seen.removed),
         admitted=dict(seen.admitted),
     )
-    return _judge(proposal, state, now=now)
+    return _judge(proposal, state)
 
 
 def _turn(proposal: Proposal) -> tuple[int, bool]:
@@ -155,7 +157,7 @@ def floor(pool: PoolFacts, policy: Policy) -> int:
     return math.ceil(policy.floor_ratio * pool.baseline)
 
 
-def _judge(proposal: Proposal, state: _Gate, *, now: datetime) -> Decision:
+def _judge(proposal: Proposal, state: _Gate) -> Decision:
     node = state.node(proposal)
     brake = _brake(proposal, state)
     fate = _fate(proposal, brake, node=node, fleet=state.fleet)
@@ -168,7 +170,7 @@ def _judge(proposal: Proposal, state: _Gate, *, now: datetime) -> Decision:
         brake=brake,
         aggregates=aggregates,
         policy_revision=state.policy.revision,
-        at=now,
+        at=state.now,
         seen=seen,
     )
 
@@ -184,13 +186,12 @@ def _brake(proposal: Proposal, state: _Gate) -> Brake | None:
 
 def _is_of_wave(proposal: Proposal, state: _Gate) -> bool:
     """The zone is held, and this listing is not older than the wave that tripped the brake."""
-    since = state.brakes.held.get(proposal.zone or "")
-    if since is None:
-        return False
-    opened = proposal.evidence.get("opened_at")
-    if not isinstance(opened, str):
-        return True
-    return datetime.fromisoformat(opened) >= since - state.policy.sweep_critical
+    return state.brakes.holds(
+        proposal.zone or "",
+        listed_at=proposal.listed_at,
+        is_corroborated=proposal.is_corroborated,
+        now=state.now,
+    )
 
 
 def _below_floor(proposal: Proposal, state: _Gate) -> bool:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.core import liveness, reputation
-from collector.core.model import AddressFacts, Listing, Liveness, NodeFacts, Pause, Reason, Snapshot
+from collector.core.model import AddressFacts, Listing, Liveness, NodeFacts, Pause, Snapshot
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
 from deliverability.catalogue import Catalogue
-from deliverability.zones import Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +35,6 @@ class AddressSignals:
         """Open listings that stay open."""
         return tuple(listing for listing in self.facts.listings if listing not in self.over)
 
-    @property
-    def pausing(self) -> tuple[Listing, ...]:
-        """Of those, the ones each of which keeps the address paused by itself."""
-        return tuple(listing for listing in self.standing if self._pauses(listing))
-
-    def _pauses(self, listing: Listing) -> bool:
-        zone = self.catalogue.get(listing.zone)
-        is_critical = zone is not None and zone.tier is Tier.CRITICAL
-        return is_critical and listing.consequence == "pause"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSignals:
@@ -61,9 +50,6 @@ class NodeSignals:
 
     def pauses_of(self, address: str) -> tuple[Pause, ...]:
         return tuple(pause for pause in self.facts.pauses if pause.covers(address))
-
-    def listed_pauses(self, address: str) -> tuple[Pause, ...]:
-        return tuple(p for p in self.pauses_of(address) if p.reason is Reason.LISTED)
 
 
 def read_all(snapshot: Snapshot, policy: Policy, *, now: datetime) -> tuple[NodeSignals, ...]:

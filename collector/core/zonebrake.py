@@ -7,12 +7,13 @@ A node counts once, however many addresses it claims: no single node can trip th
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.core import signals
 from collector.core.model import Fleet, Listing
 from collector.core.policy import Policy
 from collector.core.signals import NodeSignals
+from deliverability.zones import Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +21,23 @@ class ZoneBrakes:
     """Zones held after this judgement, since when, and what the brake counted."""
 
     held: Mapping[str, datetime]
+    rounds: Mapping[str, timedelta]
     engage: tuple[str, ...]
     release: tuple[str, ...]
     counts: Mapping[str, int]
     limit: int
+    # How long the brake holds whom others confirm.
+    patience: timedelta
 
-    def holds(self, listing: Listing, policy: Policy) -> bool:
-        """Listings that are part of the wave; an older one keeps its pause."""
-        since = self.held.get(listing.zone)
-        return since is not None and listing.opened_at >= since - policy.sweep_critical
+    def holds(
+        self, zone: str, *, listed_at: datetime | None, is_corroborated: bool, now: datetime
+    ) -> bool:
+        """Listings that are part of the wave; an older one keeps its pause. `listed_at` None: of
+        this very pass. What others confirm is held for half an hour at most."""
+        since = self.held.get(zone)
+        if since is None or (listed_at is not None and listed_at < since - self.rounds[zone]):
+            return False
+        return not (is_corroborated and now - since >= self.patience)
 
 
 def apply(
@@ -49,7 +58,7 @@ def count(
     counts: dict[str, int] = {}
     for zone in sorted({*fresh, *fleet.open_listings, *fleet.brakes}):
         engaged = fleet.brakes.get(zone)
-        since = (engaged.engaged_at if engaged else now) - policy.sweep_critical
+        since = (engaged.engaged_at if engaged else now) - pace(zone, fleet, policy)
         wave = _wave(fleet.open_listings.get(zone, ()), over=over, since=since)
         counts[zone] = len(fresh.get(zone, set()) | wave)
     return counts
@@ -67,9 +76,18 @@ def held(counts: Mapping[str, int], fleet: Fleet, *, policy: Policy, now: dateti
         held=since,
         engage=tuple(zone for zone in since if zone not in fleet.brakes),
         release=tuple(zone for zone in sorted(fleet.brakes) if zone not in since),
+        rounds={zone: pace(zone, fleet, policy) for zone in since},
         counts=counts,
         limit=limit,
+        patience=policy.zone_brake_holds,
     )
+
+
+def pace(zone: str, fleet: Fleet, policy: Policy) -> timedelta:
+    """One round of a zone."""
+    known = fleet.catalogue.get(zone)
+    is_slower = known is not None and known.tier is not Tier.CRITICAL
+    return known.pace if known and is_slower else policy.sweep_critical
 
 
 def _wave(listings: Iterable[Listing], *, over: set[str], since: datetime) -> set[str]:

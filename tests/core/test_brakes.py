@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from collector.core import brake_table, safety
+from collector.core import brake_table, safety, zonebrake
 from collector.core.brake_table import Row
 from collector.core.model import (
     Brake,
@@ -22,8 +22,8 @@ from collector.core.zonebrake import ZoneBrakes
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY, ZEN
 
-FREE = ZoneBrakes(held={}, engage=(), release=(), counts={}, limit=3)
-HELD = replace(FREE, held={ZEN: NOON})
+FREE = zonebrake.held({}, fleet.snapshot().fleet, policy=POLICY, now=NOON)
+HELD = zonebrake.held({ZEN: 4}, fleet.snapshot().fleet, policy=POLICY, now=NOON)
 ROTATION = (Brake.FLOOR, Brake.VELOCITY)
 
 

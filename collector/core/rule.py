@@ -1,0 +1,70 @@
+"""What a rule is: when a reason opens a pause, and when it ends one. Decides nothing itself.
+
+Rules look at levels, not edges. Between opening and ending lies what neither opens nor ends:
+unknown, and the gap that keeps a pause from flapping.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.core.model import Evidence, Reason, Subject
+from collector.core.policy import Policy
+from collector.core.readings import MailFacts
+from collector.core.signals import AddressSignals, NodeSignals
+from collector.core.zonebrake import ZoneBrakes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One subject, and all that may be known of it. `address` None: the whole node."""
+
+    node: NodeSignals
+    address: AddressSignals | None
+    brakes: ZoneBrakes
+    policy: Policy
+    now: datetime
+    receiver: str | None = None
+
+    @property
+    def subject(self) -> Subject:
+        facts = self.node.facts
+        return Subject(
+            node_id=facts.id,
+            address=self.address.facts.ip if self.address else None,
+            pool_id=facts.pool_id,
+            receiver=self.receiver,
+        )
+
+    @property
+    def mail(self) -> MailFacts | None:
+        return self.address.facts.mail if self.address else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a rule asks for, in the words of a Proposal."""
+
+    rule: str
+    evidence: Evidence
+    zone: str | None = None
+    listed_at: datetime | None = None
+    is_critical: bool = False
+    is_corroborated: bool = False
+    expires_at: datetime | None = None
+    probe_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`opens`: why to pause, though nothing of this reason does. `ends`: why an open pause of this
+    reason may go; None keeps it. `lasts`: whether the cause is still there at all, for whom a
+    person resumed in spite of it; when nothing is said, while a pause would not end."""
+
+    reason: Reason
+    opens: Callable[[Case], Asked | None]
+    ends: Callable[[Case], Asked | None]
+    lasts: Callable[[Case], bool] | None = None
+
+    def stands(self, case: Case) -> bool:
+        return self.lasts(case) if self.lasts else self.ends(case) is None

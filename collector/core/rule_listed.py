@@ -1,0 +1,67 @@
+"""LISTED: an address that blocklists name does not send. Never expires: only the zones end it."""
+
+from collector.core import evidence, listed
+from collector.core.listed import Vote
+from collector.core.model import Reason
+from collector.core.rule import Asked, Case, Rule
+
+PUT_BACK = "the zone brake puts back what the zone paused in this round"
+ENDED = "two clean rounds with right sentinels end a listing"
+
+
+def opens(case: Case) -> Asked | None:
+    """On what no zone brake holds, if that is enough; else on all of it, for the brake to judge."""
+    assert case.address is not None
+    said = listed.votes(case.address)
+    free = tuple(vote for vote in said if not is_held(case, vote))
+    for these in (free, said):
+        found = listed.ground(these, case.mail, policy=case.policy, now=case.now)
+        if found is not None:
+            first = found.votes[0]
+            return Asked(
+                rule=found.rule,
+                evidence=evidence.of_votes(found.votes, case.address),
+                zone=first.zone.name,
+                listed_at=first.opened_at,
+                is_critical=found.is_critical,
+                is_corroborated=is_corroborated(case, first),
+            )
+    return None
+
+
+def ends(case: Case) -> Asked | None:
+    """With the last listing that counts, or when the zone brake holds all that are left; but whom
+    the receivers refuse too stays paused whatever the brake thinks of the zone."""
+    assert case.address is not None
+    keeping = listed.keeping(listed.votes(case.address), case.policy)
+    if any(_receivers_confirm(case) or not is_held(case, vote) for vote in keeping):
+        return None
+    return Asked(rule=PUT_BACK if keeping else ENDED, evidence=evidence.of_end(case.address))
+
+
+def is_held(case: Case, vote: Vote) -> bool:
+    """Part of a wave that the zone brake does not believe."""
+    return case.brakes.holds(
+        vote.zone.name,
+        listed_at=vote.opened_at,
+        is_corroborated=is_corroborated(case, vote),
+        now=case.now,
+    )
+
+
+def is_corroborated(case: Case, vote: Vote) -> bool:
+    """A second resolver and the receivers' own replies say so too."""
+    return vote.is_by_resolver and _receivers_confirm(case)
+
+
+def _receivers_confirm(case: Case) -> bool:
+    refused = sum(one.blocked for one in case.mail.receivers) if case.mail else 0
+    return refused >= case.policy.receiver_confirms_min
+
+
+def _lasts(case: Case) -> bool:
+    assert case.address is not None
+    return bool(case.address.standing)
+
+
+RULE = Rule(reason=Reason.LISTED, opens=opens, ends=ends, lasts=_lasts)
