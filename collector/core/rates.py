@@ -94,7 +94,7 @@ def defers_for_long(*, older: Window, newer: Window) -> bool | None:
 def rising(day: Window, *, week: Window, policy: Policy) -> tuple[str, ...]:
     """What rose, of "bounces" and "deferrals": the last day's share against that of the six days
     before, when both have their minimum volume."""
-    before = less(week, day)
+    before = less(week, part=day)
     found = []
     for name, of in (("bounces", bounce_ratio), ("deferrals", deferral_ratio)):
         now, then = of(day, least=policy.rate_day_min), of(before, least=policy.rate_week_min)
@@ -105,7 +105,7 @@ def rising(day: Window, *, week: Window, policy: Policy) -> tuple[str, ...]:
     return tuple(found)
 
 
-def less(whole: Window, part: Window) -> Window:
+def less(whole: Window, *, part: Window) -> Window:
     """What the whole holds beside the part; nothing where the part is larger."""
     return Window(
         **{name: max(0, getattr(whole, name) - getattr(part, name)) for name in Window.__slots__}

@@ -58,7 +58,7 @@ def count(
     counts: dict[str, int] = {}
     for zone in sorted({*fresh, *fleet.open_listings, *fleet.brakes}):
         engaged = fleet.brakes.get(zone)
-        since = (engaged.engaged_at if engaged else now) - pace(zone, fleet, policy)
+        since = (engaged.engaged_at if engaged else now) - pace(zone, fleet, policy=policy)
         wave = _wave(fleet.open_listings.get(zone, ()), over=over, since=since)
         counts[zone] = len(fresh.get(zone, set()) | wave)
     return counts
@@ -76,14 +76,14 @@ def held(counts: Mapping[str, int], fleet: Fleet, *, policy: Policy, now: dateti
         held=since,
         engage=tuple(zone for zone in since if zone not in fleet.brakes),
         release=tuple(zone for zone in sorted(fleet.brakes) if zone not in since),
-        rounds={zone: pace(zone, fleet, policy) for zone in since},
+        rounds={zone: pace(zone, fleet, policy=policy) for zone in since},
         counts=counts,
         limit=limit,
         patience=policy.zone_brake_holds,
     )
 
 
-def pace(zone: str, fleet: Fleet, policy: Policy) -> timedelta:
+def pace(zone: str, fleet: Fleet, *, policy: Policy) -> timedelta:
     """One round of a zone."""
     known = fleet.catalogue.get(zone)
     is_slower = known is not None and known.tier is not Tier.CRITICAL
