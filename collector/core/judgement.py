@@ -15,7 +15,7 @@ from collector.core.model import (
     StandingKey,
     Subject,
 )
-from collector.core.warmup_plan import Plan
+from collector.core.warmup_plan import Plan, SendingDay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +58,14 @@ class RotationChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmupChange:
     """A plan as it stands from now on. `decision`: its place in the judgement; None: no decision,
-    kept for the record."""
+    kept for the record. `day`: the one that was judged, under `day_cap`, with what came of it."""
 
     subject: Subject
     plan: Plan
     decision: int | None
+    day: SendingDay | None = None
+    day_cap: int | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from collector.core.model import (
 )
 from collector.core.policy import Policy
 from collector.core.warmup import Step
-from collector.core.warmup_plan import Plan
+from collector.core.warmup_plan import Plan, Warming
 from deliverability import ladders
 
 KINDS = frozenset((Kind.WARM, Kind.ADVANCE, Kind.HOLD, Kind.STEP_BACK))
@@ -38,7 +38,7 @@ class Look:
     """What one look made of one address's plan."""
 
     subject: Subject
-    before: Plan | None
+    before: Warming | None
     step: Step
 
 
@@ -47,7 +47,7 @@ def look(snapshot: Snapshot, policy: Policy, *, now: datetime) -> tuple[Look, ..
     return tuple(
         Look(
             subject=Subject(node_id=node.id, address=address.ip, pool_id=node.pool_id),
-            before=None if address.warmup is None else address.warmup.plan,
+            before=address.warmup,
             step=step,
         )
         for node in snapshot.nodes
@@ -81,8 +81,23 @@ def changes(looks: Sequence[Look], decisions: Sequence[Decision]) -> Iterator[Wa
     for one in looks:
         place = None if one.step.kind is None else made.get((one.subject, one.step.kind))
         plan = one.step.kept if place is None else one.step.plan
-        if place is not None or (one.before is not None and plan != one.before):
+        if one.before is None and place is not None:
             yield WarmupChange(subject=one.subject, plan=plan, decision=place)
+        elif one.before is not None and plan != one.before.plan:
+            yield _changed(one, one.before, plan, place=place)
+
+
+def _changed(one: Look, before: Warming, plan: Plan, *, place: int | None) -> WarmupChange:
+    is_judged = plan.judged != before.plan.judged
+    cap = before.plan.cap
+    return WarmupChange(
+        subject=one.subject,
+        plan=plan,
+        decision=place,
+        day=before.day if is_judged else None,
+        day_cap=cap.day if cap is not None else None,
+        why=one.step.rule,
+    )
 
 
 def follow(

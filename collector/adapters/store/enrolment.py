@@ -1,12 +1,17 @@
 """A join token used once: the node enters the journal, or enters it again with a new key."""
 
 from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema import addresses, node_states, nodes
 from collector.adapters.store.schema_acts import certificates, tokens
+from collector.adapters.store.schema_rotation import warmups
+from collector.adapters.store.warmups import adopted
 from collector.core.model import Lifecycle
 from collector.ports import NewNode, Refused, Token
+
+KEEP = upsert(warmups).on_conflict_do_nothing()
 
 
 def enrol(connection: Connection, secret_hash: str, *, node: NewNode) -> None:
@@ -90,6 +95,8 @@ def _add_addresses(connection: Connection, node: NewNode, pool_id: str) -> None:
     ]
     if rows:
         connection.execute(insert(addresses), rows)
+        at, ips = to_ms(node.enrolled_at), [str(row["ip"]) for row in rows]
+        connection.execute(KEEP, adopted(node.id, ips, at=at))
 
 
 def _free_name(connection: Connection, wanted: str) -> str:

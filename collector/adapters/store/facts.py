@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
-from collector.adapters.store import encode
+from collector.adapters.store import encode, warmups
 from collector.adapters.store.among import among
 from collector.adapters.store.moments import from_ms
 from collector.adapters.store.schema import addresses, looks, node_states, nodes, orders, zone_facts
@@ -26,21 +26,24 @@ from collector.core.model import (
     Reason,
     ZoneFact,
 )
+from collector.core.warmup_plan import Warming
 from deliverability.zones import Sentinels, Verdict
 
 Rows = dict[str, list[Row[Any]]]
+Plans = dict[tuple[str, str], Warming]
 
 
-def read(connection: Connection, chunk: list[str]) -> list[NodeFacts]:
+def read(connection: Connection, chunk: list[str], *, now: int) -> list[NodeFacts]:
     """In the order of the ids."""
     parts = {
         table.name: by_node(connection, table, chunk=chunk, but=UNJUDGED)
         for table in (addresses, zone_facts, listings, pauses, orders, node_states)
     }
     asked = looks_of(connection, {row.ip for rows in parts["addresses"].values() for row in rows})
+    plans = warmups.read(connection, chunk, now=from_ms(now))
     query = select(nodes).where(among(nodes.c.id, chunk)).order_by(nodes.c.id)
     return [
-        _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, asked)
+        _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, asked, plans)
         for row in connection.execute(query).all()
     ]
 
@@ -93,7 +96,10 @@ def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...
 
 
 def _node(
-    row: Row[Any], parts: dict[str, list[Row[Any]]], asked: dict[str, tuple[Look, ...]]
+    row: Row[Any],
+    parts: dict[str, list[Row[Any]]],
+    asked: dict[str, tuple[Look, ...]],
+    plans: Plans,
 ) -> NodeFacts:
     state = parts["node_states"][0]
     order = parts["orders"][0] if parts["orders"] else None
@@ -107,7 +113,7 @@ def _node(
         liveness=Liveness.UNHEARD,
         silence=timedelta(0),
         heard_in_row=0,
-        addresses=tuple(_address(item, parts, asked) for item in parts["addresses"]),
+        addresses=tuple(_address(item, parts, asked, plans) for item in parts["addresses"]),
         pauses=tuple(pause_of(item) for item in parts["pauses"]),
         order=order_of(term=order.term, revision=order.revision, body=order.body)
         if order
@@ -122,8 +128,13 @@ def _node(
 
 
 def _address(
-    row: Row[Any], parts: dict[str, list[Row[Any]]], asked: dict[str, tuple[Look, ...]]
+    row: Row[Any],
+    parts: dict[str, list[Row[Any]]],
+    asked: dict[str, tuple[Look, ...]],
+    plans: Plans,
 ) -> AddressFacts:
+    warmup = plans.get((row.node_id, row.ip))
+    cap = warmup.plan.cap if warmup is not None else None
     return AddressFacts(
         ip=row.ip,
         in_rotation=bool(row.in_rotation),
@@ -132,6 +143,8 @@ def _address(
         zones=tuple(_zone(item) for item in parts["zone_facts"] if item.address == row.ip),
         looks=asked.get(row.ip, ()),
         listings=tuple(listing_of(item) for item in parts["listings"] if item.address == row.ip),
+        hour_cap=cap.hour if cap is not None else None,
+        warmup=warmup,
     )
 
 

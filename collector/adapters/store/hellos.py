@@ -7,6 +7,9 @@ from collector.adapters.store import encode
 from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.core.heartbeat import Hello
 from collector.ports import Refused
+from deliverability import ladders
+
+_DEFAULT = ladders.default(0)
 
 HELLO = """UPDATE nodes SET agent_version = ?, boot_id = ?, run_id = ?, capabilities = ?,
  hello_at = ?, hostname = ? WHERE id = ?"""
@@ -17,6 +20,10 @@ KNOWN = """SELECT ip, is_present, in_rotation, pool_id FROM addresses WHERE node
 TAKEN = """SELECT 1 FROM addresses WHERE ip = ? AND is_present = 1 AND node_id <> ?"""
 ADD = """INSERT INTO addresses (node_id, ip, position, pool_id)
  SELECT id, ?, ?, pool_id FROM nodes WHERE id = ?"""
+# An address of a node that sends already is warm as it comes; of a warming one it gets a plan.
+WARM = f"""INSERT OR IGNORE INTO warmups (kind, subject, node_id, ladder, stage, started_at, since)
+ SELECT 'address', ?1, id, '{_DEFAULT.name}', {len(_DEFAULT.stages)}, ?2, ?2 FROM nodes
+ WHERE id = ?3 AND lifecycle = 'active'"""  # noqa: S608  # our own words
 PRESENT = "UPDATE addresses SET is_present = 1, position = ? WHERE node_id = ? AND ip = ?"
 GONE = """UPDATE addresses SET is_present = 0, in_rotation = 0, rotation_since = ?
  WHERE node_id = ? AND ip = ?"""
@@ -72,6 +79,7 @@ def _addresses(journal: sqlite3.Connection, hello: Hello, at: int) -> None:
             journal.execute(PRESENT, (position, hello.node_id, ip))
         else:
             journal.execute(ADD, (ip, position, hello.node_id))
+            journal.execute(WARM, (ip, at, hello.node_id))
     gone = [ip for ip in present if ip not in free]
     for ip in gone:
         journal.execute(GONE, (at, hello.node_id, ip))

@@ -5,7 +5,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from collector.adapters.store import effects, incidents, outcomes, rotation, snapshot, verdicts
+from collector.adapters.store import (
+    effects,
+    incidents,
+    outcomes,
+    rotation,
+    snapshot,
+    verdicts,
+    warmups,
+)
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import nodes
@@ -61,6 +69,7 @@ def commit(connection: Connection, judgement: Judgement) -> list[str]:
     outcomes.open_pauses(connection, judgement, ids=ids)
     outcomes.close_pauses(connection, judgement.pauses_close, at=at)
     rotation.change(connection, judgement, ids=ids)
+    warmups.change(connection, judgement, ids=ids)
     verdicts.put_orders(connection, judgement.orders, at=at)
     effects.add(connection, judgement, batch=batch)
     outcomes.open_alerts(connection, judgement.alerts_open, at=at)

@@ -11,6 +11,8 @@ SLICE_ROWS = 500
 
 EVENTS_KEPT = timedelta(days=8)  # agents replay seven days: an event is known for longer
 ROTATIONS_KEPT = timedelta(days=8)  # the baseline looks back one
+GRANTS_KEPT = timedelta(days=2)  # a key asked again gets its old answer
+WARMUP_DAYS_KEPT = timedelta(days=35)  # capacity looks back thirty
 TOKENS_KEPT = timedelta(days=30)
 TIMELINE_KEPT = timedelta(days=90)
 ACTS_KEPT = timedelta(days=400)  # a year to look back on, and what a month's report needs more
@@ -29,6 +31,13 @@ JOURNAL = (
     ("pauses", "id", "closed_at < :edge", ACTS_KEPT),
     ("zone_brakes", "id", "released_at < :edge", ACTS_KEPT),
     ("audit", "id", "at < :edge", ACTS_KEPT),
+    ("grants", "key", "expires_at < :edge", GRANTS_KEPT),
+    (
+        "warmup_days",
+        "node_id, subject, day",
+        "day < :edge / 86400000",
+        WARMUP_DAYS_KEPT,
+    ),
     (
         "decisions",
         "id",

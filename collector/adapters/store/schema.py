@@ -56,6 +56,10 @@ pools = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     text_column("automation"),
+    # What it rotates by, where, and for how many messages a month (0: nobody said).
+    text_column("strategy", default="'round-robin'"),
+    text_column("region", default="''"),
+    whole_column("monthly", default="0"),
     whole_column("created_at"),
     Column("tenant_id", Text),
     Column("workspace_id", Text),
@@ -152,6 +156,8 @@ addresses = Table(
     Column("rotation_reason", Text),
     Column("rotation_since", Integer),
     Column("rotation_decision", Text),
+    # Its weight in the rotation, as last set.
+    whole_column("share", default="0"),
     PrimaryKeyConstraint("node_id", "ip"),
     Index("addresses_by_ip", "ip"),
     Index("addresses_counted", "pool_id", "is_present", "in_rotation"),

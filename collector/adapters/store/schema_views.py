@@ -4,6 +4,7 @@
 # stored, so a lost node shows its last known status here and `unhealthy` where people look.
 SENDING_NODES = """CREATE VIEW sending_nodes AS
 -- status: from lifecycle and pauses. Whether a node is heard now stands in no table.
+-- current_load: attempts of the last four whole quarters of an hour, in percent of the caps.
 SELECT n.id AS id,
  n.provider_id AS provider_id,
  a.ip AS ip_address,
@@ -23,7 +24,18 @@ SELECT n.id AS id,
   ELSE n.lifecycle
  END AS status,
  n.reputation_score AS reputation_score,
- n.current_load AS current_load,
+ CASE WHEN EXISTS (SELECT 1 FROM warmups u WHERE u.node_id = n.id AND u.kind = 'address'
+  AND u.hour_cap IS NOT NULL) THEN coalesce(
+  (SELECT sum(w.sent + w."deferred" + w.bounced) FROM windows w
+   WHERE w.span = 900 AND w.slot IN ((SELECT max(slot) FROM windows_reached),
+    (SELECT max(slot) - 900 FROM windows_reached), (SELECT max(slot) - 1800 FROM windows_reached),
+    (SELECT max(slot) - 2700 FROM windows_reached))
+   AND w.node_number = t.number AND w.receiver <> 'local'
+   AND (w.address = '' OR w.address IN (SELECT subject FROM warmups
+    WHERE kind = 'address' AND node_id = n.id AND hour_cap IS NOT NULL))) * 100
+  / (SELECT sum(u.hour_cap) FROM warmups u
+   JOIN addresses c ON c.node_id = u.node_id AND c.ip = u.subject AND c.is_present = 1
+   WHERE u.kind = 'address' AND u.node_id = n.id), 0) ELSE 0 END AS current_load,
  strftime('%Y-%m-%d %H:%M:%f', n.enrolled_at / 1000.0, 'unixepoch') AS created_at,
  strftime('%Y-%m-%d %H:%M:%f', t.last_heartbeat / 1000.0, 'unixepoch') AS last_heartbeat
 FROM nodes n

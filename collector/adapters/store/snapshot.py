@@ -47,7 +47,7 @@ def load(connection: Connection, node_ids: Sequence[str] | None, *, now: int) ->
     found: list[NodeFacts] = []
     stands: dict[StandingKey, Standing] = {}
     for chunk in chunks(node_ids):
-        found += facts.read(connection, chunk)
+        found += facts.read(connection, chunk, now=now)
         stands |= _standing(connection, chunk)
     return Snapshot(
         nodes=tuple(found),
@@ -141,6 +141,7 @@ def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
             baseline=max(baselines.get(row.id, 0), members),
             nodes=known.get(row.id, 0),
             newly_silent=0,
+            monthly=row.monthly,
             tenant_id=row.tenant_id,
         )
     return found

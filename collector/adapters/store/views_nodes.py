@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, text
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, facts, views_counts
@@ -22,6 +22,9 @@ from collector.adapters.store.snapshot import chunks
 from collector.ports import Row
 
 TABLES = (addresses, pauses, listings, zone_facts, orders, node_states)
+LOADS = text(
+    "SELECT id, current_load FROM sending_nodes WHERE id IN (SELECT value FROM json_each(:ids))"
+)
 Parts = dict[str, list[SqlRow[Any]]]
 Shown = dict[str, object]
 
@@ -41,10 +44,13 @@ def read(connection: Connection, node: str | None) -> list[Row]:
 def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool) -> list[Shown]:
     parts = {table.name: facts.by_node(connection, table, chunk=chunk) for table in TABLES}
     query = select(nodes, pools.c.name.label("pool")).join(pools).where(among(nodes.c.id, chunk))
+    ids = encode.joined(chunk)
+    loads = {row.id: row.current_load for row in connection.execute(LOADS, {"ids": ids})}
     rows: list[Shown] = []
     for row in connection.execute(query).all():
         mine = {name: by_node.get(row.id, []) for name, by_node in parts.items()}
-        shown = _identity(row) | _standing(mine) | _state(mine["node_states"][0])
+        shown = _identity(row) | {"current_load": loads.get(row.id, 0)}
+        shown |= _standing(mine) | _state(mine["node_states"][0])
         if with_totals:
             shown["log_position"] = mine["node_states"][0].log_position.hex()
             shown["totals"] = _totals(connection, mine["node_states"][0].epoch_number)
@@ -54,7 +60,7 @@ def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool) -> li
 
 def _identity(row: SqlRow[Any]) -> Shown:
     plain = ("id", "name", "pool_id", "pool", "automation", "lifecycle", "hostname", "region")
-    more = ("machine_id", "agent_version", "reputation_score", "current_load")
+    more = ("machine_id", "agent_version", "reputation_score")
     return {
         **{name: row._mapping[name] for name in (*plain, *more)},
         "capabilities": encode.value(row.capabilities),

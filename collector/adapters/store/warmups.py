@@ -1,0 +1,219 @@
+"""Warm-up plans and their days: read for a judgement, written with it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from collector.adapters.store.among import among
+from collector.adapters.store.moments import from_ms, to_ms
+from collector.adapters.store.reign import read_policy
+from collector.adapters.store.schema_rotation import warmup_days, warmups
+from collector.adapters.store.timeline import Told, tell
+from collector.core import warmup
+from collector.core.judgement import Judgement, LifecycleChange, WarmupChange
+from collector.core.rates import DAY_SECONDS, HOUR_SECONDS
+from collector.core.warmup_plan import Holder, Plan, SendingDay, Warming, WarmKind
+from deliverability import ladders
+from deliverability.receivers import LOCAL
+
+DAY_MS = DAY_SECONDS * 1000
+KEY = ("kind", "subject", "node_id")
+# Of an hour that was healthy enough to say what an address can do.
+HEALTHY_PERCENT = 5
+# What was counted under no address is of the node's only one, or may be of each of them.
+SUMS = text(
+    f"""SELECT coalesce(sum(first_sent + first_deferred + first_bounced), 0) AS firsts,
+ coalesce(sum(first_unknown), 0) AS unknown, coalesce(sum(first_deferred), 0) AS first_deferred,
+ coalesce(sum(first_bounced), 0) AS first_bounced, coalesce(sum(sent), 0) AS sent,
+ coalesce(sum("deferred"), 0) AS "deferred", coalesce(sum(bounced), 0) AS bounced
+ FROM windows WHERE span = {DAY_SECONDS} AND slot = :slot AND node_number = :number
+ AND address IN (:ip, '') AND receiver <> '{LOCAL}'"""  # noqa: S608  # our own words
+)
+BEST_HOUR = text(
+    f"""SELECT coalesce(max(n), 0) FROM (SELECT sum(sent + "deferred" + bounced) AS n FROM windows
+ WHERE span = {HOUR_SECONDS} AND slot >= :slot AND slot < :slot + {DAY_SECONDS}
+ AND node_number = :number AND address IN (:ip, '') GROUP BY slot
+ HAVING sum("deferred" + bounced) * 100 <= n * {HEALTHY_PERCENT})"""  # noqa: S608
+)
+LISTED = text(
+    """SELECT DISTINCT zone FROM listings WHERE node_id = :node AND address = :ip
+ AND consequence = 'pause' AND opened_at < :end AND (closed_at IS NULL OR closed_at >= :begin)
+ ORDER BY zone"""
+)
+PAUSED = text(
+    """SELECT DISTINCT reason FROM pauses WHERE node_id = :node AND address IN ('', :ip)
+ AND opened_at < :end AND (closed_at IS NULL OR closed_at >= :begin) ORDER BY reason"""
+)
+NUMBER = text("SELECT number, last_heartbeat FROM node_states WHERE node_id = :node")
+
+
+def read(
+    connection: Connection, chunk: Sequence[str], *, now: datetime
+) -> dict[tuple[str, str], Warming]:
+    """By node and address, of these nodes; with the day that waits to be judged."""
+    c = warmups.c
+    query = select(warmups).where(among(c.node_id, chunk), c.kind == WarmKind.ADDRESS.value)
+    rows = connection.execute(query).all()
+    if not rows:
+        return {}
+    policy = read_policy(connection)
+    found = {}
+    for row in rows:
+        plan = plan_of(row)
+        over = warmup.day_to_judge(plan, policy, now=now)
+        day = None if over is None else _day(connection, row.node_id, ip=plan.subject, over=over)
+        found[row.node_id, plan.subject] = Warming(plan=plan, day=day)
+    return found
+
+
+def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
+    """Plans, the days that were judged, and the lives of nodes that follow them."""
+    for one in judgement.warmups:
+        decided = None if one.decision is None else ids[one.decision]
+        put(connection, one.plan, node_id=one.subject.node_id, decision_id=decided)
+        if one.day is not None:
+            _keep_day(connection, one, one.day)
+    for move in judgement.lifecycles:
+        _move(connection, move, at=to_ms(judgement.at))
+
+
+def put(
+    connection: Connection, plan: Plan, *, node_id: str, decision_id: str | None = None
+) -> None:
+    """`decision_id` None: the one that stands stays."""
+    cap = plan.cap
+    values: dict[str, object] = {
+        "ladder": plan.ladder,
+        "stage": plan.stage,
+        "day_cap": cap.day if cap else None,
+        "hour_cap": cap.hour if cap else None,
+        "started_at": to_ms(plan.started_at),
+        "since": to_ms(plan.since),
+        "healthy_days": plan.healthy_days,
+        "idle_days": plan.idle_days,
+        "usual": plan.usual,
+        "judged": _number(plan.judged),
+        "counted": _number(plan.counted),
+        "sent_on": _number(plan.sent_on),
+        "listed_since": None if plan.listed_since is None else to_ms(plan.listed_since),
+        "held_by": plan.held_by.value if plan.held_by else None,
+        "held_why": plan.held_why,
+    }
+    if decision_id is not None:
+        values["decision_id"] = decision_id
+    key = {"kind": plan.kind.value, "subject": plan.subject, "node_id": node_id}
+    statement = upsert(warmups).values(**key, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=KEY, set_=values))
+
+
+def adopted(node_id: str, ips: Iterable[str], *, at: int) -> list[dict[str, object]]:
+    """Rows for addresses that are warm as they come: those of a node that sends already."""
+    ladder = ladders.default(0)
+    return [
+        {
+            "kind": WarmKind.ADDRESS.value,
+            "subject": ip,
+            "node_id": node_id,
+            "ladder": ladder.name,
+            "stage": len(ladder.stages),
+            "started_at": at,
+            "since": at,
+        }
+        for ip in ips
+    ]
+
+
+def plan_of(row: Row[Any]) -> Plan:
+    return Plan(
+        subject=row.subject,
+        kind=WarmKind(row.kind),
+        ladder=row.ladder,
+        stage=row.stage,
+        started_at=from_ms(row.started_at),
+        since=from_ms(row.since),
+        healthy_days=row.healthy_days,
+        idle_days=row.idle_days,
+        usual=row.usual,
+        judged=_midnight(row.judged),
+        counted=_midnight(row.counted),
+        sent_on=_midnight(row.sent_on),
+        listed_since=from_ms(row.listed_since),
+        held_by=Holder(row.held_by) if row.held_by else None,
+        held_why=row.held_why,
+    )
+
+
+def _day(connection: Connection, node_id: str, *, ip: str, over: datetime) -> SendingDay:
+    begin = to_ms(over)
+    number, heard = connection.execute(NUMBER, {"node": node_id}).one()
+    of_day = {"slot": begin // 1000, "number": number, "ip": ip}
+    span = {"node": node_id, "ip": ip, "begin": begin, "end": begin + DAY_MS}
+    sums = connection.execute(SUMS, of_day).one()
+    attempts = sums.sent + sums.deferred + sums.bounced
+    volume = sums.firsts + sums.unknown or attempts
+    return SendingDay(
+        day=over,
+        heard=heard is not None and heard >= begin,
+        volume=volume,
+        firsts=sums.firsts or attempts,
+        deferred=sums.first_deferred if sums.firsts else sums.deferred,
+        bounced=sums.first_bounced if sums.firsts else sums.bounced,
+        listed=tuple(connection.scalars(LISTED, span)),
+        pauses=tuple(connection.scalars(PAUSED, span)),
+        # Hours know no receiver: what stayed on the machine is in them too.
+        best_hour=min(volume, connection.execute(BEST_HOUR, of_day).scalar_one()),
+    )
+
+
+def _keep_day(connection: Connection, change: WarmupChange, day: SendingDay) -> None:
+    values = {
+        "volume": day.volume,
+        "cap": change.day_cap,
+        "deferred": day.deferred,
+        "bounced": day.bounced,
+        "best_hour": day.best_hour,
+        "why": change.why,
+    }
+    key = {
+        "node_id": change.subject.node_id,
+        "subject": change.plan.subject,
+        "day": _number(day.day),
+    }
+    statement = upsert(warmup_days).values(**key, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=[*key], set_=values))
+
+
+def _move(connection: Connection, move: LifecycleChange, *, at: int) -> None:
+    moving = text("UPDATE nodes SET lifecycle = :after WHERE id = :id AND lifecycle <> :after")
+    values = {"after": move.after.value, "id": move.node_id}
+    if connection.execute(moving, values).rowcount:
+        words = f"the node is {move.after.value}: its addresses' warm-up says so"
+        details = {"kind": "lifecycle", "after": move.after.value}
+        tell(
+            connection,
+            Told(at=at, kind="event", text=words, node_id=move.node_id, details=details),
+        )
+
+
+def days_of(
+    connection: Connection, node_id: str, *, subject: str, limit: int
+) -> Iterator[dict[str, object]]:
+    """What its days were, newest first."""
+    c = warmup_days.c
+    query = select(warmup_days).where(c.node_id == node_id, c.subject == subject)
+    for row in connection.execute(query.order_by(c.day.desc()).limit(limit)):
+        shown = _midnight(row.day)
+        assert shown is not None
+        names = ("volume", "cap", "deferred", "bounced", "best_hour", "why")
+        yield {"day": f"{shown:%Y-%m-%d}", **{name: row._mapping[name] for name in names}}
+
+
+def _number(day: datetime | None) -> int | None:
+    return None if day is None else to_ms(day) // DAY_MS
+
+
+def _midnight(day: int | None) -> datetime | None:
+    return None if day is None else from_ms(day * DAY_MS)

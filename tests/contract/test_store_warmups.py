@@ -1,0 +1,174 @@
+"""Warm-up over the real store: a day's windows reach the plan, decisions stand, loads show."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.adapters.store import SqlStore
+from collector.core import warmup
+from collector.core.judge import judge
+from collector.core.judgement import LifecycleChange, WarmupChange
+from collector.core.model import Kind, Lifecycle, NodeFacts, Subject
+from collector.core.policy import Policy
+from collector.core.warmup_plan import Holder, Plan, Warming, midnight
+from deliverability.ladders import LADDERS
+from tests.store_bed import (
+    START,
+    HandClock,
+    beat,
+    cell,
+    enrol,
+    hello,
+    ip,
+    node_id,
+    opened,
+    pool_of,
+)
+from tests.store_judged import judgement, the_pool
+
+DAY = 86_400
+POLICY = Policy()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
+    async with opened(tmp_path, clock) as found:
+        await enrol(found, (1, 2), await pool_of(found))
+        yield found
+
+
+async def facts(journal: SqlStore) -> NodeFacts:
+    return (await journal.load([node_id(1)])).nodes[0]
+
+
+async def warming(journal: SqlStore) -> Warming:
+    found = (await facts(journal)).addresses[0].warmup
+    assert found is not None
+    return found
+
+
+async def put(journal: SqlStore, plan: Plan) -> None:
+    subject = Subject(node_id=node_id(1), address=ip(1), pool_id=await the_pool(journal))
+    changed = WarmupChange(subject=subject, plan=plan, decision=None)
+    await journal.commit(judgement(warmups=(changed,)))
+
+
+async def send(journal: SqlStore, clock: HandClock, **counts: int) -> None:
+    """Node 1 counts so many, told at once, and the quarter's windows are made."""
+    await journal.record(beat(1, 1))
+    await journal.prune()
+    clock.seconds = 60
+    # What stays on the machine is no sending.
+    cells = [cell(ip(1), "google", **counts), cell("", "local", sent=900)]
+    await journal.record(beat(1, 2, cells=cells))
+    clock.seconds = 1_000
+    while await journal.prune():
+        pass
+
+
+def plan(stage: int = 0) -> Plan:
+    return warmup.start(ip(1), LADDERS["owners-10k"], stage=stage, now=START)
+
+
+async def test_an_adopted_address_is_warm_as_it_comes(journal: SqlStore) -> None:
+    found = await warming(journal)
+    assert (found.plan.is_warm, found.plan.started_at, found.day) == (True, START, None)
+    assert (await facts(journal)).addresses[0].hour_cap is None
+    await journal.record_hello(hello(1, addresses=(ip(1), "203.0.113.9")))
+    second = (await facts(journal)).addresses[1].warmup
+    assert second is not None
+    assert (second.plan.subject, second.plan.is_warm) == ("203.0.113.9", True)
+
+
+async def test_a_plan_comes_back_whole(journal: SqlStore) -> None:
+    whole = Plan(
+        subject=ip(1),
+        ladder="ses",
+        stage=3,
+        started_at=START - timedelta(days=9),
+        since=START - timedelta(days=1),
+        healthy_days=3,
+        idle_days=2,
+        usual=70,
+        judged=midnight(START),
+        counted=midnight(START) - timedelta(days=1),
+        sent_on=midnight(START) - timedelta(days=2),
+        listed_since=START - timedelta(hours=2),
+        held_by=Holder.OPERATOR,
+        held_why="audit",
+    )
+    await put(journal, whole)
+    assert await warming(journal) == Warming(plan=whole)
+    (address,) = (await facts(journal)).addresses
+    assert address.hour_cap == LADDERS["ses"].stages[3].hour
+
+
+async def test_a_day_is_read_once_it_is_over_and_its_judgement_stands(
+    journal: SqlStore, clock: HandClock, tmp_path: Path
+) -> None:
+    await put(journal, plan())
+    await send(journal, clock, sent=9, bounced=1, first_sent=8, first_bounced=1, first_unknown=1)
+    clock.seconds = DAY / 2 + 1_799
+    assert (await warming(journal)).day is None
+    clock.seconds += 1
+    day = (await warming(journal)).day
+    assert day is not None
+    assert (day.day, day.heard, day.volume) == (midnight(START), True, 10)
+    assert (day.firsts, day.bounced, day.deferred, day.best_hour) == (9, 1, 0, 10)
+    made = judge(await journal.load([node_id(1)]), POLICY, now=clock.now())
+    assert [one.proposal.kind for one in made.decisions] == [Kind.ADVANCE]
+    assert [move.after for move in made.lifecycles] == [Lifecycle.WARMING]
+    (id_,) = await journal.commit(made)
+    after = await facts(journal)
+    kept = after.addresses[0].warmup
+    assert after.lifecycle is Lifecycle.WARMING
+    assert kept == Warming(plan=made.warmups[0].plan)
+    (decided,) = await journal.decisions(ip(1), limit=9)
+    assert (decided["id"], decided["kind"]) == (id_, "advance")
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as reading:
+        rows = reading.execute("SELECT volume, cap, why FROM warmup_days").fetchall()
+        assert rows == [(10, 10, "a healthy day with enough sent: one stage further")]
+        stood = reading.execute("SELECT decision_id, day_cap FROM warmups WHERE stage = 1")
+        assert stood.fetchall() == [(id_, 12)]
+
+
+async def test_the_load_is_of_the_caps_in_force(journal: SqlStore, clock: HandClock) -> None:
+    async def load() -> object:
+        (row,) = await journal.nodes(node="mx1")
+        return row["current_load"]
+
+    await send(journal, clock, sent=3)
+    assert await load() == 0  # without a cap
+    await put(journal, plan())
+    assert await load() == 60  # 3 of 5
+    clock.seconds = 8_000
+    while await journal.prune():
+        pass
+    assert await load() == 0
+
+
+async def test_a_node_moves_only_when_it_is_not_there_yet(journal: SqlStore) -> None:
+    move = LifecycleChange(node_id=node_id(1), after=Lifecycle.WARMING)
+    for _ in range(2):
+        await journal.commit(judgement(lifecycles=(move,)))
+    rows = await journal.journal(after=-9, limit=9, node_id=node_id(1))
+    assert sum("warming" in str(row["text"]) for row in rows) == 1
+
+
+async def test_days_are_forgotten_after_a_month(journal: SqlStore, clock: HandClock) -> None:
+    await put(journal, plan())
+    clock.seconds = DAY
+    made = judge(await journal.load([node_id(1)]), POLICY, now=clock.now())
+    await journal.commit(made)
+    assert [change.day is not None for change in made.warmups] == [True]
+    clock.seconds = 37 * DAY
+    assert await journal.prune() >= 1
