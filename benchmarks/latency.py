@@ -1,11 +1,12 @@
 """From a line's writing to its counting, at a few lines a second and at many; and what it costs.
 
-    python -m benchmarks.latency [--rates 10,1000] [--seconds 30]
+    python -m benchmarks.latency [--rates 10,1000] [--seconds 30] [--journal]
 
 A process of its own follows a real file as the daemon does (inotify, account, synced state) and
 notes when how many lines were counted; this one writes lines at random moments, one at a time. CPU
 is the follower's, in percent of a core, commits included. There is no peer: what is asked for is
-200 ms for 99 of 100 lines, and 0.2 % of a core at 10 lines a second.
+200 ms for 99 of 100 lines, and 0.2 % of a core at 10 lines a second. With --journal it is a real
+systemd journal, written by systemd-journal-remote(8), and the CPU is journalctl's as well.
 """
 
 import argparse
@@ -19,7 +20,8 @@ import sys
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,15 +32,19 @@ from agent.filewatch import FileWatch
 from agent.maillog import pace
 from agent.maillog.accounting import Accounting
 from agent.maillog.found import Found
-from agent.maillog.logs import Logs
+from agent.maillog.logs import Logs, Use
 from agent.state import State
 from benchmarks import measure, processes
+from demo.grammar import Form
+from tests.journal_bed import RealJournal
 from tests.maillog_bed import ADDRESS, Log
 
 SECONDS_ASKED = 0.2
 CPU_ASKED = 0.002
 RATE_OF_CPU = 10
 WARM_SECONDS = 3
+# systemd's journald-server.c, POST_CHANGE_TIMER_INTERVAL_USEC.
+JOURNALD = "journald itself tells readers of news up to 250 ms late; this writer at once"
 _NOTE = struct.Struct("=dQ")
 
 
@@ -56,12 +62,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rates", default="10,1000")
     parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--journal", action="store_true")
     parser.add_argument("--follow", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.follow is not None:
-        follow(options.follow)
+        follow(options.follow, is_journal=options.journal)
         return
-    found = [measured(rate, seconds=options.seconds) for rate in map(int, options.rates.split(","))]
+    found = [
+        measured(rate, seconds=options.seconds, is_journal=options.journal)
+        for rate in map(int, options.rates.split(","))
+    ]
     ratios = {
         f"200 ms, p99 at {one.rate} lines/s": SECONDS_ASKED / one.percentile(99) for one in found
     }
@@ -71,7 +81,7 @@ def main() -> None:
         if one.rate == RATE_OF_CPU
     }
     measure.report(
-        "latency",
+        "latency of the journal" if options.journal else "latency",
         columns=("lines/s", "lines", "p50 ms", "p99 ms", "worst ms", "CPU % of a core"),
         rows=[
             (
@@ -84,25 +94,36 @@ def main() -> None:
             for one in found
         ],
         ratios=ratios,
-        notes=("times: what was asked for, divided by what was found",),
+        notes=(
+            "times: what was asked for, divided by what was found",
+            *((JOURNALD,) if options.journal else ()),
+        ),
     )
 
 
-def measured(rate: int, *, seconds: float) -> Measured:
-    with tempfile.TemporaryDirectory() as place:
+def measured(rate: int, *, seconds: float, is_journal: bool) -> Measured:
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
-        log = Log(folder / "mail.log", start=clock.now())
-        log.path.touch()
-        words = (sys.executable, "-m", "benchmarks.latency", "--follow", str(folder))
+        form = Form.RFC3339 if is_journal else Form.RFC3164
+        log = Log(folder / "mail.log", start=clock.now(), form=form)
+        words = [sys.executable, "-m", "benchmarks.latency", "--follow", str(folder)]
+        write: Callable[[bytes], object]
+        if is_journal:
+            journal = RealJournal(folder / "journal")
+            journal.write(log.lines(1))
+            write = stack.enter_context(journal.stream())
+            words.append("--journal")
+        else:
+            write = stack.enter_context(log.path.open("ab", buffering=0)).write
         with subprocess.Popen(words, stdout=subprocess.PIPE) as follower:
             assert follower.stdout is not None
             follower.stdout.readline()  # it has begun
-            writer = Writer(log)
+            writer = Writer(log, write)
             writer.write(rate=rate, seconds=WARM_SECONDS)
-            before = processes.cpu_seconds(follower.pid)
+            before = cpu_seconds(follower.pid)
             began = time.monotonic()
             written = writer.write(rate=rate, seconds=seconds)
-            spent = processes.cpu_seconds(follower.pid) - before
+            spent = cpu_seconds(follower.pid) - before
             cpu = spent / (time.monotonic() - began)
             time.sleep(1)
             follower.send_signal(signal.SIGTERM)
@@ -114,8 +135,9 @@ def measured(rate: int, *, seconds: float) -> Measured:
 class Writer:
     """Writes lines at random moments, one at a time; numbers them from 1."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, write: Callable[[bytes], object]) -> None:
         self._log = log
+        self._write = write
         self._lines: list[bytes] = []
         self._number = 0
 
@@ -124,15 +146,19 @@ class Writer:
         written = []
         due = time.monotonic()
         end = due + seconds
-        with self._log.path.open("ab", buffering=0) as file:
-            while due < end:
-                time.sleep(max(0.0, due - time.monotonic()))
-                self._lines = self._lines or self._log.lines(1)
-                file.write(self._lines.pop(0))
-                self._number += 1
-                written.append((self._number, time.monotonic()))
-                due += random.expovariate(rate)
+        while due < end:
+            time.sleep(max(0.0, due - time.monotonic()))
+            self._lines = self._lines or self._log.lines(1)
+            self._write(self._lines.pop(0))
+            self._number += 1
+            written.append((self._number, time.monotonic()))
+            due += random.expovariate(rate)
         return written
+
+
+def cpu_seconds(pid: int) -> float:
+    """With its children's, such as journalctl."""
+    return sum(map(processes.cpu_seconds, (pid, *processes.children(pid))))
 
 
 def waits(
@@ -143,10 +169,12 @@ def waits(
     return [counted[bisect_left(numbers, number)][0] - at for number, at in written]
 
 
-def follow(folder: Path) -> None:
+def follow(folder: Path, *, is_journal: bool) -> None:
     """Until SIGTERM; then tells when which number of lines was reached."""
     state = State.open(folder / "state.db", now=clock.now())
-    account = Accounting(Logs.of(folder / "mail.log"), state, address=ADDRESS)
+    command = ("journalctl", f"--directory={folder / 'journal'}")
+    logs = Logs(use=Use.JOURNAL, journal=command) if is_journal else Logs.of(folder / "mail.log")
+    account = Accounting(logs, state, address=ADDRESS)
     watch = FileWatch(lambda: account.watched)
     notes = bytearray()
 

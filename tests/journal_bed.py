@@ -2,7 +2,8 @@
 
 import struct
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -25,14 +26,31 @@ class RealJournal:
         """Log lines with RFC 3339 stamps, as syslog(3) hands them over."""
         self.add((fields_of(line) | more for line in lines), name=name)
 
+    @contextmanager
+    def stream(self, *, name: str = "system") -> Iterator[Callable[[bytes], None]]:
+        """What is called with a line writes it, as soon as the journal's writer comes to it."""
+        command = self._writer(name)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+            pipe = child.stdin
+            assert pipe is not None
+
+            def write(line: bytes) -> None:
+                pipe.write(self._exported(fields_of(line)))
+                pipe.flush()
+
+            yield write
+            pipe.close()
+
     def add(self, entries: Iterable[Fields], *, name: str = "system") -> None:
         """Entries as they are; `__REALTIME_TIMESTAMP` is among their fields."""
+        export = b"".join(map(self._exported, entries))
+        command = self._writer(name)
+        subprocess.run(command, input=export, check=True, capture_output=True, timeout=20)
+
+    def _writer(self, name: str) -> tuple[str, ...]:
         places, _ = conftest.COMPONENTS["systemd-journal-remote"]
         remote = next(place for place in places if place.exists())
-        target = self.folder / f"{name}.journal"
-        words = (str(remote), f"--output={target}", "-")
-        export = b"".join(map(self._exported, entries))
-        subprocess.run(words, input=export, check=True, capture_output=True, timeout=20)
+        return (str(remote), f"--output={self.folder / f'{name}.journal'}", "-")
 
     def _exported(self, fields: Fields) -> bytes:
         """Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS)."""

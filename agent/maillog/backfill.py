@@ -83,7 +83,7 @@ class JournalPast:
     def chunks(self, seen: Seen) -> Iterator[bytes]:
         """BackfillError: journalctl did not read it to its end."""
         window = (f"--{word}=@{at.timestamp():.6f}" for word, at in self._window())
-        words = (*self._command, *journal.options(), *window, *journal_lines.MATCHES)
+        words = (*self._command, *journal.options(), *window, *journal.matches(self._command))
         told = 0
         try:
             with subprocess.Popen(words, stdout=subprocess.PIPE) as child:

@@ -18,13 +18,14 @@ from typing import IO
 
 from agent.maillog import journal_lines, permission
 from agent.maillog.follow import CHUNK_BYTES, Batch
-from agent.maillog.journal_lines import FIELDS, MATCHES, Line
+from agent.maillog.journal_lines import FIELDS, Line
 from agent.maillog.locate import Gap
 from agent.maillog.position import JournalPosition, LogPosition, Position
 from agent.watched import Watched
 
 COMMAND = ("journalctl",)
-START_SECONDS_MAX = 0.3  # to be shown our entry again, before anything else is done
+MACHINE_ID = Path("/etc/machine-id")
+START_SECONDS_MAX = 0.5  # for who asks once: to be shown our entry again
 RUN_SECONDS_MAX = 10
 END_SECONDS_MAX = 2
 AGAIN_AFTER = timedelta(seconds=1)
@@ -94,6 +95,12 @@ class Journal:
         entries = self._fetch()
         return None if entries is None else self._batch(entries, now)
 
+    def settle(self, now: datetime) -> None:
+        if self._position is not None and self._child is None:
+            self._start(self._position, now)
+        if self._child is not None:
+            select.select([self._pipe()], [], [], START_SECONDS_MAX)
+
     def close(self) -> None:
         if self._child is not None:
             self._child.kill()
@@ -104,7 +111,7 @@ class Journal:
 
     def _begin(self, now: datetime) -> Batch:
         """Behind the newest entry there is."""
-        words = (*self._command, *options(), "--lines=1", *MATCHES)
+        words = (*self._command, *options(), "--lines=1", *matches(self._command))
         try:
             done = subprocess.run(words, capture_output=True, timeout=RUN_SECONDS_MAX, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -127,7 +134,8 @@ class Journal:
         self._is_proven = False
         since = f"--since=@{position.at.timestamp():.6f}"
         place = f"--cursor={self._expected}" if self._expected else since
-        words = (*self._command, *options(), "--follow", "--no-tail", place, *MATCHES)
+        following = (*options(), "--follow", "--no-tail", place)
+        words = (*self._command, *following, *matches(self._command))
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
         try:
             self._child = subprocess.Popen(
@@ -141,7 +149,6 @@ class Journal:
         self._waiting = []
         self._is_skipping = False
         os.set_blocking(self._pipe(), False)
-        select.select([self._pipe()], [], [], START_SECONDS_MAX)
 
     def _pipe(self) -> int:
         child = self._child
@@ -259,8 +266,19 @@ def is_there(command: Sequence[str] = COMMAND) -> bool:
 
 
 def options() -> tuple[str, ...]:
-    """--all: else what is long is left out."""
-    return ("--quiet", "--all", "--output=json", f"--output-fields={FIELDS}")
+    """--all: else what is long is left out. --merge: else --follow shows nothing of before the
+    machine's last start, and we may not have read all of that."""
+    return ("--quiet", "--all", "--merge", "--output=json", f"--output-fields={FIELDS}")
+
+
+def matches(command: Sequence[str]) -> tuple[str, ...]:
+    """Other machines' entries may lie beside our own, and --merge shows them; a folder that was
+    named holds what is wanted."""
+    own = ""
+    if tuple(command) == COMMAND:
+        with suppress(OSError):
+            own = MACHINE_ID.read_text("ascii", "replace").strip()
+    return journal_lines.matches(own)
 
 
 def _explain(said: bytes) -> str:

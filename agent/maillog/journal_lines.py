@@ -13,13 +13,7 @@ from agent.maillog.parse import LINE_BYTES_MAX
 
 FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_TRANSPORT"
 # What syslog(3) of the facility mail received, and what Postfix's own unit wrote to its stdout.
-MATCHES = (
-    "SYSLOG_FACILITY=2",
-    "+",
-    "_SYSTEMD_UNIT=postfix.service",
-    "+",
-    "_SYSTEMD_UNIT=postfix@-.service",
-)
+_KINDS = ("SYSLOG_FACILITY=2", "_SYSTEMD_UNIT=postfix.service", "_SYSTEMD_UNIT=postfix@-.service")
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -30,6 +24,13 @@ class Line(NamedTuple):
     cursor: str
     at: datetime
     text: bytes
+
+
+def matches(machine_id: str) -> tuple[str, ...]:
+    """Words that choose these entries, of this machine alone; empty: whoever wrote them."""
+    own = (f"_MACHINE_ID={machine_id}",) if machine_id else ()
+    first, *others = ((kind, *own) for kind in _KINDS)
+    return (*first, *(word for other in others for word in ("+", *other)))
 
 
 class _Entry(msgspec.Struct):

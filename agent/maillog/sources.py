@@ -45,6 +45,9 @@ class Source(Protocol):
     def expect_new(self) -> None:
         """There was no log to start at the end of: whatever comes is read from its beginning."""
 
+    def settle(self, now: datetime) -> None:
+        """Waits a moment, if need be, until the first lines can be had: for who reads just once."""
+
     def close(self) -> None: ...
 
 
@@ -124,6 +127,9 @@ class Sources:
             if not one.problem:
                 one.follower.expect_new()
 
+    def settle(self, now: datetime) -> None:
+        """Files are there or not."""
+
     def close(self) -> None:
         for one in self._followed.values():
             one.follower.close()
@@ -176,11 +182,8 @@ class Sources:
             raise self._failure
 
     def _positions(self) -> Positions:
-        return Positions(
-            by_name={
-                name: one.place for name, one in self._followed.items() if one.place is not None
-            }
-        )
+        followed = self._followed.items()
+        return Positions(by_name={name: one.place for name, one in followed if one.place})
 
     def _tell_lost(self, now: datetime) -> Batch:
         since, text = self._lost.popleft()

@@ -235,3 +235,18 @@ def test_without_journalctl_it_is_said(bed: JournalBed) -> None:
     read_all(bed.account, bed.log.now)
     assert "cannot read the journal" in bed.account.problems[0]
     assert bed.state.position is None
+
+
+def test_of_other_machines_nothing_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "machine-id"
+    place.write_text("0123456789abcdef0123456789abcdef\n")
+    monkeypatch.setattr(journal, "MACHINE_ID", place)
+    words = journal.matches(journal.COMMAND)
+    own = "_MACHINE_ID=0123456789abcdef0123456789abcdef"
+    assert words.count(own) == words.count("+") + 1 == 3
+    assert words[:3] == ("SYSLOG_FACILITY=2", own, "+")
+    assert own not in journal.matches(("journalctl", "--directory=/x"))
+    place.unlink()
+    assert "+" in journal.matches(journal.COMMAND)

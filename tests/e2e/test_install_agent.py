@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
-from tests import vps_bed, vps_images
+from tests import vps_bed, vps_images, vps_journal
 from tests.vps_bed import HUB, Machine, wait_for
 from tests.vps_hub import SINK_PORT, Hub
 
@@ -97,6 +97,7 @@ def test_a_node_from_nothing_to_nothing(vps: Machine, hub: Hub) -> None:
 
     look_hardened(vps)
     run_again(vps)
+    vps_journal.count(vps, hub)
     pause(vps, hub)
     reboot(vps, hub)
     work_within_the_sandbox(vps)
