@@ -7,13 +7,13 @@ core does, over one snapshot.
 import heapq
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import anyio
 import structlog
 
 from collector.census import Census
-from collector.core import judge, liveness
+from collector.core import due, judge, liveness
 from collector.core.judgement import Judgement
 from collector.core.model import Detector, Snapshot
 from collector.core.policy import Policy
@@ -126,9 +126,11 @@ class Control:
         return due
 
     def _schedule(self, snapshot: Snapshot, judgement: Judgement, *, policy: Policy) -> None:
-        now = self._clock.now()
+        now, held = self._clock.now(), due.held_back(snapshot, judgement)
         for node in snapshot.nodes:
-            at = judge.next_look(node, policy, catalogue=snapshot.fleet.catalogue, now=now)
+            at = due.next_look(node, policy, catalogue=snapshot.fleet.catalogue, now=now)
+            if node.id in held:
+                at = min(now + policy.look_again_after, at or datetime.max.replace(tzinfo=UTC))
             noted = self._next_look.get(node.id)
             if at is not None and (noted is None or at < noted):
                 self._next_look[node.id] = at

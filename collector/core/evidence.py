@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from collector.core.listed import Vote
 from collector.core.model import Evidence, Listing, ZoneFact
 from collector.core.rates import Window
-from collector.core.readings import MailFacts
+from collector.core.readings import MailFacts, ReceiverFacts
 from collector.core.reputation import Opinion
 from collector.core.signals import AddressSignals, NodeSignals
 from deliverability.zones import Zone
@@ -60,7 +60,7 @@ def of_votes(votes: Sequence[Vote], address: AddressSignals) -> Evidence:
         **of_vote(first, address),
         "beside": [of_vote(one, address) for one in others],
         "operators": sorted({one.zone.operator for one in votes}),
-        **({} if address.facts.mail is None else of_rates(address.facts.mail)),
+        **of_mail(address.facts.mail),
     }
 
 
@@ -71,13 +71,24 @@ def of_vote(vote: Vote, address: AddressSignals) -> Evidence:
     return of_opinion(vote.opinion)
 
 
-def of_rates(mail: MailFacts) -> Evidence:
+def of_mail(mail: MailFacts | None) -> Evidence:
     """What was counted, in both windows, and what receivers refused lately."""
+    if mail is None:
+        return {}
     return {
         "mail_since": mail.since.isoformat() if mail.since else None,
         "day": _of_window(mail.day),
         "week": _of_window(mail.week),
         "refused_lately": {one.receiver: one.blocked for one in mail.receivers if one.blocked},
+    }
+
+
+def of_receiver(said: ReceiverFacts) -> Evidence:
+    return {
+        "receiver": said.receiver,
+        "attempts": said.attempts,
+        "refused_for_reputation": said.blocked,
+        "quarter_ended_at": said.until.isoformat(),
     }
 
 

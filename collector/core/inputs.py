@@ -103,11 +103,16 @@ def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
         seen=replace(
             decision.seen,
             zones={zone: n for zone, n in decision.seen.zones.items() if zone in zones},
-            removed={p: n for p, n in decision.seen.removed.items() if p == node.pool_id},
-            admitted={p: n for p, n in decision.seen.admitted.items() if p == node.pool_id},
+            removed=_counted(decision.seen.removed, node.pool_id),
+            admitted=_counted(decision.seen.admitted, node.pool_id),
         ),
         unlisted=_unlisted(node),
     )
+
+
+def _counted(places: Mapping[str, int], pool_id: str) -> dict[str, int]:
+    """Of this pool, also by receiver (`safety.place`)."""
+    return {one: n for one, n in places.items() if one.partition(" ")[0] == pool_id}
 
 
 def is_needed(fact: ZoneFact, address: AddressFacts) -> bool:

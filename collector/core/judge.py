@@ -21,7 +21,6 @@ from collector.core.policy import Policy
 from collector.core.reputation import Opinion
 from collector.core.rule import Case
 from collector.core.signals import NodeSignals
-from deliverability.catalogue import Catalogue
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
 CORE_VERSION = 2
@@ -58,6 +57,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         ),
         pauses_open=changes.pauses_open,
         pauses_close=changes.pauses_close,
+        pauses_probe=tuple(_probes(nodes, changes.pauses_close, policy=policy, now=now)),
         rotation=changes.rotation,
         warmups=warmups,
         lifecycles=tuple(warming.follow(snapshot.nodes, warmups)),
@@ -71,29 +71,6 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         brakes_release=brakes.release,
         standing_clear=tuple(_settled(cases, snapshot, proposed=proposed)),
     )
-
-
-def next_look(
-    node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
-) -> datetime | None:
-    """When this node must be judged again though nothing new is said of it; None: not needed."""
-    said = signals.read(node, policy, catalogue=catalogue, now=now)
-    is_open = any(
-        opinion.wants_look or opinion.stand.value not in ("nothing",)
-        for address in said.addresses
-        for opinion in address.opinions
-    )
-    waits = [policy.look_again_after] if is_open or said.is_lost else []
-    if node.order is not None and node.order.is_silent:
-        obeys = node.obedience is not None and node.obedience.order == node.order.order
-        waits += (
-            []
-            if obeys and node.obedience and node.obedience.is_silent
-            else [policy.obey_within / 2]
-        )
-    looks = [now + min(waits)] if waits else []
-    day_over = warming.next_look(node, policy)
-    return min([*looks, day_over] if day_over is not None else looks, default=None)
 
 
 def _drafts(nodes: Sequence[NodeSignals]) -> Iterator[ListingDraft]:
@@ -116,6 +93,17 @@ def _draft(node: NodeFacts, opinion: Opinion) -> ListingDraft:
         confirmed_by=opinion.confirmed_by,
         details="; ".join(said) or ", ".join(opinion.fact.answers),
     )
+
+
+def _probes(
+    nodes: Sequence[NodeSignals], closed: Sequence[str], *, policy: Policy, now: datetime
+) -> Iterator[tuple[str, datetime]]:
+    """Pauses that were probed and stay, with their next turn."""
+    for node in nodes:
+        for pause in node.facts.pauses:
+            is_due = pause.probe_at is not None and pause.probe_at <= now
+            if is_due and pause.id not in closed:
+                yield pause.id, now + policy.probe_after
 
 
 def _settled(

@@ -99,6 +99,8 @@ class Judgement:
     listings_close: tuple[str, ...] = ()
     pauses_open: tuple[PauseDraft, ...] = ()
     pauses_close: tuple[str, ...] = ()
+    # Ids of pauses that were probed, and when to probe them next.
+    pauses_probe: tuple[tuple[str, datetime], ...] = ()
     rotation: tuple[RotationChange, ...] = ()
     warmups: tuple[WarmupChange, ...] = ()
     lifecycles: tuple[LifecycleChange, ...] = ()

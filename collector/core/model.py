@@ -210,6 +210,9 @@ class PoolFacts:
     # Addresses that automation took out of the rotation, or put back, within the brakes' span.
     removed_lately: int = 0
     admitted_lately: int = 0
+    # Addresses paused for one receiver alone, by receiver; of those, since when the span began.
+    blocked: Mapping[str, int] = field(default_factory=dict)
+    blocked_lately: Mapping[str, int] = field(default_factory=dict)
 
 
 Evidence = Mapping[str, object]

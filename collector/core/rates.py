@@ -7,6 +7,7 @@ volume there is no rate: unknown, never zero. What we did to ourselves counts no
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from collector.core.policy import Policy
 
@@ -91,6 +92,62 @@ def defers_for_long(*, older: Window, newer: Window) -> bool | None:
     return min(known) >= DEFERRAL_RATIO_MAX
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """`count` of `of`, over a day or a week."""
+
+    count: int
+    of: int
+    span: str
+
+    @property
+    def ratio(self) -> float:
+        return self.count / self.of
+
+    def shown(self) -> dict[str, object]:
+        return {"count": self.count, "of": self.of, "over": self.span, "ratio": self.ratio}
+
+
+class Counted(Protocol):
+    """What is known of an address's mail (`readings.MailFacts`)."""
+
+    @property
+    def day(self) -> Window: ...
+    @property
+    def week(self) -> Window: ...
+    @property
+    def complaints_day(self) -> int | None: ...
+    @property
+    def complaints_week(self) -> int | None: ...
+
+
+def bounces(mail: Counted | None, policy: Policy) -> Rate | None:
+    """Over the last day where enough was tried, else over the week; None: too little in both."""
+    if mail is None:
+        return None
+    for window, least, span in (
+        (mail.day, policy.rate_day_min, "a day"),
+        (mail.week, policy.rate_week_min, "a week"),
+    ):
+        count, tried = _share(window, first=window.first_bounced, any_=window.bounced)
+        if tried >= least:
+            return Rate(count=count, of=tried, span=span)
+    return None
+
+
+def complaints(mail: Counted | None, policy: Policy) -> Rate | None:
+    """Of what was delivered, as above; None also when nobody tells of complaints."""
+    if mail is None:
+        return None
+    for window, count, least, span in (
+        (mail.day, mail.complaints_day, policy.rate_day_min, "a day"),
+        (mail.week, mail.complaints_week, policy.rate_week_min, "a week"),
+    ):
+        if count is not None and window.sent >= least:
+            return Rate(count=count, of=window.sent, span=span)
+    return None
+
+
 def rising(day: Window, *, week: Window, policy: Policy) -> tuple[str, ...]:
     """What rose, of "bounces" and "deferrals": the last day's share against that of the six days
     before, when both have their minimum volume."""
@@ -113,6 +170,10 @@ def less(whole: Window, *, part: Window) -> Window:
 
 
 def _ratio(window: Window, *, first: int, any_: int, least: int) -> float | None:
-    if window.firsts:
-        return first / window.firsts if window.firsts >= least else None
-    return any_ / window.attempts if window.attempts >= max(1, least) else None
+    count, tried = _share(window, first=first, any_=any_)
+    return count / tried if tried >= max(1, least) else None
+
+
+def _share(window: Window, *, first: int, any_: int) -> tuple[int, int]:
+    """How many of how many: of first attempts where the node tells them."""
+    return (first, window.firsts) if window.firsts else (any_, window.attempts)

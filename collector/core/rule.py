@@ -10,7 +10,7 @@ from datetime import datetime
 
 from collector.core.model import Evidence, Reason, Subject
 from collector.core.policy import Policy
-from collector.core.readings import MailFacts
+from collector.core.readings import MailFacts, ReceiverFacts
 from collector.core.signals import AddressSignals, NodeSignals
 from collector.core.zonebrake import ZoneBrakes
 
@@ -39,6 +39,11 @@ class Case:
     @property
     def mail(self) -> MailFacts | None:
         return self.address.facts.mail if self.address else None
+
+    @property
+    def at_receiver(self) -> ReceiverFacts | None:
+        receivers = self.mail.receivers if self.mail else ()
+        return next((one for one in receivers if one.receiver == self.receiver), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

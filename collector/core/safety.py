@@ -59,7 +59,7 @@ class _Gate:
     # Addresses that left or came back in this pass, by pool, and which they were.
     removed: dict[str, int] = field(default_factory=dict)
     admitted: dict[str, int] = field(default_factory=dict)
-    moved: set[tuple[str, str]] = field(default_factory=set)
+    moved: set[tuple[str, str, str | None]] = field(default_factory=set)
     paused: set[tuple[str, str]] = field(default_factory=set)
 
     @property
@@ -75,25 +75,27 @@ class _Gate:
     def node(self, proposal: Proposal) -> NodeFacts:
         return self.nodes[proposal.subject.node_id]
 
-    def left(self, pool_id: str) -> int:
-        return self.removed.get(pool_id, 0)
+    def left(self, subject: Subject) -> int:
+        """Of the pool, and at the subject's receiver when it has one."""
+        places = {subject.pool_id, place(subject)}
+        return sum(self.removed.get(one, 0) for one in places)
 
-    def back(self, pool_id: str) -> int:
-        return self.admitted.get(pool_id, 0)
+    def back(self, subject: Subject) -> int:
+        return self.admitted.get(subject.pool_id, 0)
 
     def allow(self, proposal: Proposal, node: NodeFacts) -> None:
         subject = proposal.subject
-        if proposal.kind not in MOVES or subject.receiver is not None:
+        if proposal.kind not in MOVES:
             return
         is_admission = proposal.kind is Kind.ADMIT
         moves = self.admitted if is_admission else self.removed
         for address in covered(node, subject):
-            key = (node.id, address.ip)
+            key = (node.id, address.ip, subject.receiver)
             if address.in_rotation is not is_admission and key not in self.moved:
                 self.moved.add(key)
-                moves[subject.pool_id] = moves.get(subject.pool_id, 0) + 1
-            if proposal.kind is Kind.PAUSE:
-                self.paused.add(key)
+                moves[place(subject)] = moves.get(place(subject), 0) + 1
+            if proposal.kind is Kind.PAUSE and subject.receiver is None:
+                self.paused.add((node.id, address.ip))
 
 
 def gate(
@@ -142,6 +144,11 @@ def _turn(proposal: Proposal) -> tuple[int, bool]:
 def covered(node: NodeFacts, subject: Subject) -> tuple[AddressFacts, ...]:
     """The addresses a subject means."""
     return tuple(one for one in node.addresses if subject.address in (None, one.ip))
+
+
+def place(subject: Subject) -> str:
+    """What a brake counts in: a pool, or a pool's way to one receiver."""
+    return f"{subject.pool_id} {subject.receiver}" if subject.receiver else subject.pool_id
 
 
 def standing_key(proposal: Proposal) -> StandingKey:
@@ -196,15 +203,17 @@ def _is_of_wave(proposal: Proposal, state: _Gate) -> bool:
 
 def _below_floor(proposal: Proposal, state: _Gate) -> bool:
     """The first removal in a pool is always permitted: a pool of one may lose its node."""
-    pool = state.fleet.pools[proposal.subject.pool_id]
-    present = pool.in_rotation - state.left(pool.id)
+    pool, receiver = state.fleet.pools[proposal.subject.pool_id], proposal.subject.receiver
+    gone = pool.blocked.get(receiver, 0) if receiver else 0
+    present = pool.in_rotation - gone - state.left(proposal.subject)
     return present < pool.baseline and present - 1 < floor(pool, state.policy)
 
 
 def _is_too_fast(proposal: Proposal, state: _Gate) -> bool:
     """No more than max(1, 5 %) of a pool leave within five minutes, of whatever cause."""
-    pool = state.fleet.pools[proposal.subject.pool_id]
-    left = pool.removed_lately + state.left(pool.id)
+    pool, receiver = state.fleet.pools[proposal.subject.pool_id], proposal.subject.receiver
+    gone = pool.blocked_lately.get(receiver, 0) if receiver else 0
+    left = pool.removed_lately + gone + state.left(proposal.subject)
     return left >= max(1, int(state.policy.velocity_ratio * pool.baseline))
 
 
@@ -213,7 +222,7 @@ def _is_crowding(proposal: Proposal, state: _Gate) -> bool:
     if not _is_return(proposal, state):
         return False
     pool = state.fleet.pools[proposal.subject.pool_id]
-    back = pool.admitted_lately + state.back(pool.id)
+    back = pool.admitted_lately + state.back(proposal.subject)
     return back >= max(1, int(state.policy.readmission_ratio * pool.baseline))
 
 
@@ -259,9 +268,9 @@ def _aggregates(proposal: Proposal, state: _Gate) -> Evidence:
         "pool_floor": floor(pool, state.policy),
         "fleet_nodes": fleet.nodes,
         "fleet_heard": fleet.heard,
-        "removed_in_this_pass": state.left(pool.id),
+        "removed_in_this_pass": state.left(proposal.subject),
         "removed_lately": pool.removed_lately,
-        "admitted_in_this_pass": state.back(pool.id),
+        "admitted_in_this_pass": state.back(proposal.subject),
         "admitted_lately": pool.admitted_lately,
         "fleet_addresses": fleet.addresses,
         "detector_frozen": fleet.detector.frozen,
@@ -269,6 +278,10 @@ def _aggregates(proposal: Proposal, state: _Gate) -> Evidence:
         "startup_grace": fleet.in_startup_grace,
         "automation_stopped": fleet.automation_stopped,
     }
+    receiver = proposal.subject.receiver
+    if receiver is not None:
+        seen["pool_blocked_at_receiver"] = pool.blocked.get(receiver, 0)
+        seen["pool_blocked_lately"] = pool.blocked_lately.get(receiver, 0)
     if proposal.zone is not None:
         seen["zone_newly_listed"] = state.brakes.counts.get(proposal.zone, 0)
         seen["zone_brake_above"] = state.brakes.limit

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from collector.core import due
 from collector.core import judge as judging
 from collector.core.judgement import Judgement
 from collector.core.model import (
@@ -122,5 +123,5 @@ def test_only_what_was_judged_is_resolved() -> None:
     ],
 )
 def test_who_is_looked_at_again_without_news(node: NodeFacts, seconds: int | None) -> None:
-    at = judging.next_look(node, POLICY, catalogue=CATALOGUE, now=NOON)
+    at = due.next_look(node, POLICY, catalogue=CATALOGUE, now=NOON)
     assert at == (None if seconds is None else NOON + timedelta(seconds=seconds))

@@ -24,6 +24,8 @@ def commit(journal: Journal, judgement: Judgement) -> list[str]:
         _close_listing(journal, id_, at=at)
     _open_pauses(journal, judgement, ids=ids)
     close_pauses(journal, judgement.pauses_close, at=at)
+    for id_, turn in judgement.pauses_probe:
+        journal.pauses[id_] = replace(journal.pauses[id_], probe_at=turn)
     _rotate(journal, judgement, ids=ids)
     for node_id, order in judgement.orders:
         put_order(journal, node_id, order=order, at=at)

@@ -68,6 +68,7 @@ def commit(connection: Connection, judgement: Judgement) -> list[str]:
     outcomes.close_listings(connection, judgement.listings_close, at=at)
     outcomes.open_pauses(connection, judgement, ids=ids)
     outcomes.close_pauses(connection, judgement.pauses_close, at=at)
+    outcomes.probe_pauses(connection, judgement.pauses_probe)
     rotation.change(connection, judgement, ids=ids)
     warmups.change(connection, judgement, ids=ids)
     verdicts.put_orders(connection, judgement.orders, at=at)

@@ -4,6 +4,7 @@ Opening what is open already changes nothing, or, for an alert, its words.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -102,6 +103,12 @@ def close_pauses(
     for id_ in ids:
         still = (pauses.c.id == id_) & pauses.c.closed_at.is_(None)
         connection.execute(update(pauses).where(still).values(closed_at=at, closed_by=by))
+
+
+def probe_pauses(connection: Connection, turns: Sequence[tuple[str, datetime]]) -> None:
+    for id_, at in turns:
+        still = (pauses.c.id == id_) & pauses.c.closed_at.is_(None)
+        connection.execute(update(pauses).where(still).values(probe_at=to_ms(at)))
 
 
 def open_alerts(connection: Connection, facts: Sequence[AlertFact], *, at: int) -> None:

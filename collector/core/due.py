@@ -1,0 +1,58 @@
+"""When a node must be judged again though nothing new is said of it. Judges nothing itself."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from collector.core import rule_machine, signals, warming
+from collector.core.judgement import Judgement
+from collector.core.model import Fate, NodeFacts, Snapshot
+from collector.core.policy import Policy
+from collector.core.readings import DnsState
+from collector.core.reputation import Stand
+from deliverability.catalogue import Catalogue
+
+
+def next_look(
+    node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
+) -> datetime | None:
+    """None: not needed."""
+    said = signals.read(node, policy, catalogue=catalogue, now=now)
+    is_open = any(
+        opinion.wants_look or opinion.stand is not Stand.NOTHING
+        for address in said.addresses
+        for opinion in address.opinions
+    )
+    looks = [now + policy.look_again_after] if is_open or said.is_lost else []
+    if node.order is not None and node.order.is_silent and not _obeys(node):
+        looks.append(now + policy.obey_within / 2)
+    day_over = warming.next_look(node, policy)
+    looks += [] if day_over is None else [day_over]
+    return min([*looks, *_timers(node, policy, now=now)], default=None)
+
+
+def held_back(snapshot: Snapshot, judgement: Judgement) -> frozenset[str]:
+    """Nodes of which a brake withheld something: it may let go without any word of theirs."""
+    known = {key.node_id for key, one in snapshot.standing.items() if one.fate is Fate.WITHHELD}
+    new = {one.proposal.subject.node_id for one in judgement.decisions if one.fate is Fate.WITHHELD}
+    return frozenset(known | new)
+
+
+def _obeys(node: NodeFacts) -> bool:
+    said = node.obedience
+    is_newest = said is not None and node.order is not None and said.order == node.order.order
+    return is_newest and said is not None and said.is_silent
+
+
+def _timers(node: NodeFacts, policy: Policy, *, now: datetime) -> Iterator[datetime]:
+    """What runs out by itself; what ran out already was judged just now."""
+    for pause in node.pauses:
+        yield from (at for at in (pause.expires_at, pause.probe_at) if at and at > now)
+    for service in node.services:
+        at = service.since + policy.service_down_after
+        if service.state == rule_machine.STOPPED and at > now:
+            yield at
+    for address in node.addresses:
+        for record in address.dns:
+            at = record.since + policy.dns_broken_after
+            if record.state is DnsState.BROKEN and at > now:
+                yield at
