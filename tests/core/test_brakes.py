@@ -200,8 +200,18 @@ def test_when_nobody_of_several_is_heard_nobody_is_removed(
 
 def test_a_pause_of_one_receiver_takes_nobody_out() -> None:
     both = [ask(i, Reason.BLOCKED, receiver="gmail") for i in (1, 2)]
-    made = gate(seen(), *both, ask(3))
-    assert [d.aggregates["removed_in_this_pass"] for d in made] == [0, 0, 0]
+    made = gate(seen(), ask(3), *both)
+    assert [(d.brake, d.aggregates["removed_in_this_pass"]) for d in made] == [
+        (None, 0),
+        (Brake.VELOCITY, 1),
+        (Brake.VELOCITY, 1),
+    ]
+    alone = gate(seen(), *both, ask(3))
+    assert [(d.brake, d.aggregates["removed_in_this_pass"]) for d in alone] == [
+        (None, 0),
+        (Brake.VELOCITY, 1),
+        (None, 0),
+    ]
 
 
 def test_the_zone_brake_holds_lesser_listings_too() -> None:

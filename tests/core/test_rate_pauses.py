@@ -228,8 +228,9 @@ def test_a_persons_no_lasts_as_long_as_the_cause() -> None:
 
 def test_pauses_are_looked_at_when_their_time_comes() -> None:
     hour = NOON + timedelta(hours=1)
-    for times in ({"expires_at": hour}, {"probe_at": hour}):
-        waiting = node(None, held(Reason.BLOCKED, receiver="gmail", **times))
+    probed = held(Reason.BLOCKED, receiver="gmail", probe_at=hour)
+    for pause in (probed, held(Reason.BOUNCE_RATE, expires_at=hour)):
+        waiting = node(None, pause)
         assert due.next_look(waiting, POLICY, catalogue=Catalogue(), now=NOON) == hour
         later = NOON + timedelta(hours=2)
         assert due.next_look(waiting, POLICY, catalogue=Catalogue(), now=later) is None
