@@ -15,7 +15,7 @@ from datetime import datetime
 
 from collector.core.policy import Policy
 from collector.core.rotation import Member, Rotation, Strategy
-from collector.core.tallies import Tally
+from collector.core.tallies import Slots, Tally, slots
 from deliverability import limits
 
 Key = tuple[str, str]
@@ -52,7 +52,16 @@ class _Lane:
     weight: float
     turn: float
     whole: Tally = field(default_factory=Tally)
+    # Messages an hour by receiver, as its score and its warm-up allow.
+    limits: dict[str, int] = field(default_factory=dict)
     by_receiver: dict[str, Tally] = field(default_factory=dict)
+
+    def of(self, receiver: str) -> Tally:
+        tally = self.by_receiver.get(receiver)
+        if tally is None:
+            tally = self.by_receiver[receiver] = Tally()
+        return tally
+
     # Found unfit since the rotation was read.
     against: str = ""
 
@@ -67,7 +76,6 @@ class Ledger:
         self._strategy = Strategy.ROUND_ROBIN
         self._region = ""
         self._is_stopped = False
-        self._now: datetime | None = None
 
     def refresh(self, rotation: Rotation, *, now: datetime) -> None:
         """Members, shares, caps and what was sent, as they stand. Grants that are over end here,
@@ -77,17 +85,16 @@ class Ledger:
         known, self._lanes = self._lanes, {}
         self._strategy, self._region = rotation.strategy, rotation.region
         self._is_stopped = rotation.is_stopped
-        self._now = now
-        over = now - self._policy.grant_report_lag
+        over, at = now - self._policy.grant_report_lag, slots(now)
         for member in rotation.members:
             lane = known.get(member.key) or _Lane(member=member, weight=1.0, turn=front)
             lane.member, lane.against = member, ""
+            lane.limits.clear()
             lane.weight = float(member.share or 1)
             lane.turn = max(lane.turn, front)
-            lane.whole.told(member.used, now=now, over=over)
+            lane.whole.told(member.used, now=at, over=over)
             for name in lane.by_receiver.keys() | member.receivers.keys():
-                tally = lane.by_receiver.setdefault(name, Tally())
-                tally.told(member.receivers.get(name), now=now, over=over)
+                lane.of(name).told(member.receivers.get(name), now=at, over=over)
             lane.by_receiver = {n: one for n, one in lane.by_receiver.items() if one.is_used}
             self._lanes[member.key] = lane
         self._line_up()
@@ -96,29 +103,27 @@ class Ledger:
         """As many of the messages as may be sent; fewer or none when there is no room."""
         if self._is_stopped:
             return Given(to=(), held=(("sending is stopped for the whole fleet", 1),))
-        region = asked.region or self._region
+        at, region = slots(now), asked.region or self._region
         preferred = region if self._strategy is Strategy.REGION or asked.only_there else ""
         taken: dict[Key, int] = {}
         if preferred:
-            self._fill(taken, asked, region=preferred, now=now)
+            self._fill(taken, asked, region=preferred, now=at)
         if not asked.only_there:
-            self._fill(taken, asked, region="", now=now)
+            self._fill(taken, asked, region="", now=at)
         given = tuple(taken.items())
         for key, count in given:
             lane = self._lanes[key]
-            lane.whole.grant(count, until=asked.expires_at, now=now)
-            of_receiver = lane.by_receiver.setdefault(asked.receiver, Tally())
-            of_receiver.grant(count, until=asked.expires_at, now=now)
+            lane.whole.grant(count, until=asked.expires_at, now=at)
+            lane.of(asked.receiver).grant(count, until=asked.expires_at, now=at)
         short = sum(taken.values()) < asked.messages
-        return Given(to=given, held=self._held(asked, now=now) if short else ())
+        return Given(to=given, held=self._held(asked, now=at) if short else ())
 
     def restore(self, key: Key, asked: Asked, *, now: datetime) -> None:
         """A grant of before this process: counted on top of all that was sent by now."""
-        lane = self._lanes.get(key)
+        lane, at = self._lanes.get(key), slots(now)
         if lane is not None:
-            lane.whole.grant(asked.messages, until=asked.expires_at, now=now)
-            of_receiver = lane.by_receiver.setdefault(asked.receiver, Tally())
-            of_receiver.grant(asked.messages, until=asked.expires_at, now=now)
+            lane.whole.grant(asked.messages, until=asked.expires_at, now=at)
+            lane.of(asked.receiver).grant(asked.messages, until=asked.expires_at, now=at)
 
     def take_back(self, given: Given, asked: Asked, *, unfit: Iterable[tuple[Key, str]]) -> None:
         """A grant that was not kept, because of these addresses: they get none until the next
@@ -142,7 +147,7 @@ class Ledger:
         ]
         heapq.heapify(self._turns)
 
-    def _fill(self, taken: dict[Key, int], asked: Asked, *, region: str, now: datetime) -> None:
+    def _fill(self, taken: dict[Key, int], asked: Asked, *, region: str, now: Slots) -> None:
         """Turn by turn; whoever has no room, or stands elsewhere, is passed over and keeps its
         turn no longer than the others move on."""
         left = asked.messages - sum(taken.values())
@@ -173,7 +178,7 @@ class Ledger:
         self._pass_over(passed)
 
     def _pour(
-        self, taken: dict[Key, int], messages: int, *, asked: Asked, region: str, now: datetime
+        self, taken: dict[Key, int], messages: int, *, asked: Asked, region: str, now: Slots
     ) -> int:
         """Many messages at once: up to one level for all, rounded down; the rest goes in turn."""
         lanes = [
@@ -205,20 +210,23 @@ class Ledger:
             lane.turn = max(lane.turn, front)
             heapq.heappush(self._turns, (lane.turn, key))
 
-    def _room(self, lane: _Lane, receiver: str, *, now: datetime) -> int:
+    def _room(self, lane: _Lane, receiver: str, *, now: Slots) -> int:
         """How many it may still be given for this receiver."""
         member, cap = lane.member, lane.member.cap
         if receiver in member.blocked:
             return 0
         tally = lane.by_receiver.get(receiver)
-        bound = limits.per_hour(receiver, score=member.score, warming=cap is not None)
+        bound = lane.limits.get(receiver)
+        if bound is None:
+            bound = limits.per_hour(receiver, score=member.score, warming=cap is not None)
+            lane.limits[receiver] = bound
         room = bound - (tally.hour(now) if tally else 0)
         if cap is None:
             return room
         of_day = cap.receiver - (tally.day(now) if tally else 0)
         return min(room, of_day, cap.day - lane.whole.day(now), cap.hour - lane.whole.hour(now))
 
-    def _held(self, asked: Asked, *, now: datetime) -> tuple[tuple[str, int], ...]:
+    def _held(self, asked: Asked, *, now: Slots) -> tuple[tuple[str, int], ...]:
         """Why the rest of them give nothing more, and how many addresses for each reason."""
         found: dict[str, int] = {}
         for lane in self._lanes.values():
@@ -228,7 +236,7 @@ class Ledger:
             found["the pool has no address"] = 1
         return tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
-    def _why(self, lane: _Lane, asked: Asked, *, now: datetime) -> tuple[str, ...]:
+    def _why(self, lane: _Lane, asked: Asked, *, now: Slots) -> tuple[str, ...]:
         member, cap, receiver = lane.member, lane.member.cap, asked.receiver
         if member.against or lane.against:
             return member.against or (lane.against,)

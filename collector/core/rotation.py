@@ -94,15 +94,14 @@ def shares(rotation: Rotation, policy: Policy) -> dict[tuple[str, str], int]:
     """The next share of each address whose share changes.
 
     One that may not send keeps the share it had: it counts for nothing until it may again. Even
-    shares are even at once; where shares are weighed, a newcomer begins with one step.
+    shares are even at once; where they are weighed, a newcomer begins with one step.
     """
     present = [one for one in rotation.members if not one.against]
     begins = not any(one.share for one in rotation.members)
     found = {}
     for member in present:
         target = weight(member, rotation.strategy)
-        is_even = rotation.strategy is Strategy.ROUND_ROBIN
-        at_once = begins or is_even
+        at_once = begins or rotation.strategy is Strategy.ROUND_ROBIN
         share = target if at_once else step(member.share, target=target, policy=policy)
         if share != member.share:
             found[member.key] = share

@@ -5,9 +5,8 @@ A grant that is over is charged with what was really sent since it was given, at
 the rest of it comes back. Days and hours are of UTC.
 """
 
-from collections import deque
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from collector.core.rotation import NONE_USED, Used
 
@@ -15,55 +14,56 @@ HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 
 
-@dataclass(slots=True)
-class _Span:
-    """One day or hour. `base`: sent before the oldest grant that still counts."""
+class Slots(NamedTuple):
+    """The present day and hour, counted since 1970."""
 
-    seconds: int
-    slot: int = -1
-    sent: int = 0
-    base: int = 0
-
-    def at_most(self, granted: int, now: datetime) -> int:
-        """In a span that began since the last word nothing was sent yet, as far as is known; what
-        is granted may all be sent in it."""
-        if int(now.timestamp()) // self.seconds != self.slot:
-            return granted
-        return max(self.sent, self.base + granted)
-
-    def told(self, sent: int, *, now: datetime) -> None:
-        slot = int(now.timestamp()) // self.seconds
-        if slot != self.slot:
-            self.slot, self.base = slot, 0
-        self.sent = sent
+    day: int
+    hour: int
 
 
-@dataclass(slots=True)
+def slots(now: datetime) -> Slots:
+    seconds = int(now.timestamp())
+    return Slots(seconds // DAY_SECONDS, seconds // HOUR_SECONDS)
+
+
 class Tally:
-    """`told` what was sent, then asked."""
+    """`told` what was sent, then asked. Flat, and in whole numbers: a grant asks a thousand.
 
-    _day: _Span = field(default_factory=lambda: _Span(DAY_SECONDS))
-    _hour: _Span = field(default_factory=lambda: _Span(HOUR_SECONDS))
-    # Until when, and how many; the oldest first.
-    _grants: deque[tuple[datetime, int]] = field(default_factory=deque)
-    _granted: int = 0
+    `…_base`: sent before the oldest grant that still counts.
+    """
+
+    __slots__ = (
+        *("_day", "_day_base", "_day_sent", "_granted", "_grants"),
+        *("_hour", "_hour_base", "_hour_sent"),
+    )
+
+    def __init__(self) -> None:
+        self._day = self._day_sent = self._day_base = 0
+        self._hour = self._hour_sent = self._hour_base = 0
+        # Until when, and how many.
+        self._grants: list[tuple[datetime, int]] = []
+        self._granted = 0
 
     @property
     def is_used(self) -> bool:
-        return bool(self._granted or self._day.sent or self._hour.sent)
+        return bool(self._granted or self._day_sent or self._hour_sent)
 
-    def day(self, now: datetime) -> int:
-        return self._day.at_most(self._granted, now)
+    def day(self, now: Slots) -> int:
+        """In a day that began since the last word nothing was sent yet, as far as is known; what
+        is granted may all be sent in it."""
+        if now.day != self._day:
+            return self._granted
+        return max(self._day_sent, self._day_base + self._granted)
 
-    def hour(self, now: datetime) -> int:
-        return self._hour.at_most(self._granted, now)
+    def hour(self, now: Slots) -> int:
+        if now.hour != self._hour:
+            return self._granted
+        return max(self._hour_sent, self._hour_base + self._granted)
 
-    def grant(self, messages: int, *, until: datetime, now: datetime) -> None:
-        for span in (self._day, self._hour):
-            if int(now.timestamp()) // span.seconds != span.slot:
-                span.told(0, now=now)
-            if not self._grants:
-                span.base = span.sent
+    def grant(self, messages: int, *, until: datetime, now: Slots) -> None:
+        self._roll(now)
+        if not self._grants:
+            self._day_base, self._hour_base = self._day_sent, self._hour_sent
         self._grants.append((until, messages))
         self._granted += messages
 
@@ -72,17 +72,22 @@ class Tally:
         self._grants.remove((until, messages))
         self._granted -= messages
 
-    def told(self, used: Used | None, *, now: datetime, over: datetime) -> None:
+    def told(self, used: Used | None, *, now: Slots, over: datetime) -> None:
         """What was sent by now. Grants until `over` are surely all told of, and end."""
+        self._roll(now)
         sent = used or NONE_USED
-        self._day.told(sent.day, now=now)
-        self._hour.told(sent.hour, now=now)
-        ended = [one for one in self._grants if one[0] <= over]
+        self._day_sent, self._hour_sent = sent.day, sent.hour
+        ended = sum(messages for until, messages in self._grants if until <= over)
         if ended:
-            self._grants = deque(one for one in self._grants if one[0] > over)
-        for _, messages in ended:
-            self._granted -= messages
-            for span in (self._day, self._hour):
-                span.base = min(span.sent, span.base + messages)
+            self._grants = [one for one in self._grants if one[0] > over]
+            self._granted -= ended
+            self._day_base = min(sent.day, self._day_base + ended)
+            self._hour_base = min(sent.hour, self._hour_base + ended)
         if not self._grants:
-            self._day.base, self._hour.base = self._day.sent, self._hour.sent
+            self._day_base, self._hour_base = sent.day, sent.hour
+
+    def _roll(self, now: Slots) -> None:
+        if now.hour != self._hour:
+            self._hour, self._hour_sent, self._hour_base = now.hour, 0, 0
+        if now.day != self._day:
+            self._day, self._day_sent, self._day_base = now.day, 0, 0

@@ -89,6 +89,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.reign", 2),
     ("collector.rejections", 2),
     ("collector.control", 2),
+    ("collector.rotations", 2),
     ("collector.governor", 2),
     ("collector.dispatch", 2),
     ("collector.courier", 2),

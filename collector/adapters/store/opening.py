@@ -21,6 +21,7 @@ from collector.adapters.store.judgements import Judging
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.operating import Operating
 from collector.adapters.store.reign import Reign
+from collector.adapters.store.rotating import Rotating
 from collector.adapters.store.views import Views
 from collector.adapters.store.views_counts import CountViews
 from collector.adapters.store.views_history import HistoryViews
@@ -34,6 +35,7 @@ SAMPLES = "samples.db"
 
 
 class SqlStore(
+    Rotating,
     Reign,
     Identity,
     Access,

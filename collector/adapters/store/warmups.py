@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from collector.adapters.store import encode, rotation
 from collector.adapters.store.among import among
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.reign import read_policy
@@ -76,6 +77,10 @@ def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) 
         put(connection, one.plan, node_id=one.subject.node_id, decision_id=decided)
         if one.day is not None:
             _keep_day(connection, one, one.day)
+    for pool_id in sorted(
+        {one.subject.pool_id for one in judgement.warmups if one.decision is not None}
+    ):
+        rotation.revise(connection, pool_id, at=to_ms(judgement.at))
     for move in judgement.lifecycles:
         _move(connection, move, at=to_ms(judgement.at))
 
@@ -209,6 +214,13 @@ def days_of(
         assert shown is not None
         names = ("volume", "cap", "deferred", "bounced", "best_hour", "why")
         yield {"day": f"{shown:%Y-%m-%d}", **{name: row._mapping[name] for name in names}}
+
+
+def last_of(packed: str) -> tuple[str, str]:
+    """A day and what came of it."""
+    number, why = encode.value(packed)
+    day = _midnight(number)
+    return f"{day:%Y-%m-%d}", why
 
 
 def _number(day: datetime | None) -> int | None:
