@@ -13,6 +13,8 @@ from pathlib import Path
 
 import tomllib
 
+from collector import config_notify, config_notify_text
+from collector.core.channels import Route, Settings
 from deliverability import catalogue, nameservers
 from deliverability.zones import ZoneKey
 
@@ -48,6 +50,9 @@ class Config:
     # Empty: those of /etc/resolv.conf.
     nameservers: tuple[str, ...] = ()
     zones: tuple[str, ...] = ("zen.spamhaus.org",)
+    # How people are told, and who of what; no routes: everybody of everything.
+    channels: tuple[Settings, ...] = ()
+    routes: tuple[Route, ...] = ()
 
 
 DEFAULTS: Mapping[str, object] = {item.name: item.default for item in fields(Config)}
@@ -90,6 +95,7 @@ def parse(tree: Mapping[str, object], *, origin: str) -> Config:
         if KEYS[name][0] not in values and name not in said
     ]
     problems += _port_clashes(values, origin)
+    problems += _strangers(values, origin)
     if problems:
         raise ConfigError(problems)
     return Config(**values)  # type: ignore[arg-type]  # each field passed its own check
@@ -100,13 +106,16 @@ def render(config: Config) -> str:
     lines = ["# mailfleet collector. Every key, with its default where it is commented out."]
     section = ""
     for name, (field, _) in KEYS.items():
+        if name in TOLD:
+            continue
         table, _, key = name.rpartition(".")
         if table != section:
             lines += ["", f"[{table}]"]
             section = table
         mark = "# " if getattr(config, field) == DEFAULTS[field] else ""
         lines.append(f"{mark}{key} = {_toml(getattr(config, field))}")
-    return "\n".join(lines) + "\n"
+    told = config_notify_text.render(config.channels, config.routes)
+    return "\n".join(lines) + "\n" + told
 
 
 def zone_key(path: Path, environ: Mapping[str, str] = os.environ) -> ZoneKey | None:
@@ -149,6 +158,13 @@ def _port_clashes(values: Mapping[str, object], origin: str) -> Iterator[str]:
         if port and port in seen:
             yield f"{origin}: {name}: {port} is already {seen[port]}"
         seen[port] = name
+
+
+def _strangers(values: Mapping[str, object], origin: str) -> Iterator[str]:
+    known, wanted = values.get("channels", ()), values.get("routes", ())
+    assert isinstance(known, tuple) and isinstance(wanted, tuple)  # noqa: PT018
+    for name in config_notify.strangers(known, wanted):
+        yield f"{origin}: notify.routes: no channel has the name {name[:40]!r}"
 
 
 def _text(value: object) -> str:
@@ -252,6 +268,10 @@ KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "listen.fleet": ("fleet_port", _port),
     "dns.nameservers": ("nameservers", _each(_nameserver, least=0)),
     "dns.zones": ("zones", _each(_zone, least=1)),
+    "notify.channels": ("channels", config_notify.channels),
+    "notify.routes": ("routes", config_notify.routes),
 }
+# Not a line each.
+TOLD = ("notify.channels", "notify.routes")
 REQUIRED = ("fleet", "names")
 SECTIONS = frozenset(name.partition(".")[0] for name in KEYS if "." in name)

@@ -100,7 +100,8 @@ class NotifyStore(Protocol):
         acknowledged_why."""
 
     async def incident(self, number: int) -> Row | None:
-        """With its `alerts` (those of its cause in its time), `notices` with their deliveries."""
+        """With its `alerts` (those of its cause in its time); `sent`: each notice with what became
+        of it on every channel."""
 
     async def acknowledge(
         self, number: int, *, by: str, why: str, at: datetime | None, entry: AuditEntry

@@ -14,6 +14,7 @@ TABLE = {
     "events": "collector.cli.fleet:events",
     "node": "collector.cli.node:node",
     "pool": "collector.cli.pool:pool",
+    "alert": "collector.cli.alert:alert",
     "zone": "collector.cli.zone:zone",
     "reply": "collector.cli.reply:reply",
     "receiver": "collector.cli.receiver:receiver",

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from collector import config as configuration
+from collector import config_notify
 from collector.cli.failure import Exit, Failure, say
 from collector.config import ConfigError
 
@@ -27,6 +28,7 @@ def run(*, path: Path | None) -> int:
     try:
         config = configuration.load(place)
         key = configuration.zone_key(place)
+        channels = config_notify.secrets(config.channels, place)
     except ConfigError as error:
         for problem in error.problems:
             say(problem)
@@ -35,7 +37,7 @@ def run(*, path: Path | None) -> int:
     from collector.service import run as serve
 
     try:
-        serve(config, key=key)
+        serve(config, key=key, channels=channels)
     except ServiceError as error:
         raise Failure(str(error), fix=error.fix, code=Exit.FAILED) from error
     return Exit.OK

@@ -98,7 +98,7 @@ def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -
     """One for each cause that has an open incident or an alert, in a fixed order."""
     groups: dict[_Key, dict[str, AlertFact]] = {}
     for key, alert in sorted(standing.items()):
-        groups.setdefault(_group(alert, scene.places), {})[key] = alert
+        groups.setdefault(group_of(alert, scene.places), {})[key] = alert
     known = _known(docket.incidents, scene)
     numbers = count(docket.next_number)
     open_ = {key for key, one in known.items() if one.is_open}
@@ -130,7 +130,7 @@ def _loud(alerts: Iterable[AlertFact], scene: Scene, *, docket: Docket) -> tuple
     return tuple(sorted(heard, key=lambda one: (-one.severity.rank, one.opened_at, one.key)))
 
 
-def _group(alert: AlertFact, places: Mapping[str, Place]) -> _Key:
+def group_of(alert: AlertFact, places: Mapping[str, Place]) -> _Key:
     """Tenants never share an incident: one would read of the other's nodes."""
     place = _place(alert, places)
     return causes.cause_of(alert.key), place.tenant if place else None

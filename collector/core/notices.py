@@ -134,7 +134,7 @@ def _headline(telling: Telling, scene: Scene) -> str:
     """The one alert's words, or how many there are and whose."""
     if len(telling.alerts) == 1:
         alert = telling.alerts[0]
-        said = harmless(alert.text, most=70)
+        said = harmless(alert.text, most=80)
         node = _node(alert, scene)
         return said if not node or node in alert.text else f"{node} {said}"
     name, _, zone = telling.incident.cause.partition(":")
@@ -152,7 +152,7 @@ def _ended(incident: Incident) -> str:
         name, _, zone = incident.cause.partition(":")
         return causes.known(name).many.format(n=len(incident.told), zone=zone)
     more = f" (and {len(incident.told) - 1} more)" if len(incident.told) > 1 else ""
-    return f"{harmless(named[0], most=70)}{more}"
+    return f"{harmless(named[0], most=80)}{more}"
 
 
 def _node(alert: AlertFact, scene: Scene) -> str:

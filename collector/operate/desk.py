@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from collector.census import Census
+from collector.core.channels import Route
 from collector.core.policy import Policy
 from collector.operate.audits import Audits
 from collector.ports import (
@@ -19,6 +20,7 @@ from collector.ports import (
     Store,
     Streams,
 )
+from collector.ports_notify import Channel, NotifyStore
 from collector.presence import Presence
 
 CAPACITY_RATIO_MAX = 0.20
@@ -64,6 +66,15 @@ class Register(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bureau:
+    """How people are told: what the journal knows of it, and every channel by its name."""
+
+    store: NotifyStore
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """The ports behind every act."""
 
@@ -79,6 +90,7 @@ class Desk:
     streams: Streams
     resolver: Resolver
     standing: Standing
+    bureau: Bureau
     audits: Audits = field(default_factory=Audits)
 
 

@@ -2,11 +2,12 @@
 
 import shutil
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
+from types import MappingProxyType
 
 from collector.adapters import ca, secrets, store
 from collector.adapters.clock import SystemClock
@@ -15,18 +16,21 @@ from collector.adapters.resolver import DnsResolver, chosen
 from collector.census import Census
 from collector.config import Config
 from collector.control import Control
+from collector.core.channels import Secret
 from collector.core.policy import Policy
+from collector.courier import Courier, Ways
 from collector.dispatch import Dispatch
 from collector.governor import Governor
 from collector.identity import Register
 from collector.intake import Around, Intake
-from collector.operate.desk import Desk, Standing
+from collector.operate.desk import Bureau, Desk, Standing
 from collector.ports import Authority, Clock, Store
 from collector.presence import Presence
 from collector.reign import Reign
 from collector.rejections import Rejections
 from collector.rpc.listeners import Listeners
 from collector.rpc.streams import LiveStreams
+from collector.service import bureaus
 from collector.service.founding import ca_folder, master_key
 from collector.service.progress import Progress
 from collector.vitals import Vitals
@@ -49,6 +53,7 @@ class Parts:
     intake: Intake
     control: Control
     dispatch: Dispatch
+    courier: Courier
     judge_bell: Bell
     dispatch_bell: Bell
     progress: Progress
@@ -80,8 +85,13 @@ class _Ground:
     ports: dict[str, int]
 
 
+NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
+
+
 @asynccontextmanager
-async def made(config: Config, *, key: ZoneKey | None) -> AsyncIterator[Parts]:
+async def made(
+    config: Config, *, key: ZoneKey | None, channels: Mapping[str, Secret] = NO_SECRETS
+) -> AsyncIterator[Parts]:
     """Opens the journal and takes a term; closes the journal at the end.
 
     StoreError, SecretsError, AuthorityError when the state folder is not as `init` left it.
@@ -92,7 +102,14 @@ async def made(config: Config, *, key: ZoneKey | None) -> AsyncIterator[Parts]:
     try:
         policy = await journal.policy()
         ground = _ground(config, journal, key=key, authority=authority, policy=policy)
-        parts = _parts(ground)
+        bureau = bureaus.made(config, journal, secrets=channels)
+        courier = Courier(
+            journal,
+            ways=Ways(channels=bureau.channels, routes=bureau.routes),
+            clock=clock,
+            term=lambda: ground.reign.term,
+        )
+        parts = _parts(ground, bureau, courier=courier)
         await parts.register.load()
         await parts.intake.load()
         await parts.reign.begin()
@@ -133,7 +150,7 @@ def _ground(
     )
 
 
-def _parts(ground: _Ground) -> Parts:
+def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
     clock, journal, vitals = ground.clock, ground.store, Vitals(ground.clock)
     around = Around(
         clock=clock,
@@ -170,16 +187,17 @@ def _parts(ground: _Ground) -> Parts:
             clock=clock,
             judged=ground.bell,
         ),
+        courier=courier,
         judge_bell=ground.bell,
         dispatch_bell=Bell(),
         progress=ground.progress,
         vitals=vitals,
         ports=ground.ports,
-        desk=_desk(ground),
+        desk=_desk(ground, bureau),
     )
 
 
-def _desk(ground: _Ground) -> Desk:
+def _desk(ground: _Ground, bureau: Bureau) -> Desk:
     return Desk(
         store=ground.store,
         clock=ground.clock,
@@ -193,6 +211,7 @@ def _desk(ground: _Ground) -> Desk:
         streams=ground.streams,
         resolver=ground.resolver,
         standing=_standing(ground),
+        bureau=bureau,
     )
 
 

@@ -3,7 +3,7 @@
 import gc
 import signal
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 import anyio
@@ -11,7 +11,9 @@ import structlog
 import uvloop
 
 from collector.adapters import systemd
+from collector.adapters.doorbell import Bell
 from collector.config import Config
+from collector.core.channels import Secret
 from collector.operate import vigil
 from collector.ports import AuthorityError, SecretsError, StoreError
 from collector.rpc import servers
@@ -21,7 +23,7 @@ from collector.rpc.servers import ListenError, Place, Server, Setup
 from collector.service import http, logs
 from collector.service import parts as building
 from collector.service.http import ServiceError
-from collector.service.parts import Parts
+from collector.service.parts import NO_SECRETS, Parts
 from deliverability.zones import ZoneKey
 
 CONTROL, WRITER = "control pass", "journal writer"
@@ -37,11 +39,13 @@ GC_OBJECTS = 50_000
 log = structlog.get_logger(__name__)
 
 
-def run(config: Config, *, key: ZoneKey | None) -> None:
+def run(
+    config: Config, *, key: ZoneKey | None, channels: Mapping[str, Secret] = NO_SECRETS
+) -> None:
     """Until SIGTERM or SIGINT. ServiceError when it cannot start."""
     logs.configure()
     calm_gc()
-    uvloop.run(serve(config, key=key))
+    uvloop.run(serve(config, key=key, channels=channels))
 
 
 def calm_gc() -> None:
@@ -51,10 +55,12 @@ def calm_gc() -> None:
     gc.set_threshold(GC_OBJECTS)
 
 
-async def serve(config: Config, *, key: ZoneKey | None) -> None:
+async def serve(
+    config: Config, *, key: ZoneKey | None, channels: Mapping[str, Secret] = NO_SECRETS
+) -> None:
     """The same inside a running loop."""
     try:
-        async with building.made(config, key=key) as parts:
+        async with building.made(config, key=key, channels=channels) as parts:
             await _serve(parts)
     except StoreError as error:
         fix = f"does another collector run, and does this user own {config.state}?"
@@ -76,6 +82,7 @@ async def _serve(parts: Parts) -> None:
                 loops.start_soon(_supervised, "streams", parts.streams.run)
                 loops.start_soon(_supervised, "control", lambda: _control(parts))
                 loops.start_soon(_supervised, "dispatch", lambda: _dispatch(parts))
+                loops.start_soon(_supervised, "courier", lambda: parts.courier.run(Bell()))
                 loops.start_soon(_supervised, "prune", lambda: _prune(parts))
                 loops.start_soon(_supervised, "nuisances", lambda: _resolve(parts))
                 loops.start_soon(_supervised, "vigil", lambda: _keep_vigil(parts))

@@ -4,12 +4,18 @@ from collector.core.model import Automation
 from collector.operate import change, checkup, mail, membership, overview, status, timeline, why
 from collector.operate.desk import Desk, Wish
 from collector.ports import Actor
-from collector.web import endpoints_judged, endpoints_mail, endpoints_zones, shapes
+from collector.web import (
+    endpoints_alerts,
+    endpoints_judged,
+    endpoints_mail,
+    endpoints_zones,
+    shapes,
+)
 from collector.web.routes import Role, Routes
 
 ROUTES = Routes()
 ROUTES.rows += endpoints_mail.ROUTES.rows + endpoints_zones.ROUTES.rows
-ROUTES.rows += endpoints_judged.ROUTES.rows
+ROUTES.rows += endpoints_judged.ROUTES.rows + endpoints_alerts.ROUTES.rows
 VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 

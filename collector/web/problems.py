@@ -56,6 +56,15 @@ ROWS: dict[str, Row] = {
         HTTPStatus.CONFLICT, "The node's agent is too old", "upgrade the agent, then ask again"
     ),
     "RECOUNT_IMPOSSIBLE": Row(HTTPStatus.CONFLICT, "The logs cannot be counted once more", ""),
+    "INCIDENT_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such incident", "mailfleet alert ls --all"),
+    "INCIDENT_OVER": Row(HTTPStatus.CONFLICT, "That incident is over", "mailfleet alert ls"),
+    "SILENCE_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such silence", "mailfleet alert silences"),
+    "SILENCE_WRONG": Row(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "That silence may not be made",
+        "mailfleet alert silence --cause CAUSE --for 2h --reason TEXT",
+    ),
+    "CHANNEL_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such channel", "mailfleet alert channels"),
     "ADDRESS_WRONG": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Not an IP address", ""),
     "NOT_PAUSED": Row(HTTPStatus.CONFLICT, "There is nothing to resume", ""),
     "CA_IN_USE": Row(HTTPStatus.CONFLICT, "The oldest root is still in use", "mailfleet ca show"),

@@ -204,7 +204,7 @@ def test_what_was_told_is_resolved_through_a_silence() -> None:
     assert thread.later(hours=8) == [], "no reminder either"
     thread.ends(listed(2).key)
     (part,) = thread.notices[1:]
-    assert part.title == f"PARTLY OVER: {listed(1).text[:70]} (and 1 more); the rest is silenced"
+    assert part.title == f"PARTLY OVER: {listed(1).text} (and 1 more); the rest is silenced"
     assert events(thread.ends(listed(1).key)) == ["resolved"]
 
 

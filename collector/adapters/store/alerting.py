@@ -39,7 +39,7 @@ class Alerting(Part):
             return {
                 **_incident(found),
                 "alerts": _alerts(connection, found),
-                "notices": _notices(connection, found),
+                "sent": _notices(connection, found),
             }
 
         return await self._database.read(job)

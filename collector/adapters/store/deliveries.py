@@ -91,6 +91,8 @@ class Deliveries(Part):
                 mine = (c.channel == channel) & among(c.key, keys) & c.finished_at.is_(None)
                 tries = c.attempts + (1 if outcome == SENT else 0)
                 values = {"outcome": outcome, "said": said, "finished_at": to_ms(at)}
+                if outcome == "refused":
+                    values["problem"] = said
                 connection.execute(update(deliveries).where(mine).values(attempts=tries, **values))
 
         await self._database.write(job)

@@ -1,0 +1,87 @@
+"""What waits for one channel, folded: after an outage people get few words, not all the old ones.
+
+Of one incident only the newest notice goes, and says how many went before it in vain; of many
+incidents one digest.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from collector.core.notice import Event, Notice
+from collector.core.phrases import lines
+from collector.core.severity import Severity, gravest
+
+DIGEST_ABOVE = 5
+DIGEST_LINES = 30
+DIGEST_CAUSE = "digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One thing to send; with it all of `keys` are done."""
+
+    notice: Notice
+    keys: tuple[str, ...]
+
+
+def fold(waiting: Sequence[Notice], *, digests: bool, now: datetime) -> tuple[Parcel, ...]:
+    """In the order in which the incidents began to wait; the gravest first in a digest."""
+    threads: dict[str, list[Notice]] = {}
+    for notice in waiting:
+        threads.setdefault(notice.thread, []).append(notice)
+    parcels = tuple(_newest(notices) for notices in threads.values())
+    if digests and len(parcels) > DIGEST_ABOVE:
+        return (_digest(parcels, now=now),)
+    return parcels
+
+
+def _newest(notices: Sequence[Notice]) -> Parcel:
+    newest = max(notices, key=lambda one: one.sequence)
+    missed = len(notices) - 1
+    if missed:
+        word = "notice" if missed == 1 else "notices"
+        said = f"{missed} earlier {word} of this incident did not go out in time"
+        newest = replace(newest, what=(*newest.what, said))
+    return Parcel(notice=newest, keys=tuple(one.key for one in notices))
+
+
+def _digest(parcels: Sequence[Parcel], *, now: datetime) -> Parcel:
+    newest = sorted(
+        (parcel.notice for parcel in parcels),
+        key=lambda one: (one.event is Event.RESOLVED, -one.severity.rank, one.opened_at),
+    )
+    keys = tuple(key for parcel in parcels for key in parcel.keys)
+    open_ = [one for one in newest if one.event is not Event.RESOLVED]
+    name = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
+    since = min(one.at for one in newest)
+    title = (
+        f"{len(newest)} incidents since {since:%H:%M}Z, while this channel was away:"
+        f" {len(open_)} open, {len(newest) - len(open_)} over"
+    )
+    digest = Notice(
+        key=f"digest:{name}",
+        thread=f"digest.{name}",
+        incident=0,
+        sequence=1,
+        event=Event.DIGEST,
+        cause=DIGEST_CAUSE,
+        severity=gravest(one.severity for one in open_) or Severity.LOW,
+        was=None,
+        is_critical=any(one.is_critical for one in open_),
+        at=now,
+        opened_at=since,
+        title=title,
+        what=lines((f"#{one.incident} {one.title}" for one in newest), most=DIGEST_LINES),
+        can=("mailfleet status", "mailfleet alert ls"),
+        nodes=tuple(sorted({name for one in open_ for name in one.nodes})),
+        pools=tuple(sorted({name for one in open_ for name in one.pools})),
+        standing=sum(one.standing for one in open_),
+        tenant=_common({one.tenant for one in newest}),
+    )
+    return Parcel(notice=digest, keys=keys)
+
+
+def _common(tenants: set[str | None]) -> str | None:
+    return tenants.pop() if len(tenants) == 1 else None

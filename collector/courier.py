@@ -1,0 +1,226 @@
+"""Brings notices to people: hands them to channels, tries again, folds, gives up and says so.
+
+Everything stands in the journal: what a crash interrupts is done again with the same key. Each
+channel has its own lane; a dead one keeps nobody waiting, least of all control.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from collector.core import channels as ways
+from collector.core import mailbag
+from collector.core.channels import Route
+from collector.core.judgement import Judgement
+from collector.core.mailbag import Parcel
+from collector.core.model import AlertFact, Severity, Snapshot
+from collector.ports import Clock, Doorbell, StoreError
+from collector.ports_notify import Channel, ChannelError, ChannelState, Delivery, NotifyStore
+
+NOTICES_AT_ONCE = 200
+PACE_MAX_SECONDS = 1.0
+SEND_SECONDS_MAX = 30.0
+REST_SECONDS_MIN, REST_SECONDS_MAX = 2.0, 300.0
+DOUBLINGS_MAX = 8
+# Nobody wants to read a day later that a node was unhealthy.
+GIVE_UP_AFTER = timedelta(hours=24)
+ALERT_AFTER = timedelta(minutes=5)
+TEND_SECONDS = 15.0
+# What stands is repeated so often to channels that forget (a fifth of Alertmanager's end).
+REFRESH_SECONDS = 180.0
+CAUSE = "channel"
+
+log = structlog.get_logger(__name__)
+
+
+class AlertStore(NotifyStore, Protocol):
+    async def load(self, node_ids: Sequence[str] | None) -> Snapshot: ...
+
+    async def commit(self, judgement: Judgement) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """Every channel by its name, in the order of the configuration, and who is told of what."""
+
+    channels: Mapping[str, Channel]
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(slots=True)
+class _Lane:
+    """`rests_until` is of the monotonic clock."""
+
+    busy: bool = False
+    failures: int = 0
+    rests_until: float = 0.0
+    refresh_at: float = 0.0
+
+
+class Courier:
+    def __init__(
+        self, store: AlertStore, *, ways: Ways, clock: Clock, term: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._ways = ways
+        self._clock = clock
+        self._term = term
+        self._lanes = {name: _Lane() for name in ways.channels}
+        self._tend_at = clock.monotonic()
+
+    async def run(self, bell: Doorbell) -> None:
+        """For ever. What an earlier process left is sent first."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                bell.take()
+                try:
+                    await self.once(tasks)
+                except StoreError as error:
+                    if not error.retryable:
+                        raise
+                    log.warning("notices wait for the journal", problem=str(error))
+                await bell.wait(at_most=PACE_MAX_SECONDS)
+
+    async def once(self, tasks: TaskGroup) -> None:
+        """Hands out what is new, and starts every lane that has something and does not rest."""
+        await self._hand_out()
+        waiting: dict[str, list[Delivery]] = {}
+        for delivery in await self._store.waiting():
+            waiting.setdefault(delivery.channel, []).append(delivery)
+        await self._discard(waiting)
+        now = self._clock.monotonic()
+        for name, lane in self._lanes.items():
+            is_due = bool(waiting.get(name)) or self._is_level_due(name, now=now)
+            if is_due and not lane.busy and lane.rests_until <= now:
+                lane.busy = True
+                tasks.start_soon(self._serve, name, waiting.get(name, []))
+        if now >= self._tend_at:
+            self._tend_at = now + TEND_SECONDS
+            await self.tend()
+
+    async def tend(self) -> None:
+        """Opens and ends the alerts about the channels themselves, by level."""
+        states = await self._store.channel_states()
+        open_ = {alert.key: alert for alert in (await self._store.load(())).alerts}
+        mine = {key: alert for key, alert in open_.items() if key.partition(":")[0] == CAUSE}
+        wanted = {one.key: one for name in self._lanes for one in self._wrong(name, states)}
+        opened = tuple(
+            alert
+            for key, alert in sorted(wanted.items())
+            if key not in mine or mine[key].text != alert.text
+        )
+        judgement = Judgement(
+            at=self._clock.now(),
+            term=self._term(),
+            alerts_open=opened,
+            alerts_resolve=tuple(sorted(mine.keys() - wanted.keys())),
+        )
+        if not judgement.is_empty:
+            await self._store.commit(judgement)
+
+    async def _hand_out(self) -> None:
+        known = tuple(self._ways.channels)
+        for notice in await self._store.untold(limit=NOTICES_AT_ONCE):
+            before = await self._store.told_channels(notice.thread)
+            chosen = ways.wanting(notice, self._ways.routes, known=known, before=before)
+            await self._store.queue(notice, chosen, at=self._clock.now())
+
+    async def _discard(self, waiting: Mapping[str, list[Delivery]]) -> None:
+        """What is too old, and what is for a channel nobody configures any more."""
+        now = self._clock.now()
+        for name, deliveries in waiting.items():
+            is_gone = name not in self._lanes
+            old = [one for one in deliveries if is_gone or now - one.created_at > GIVE_UP_AFTER]
+            if not old:
+                continue
+            outcomes = {one.notice.key: "gone" if is_gone else "given up" for one in old}
+            said = "no such channel any more" if is_gone else old[-1].problem
+            await self._store.delivered(name, outcomes, said=said, at=now)
+            deliveries[:] = [one for one in deliveries if one not in old]
+            log.warning("notices given up", channel=name, notices=len(old), problem=said)
+
+    async def _serve(self, name: str, deliveries: list[Delivery]) -> None:
+        """One lane's turn: until all is sent, or the channel fails."""
+        lane, channel = self._lanes[name], self._ways.channels[name]
+        try:
+            notices = [one.notice for one in deliveries]
+            digests, now = not channel.is_level, self._clock.now()
+            for parcel in mailbag.fold(notices, digests=digests, now=now):
+                if not await self._send(name, parcel):
+                    return
+            if channel.is_level:
+                await self._refresh(name, channel)
+        except StoreError as error:
+            # What was sent is sent again, under the same key.
+            log.warning("deliveries not written down", channel=name, problem=str(error))
+        finally:
+            lane.busy = False
+
+    async def _send(self, name: str, parcel: Parcel) -> bool:
+        """Whether the lane may go on."""
+        try:
+            with anyio.fail_after(SEND_SECONDS_MAX):
+                said = await self._ways.channels[name].send(parcel.notice)
+        except TimeoutError:
+            return await self._failed(name, parcel, f"no answer within {SEND_SECONDS_MAX:g} s")
+        except ChannelError as error:
+            if error.retryable:
+                return await self._failed(name, parcel, str(error))
+            outcomes = dict.fromkeys(parcel.keys, "refused")
+            await self._store.delivered(name, outcomes, said=str(error), at=self._clock.now())
+            log.warning("notice refused", channel=name, key=parcel.notice.key, problem=str(error))
+            return True
+        lane = self._lanes[name]
+        lane.failures, lane.rests_until = 0, 0.0
+        outcomes = dict.fromkeys(parcel.keys, "folded")
+        outcomes[parcel.notice.key if parcel.notice.key in outcomes else parcel.keys[-1]] = "sent"
+        await self._store.delivered(name, outcomes, said=said, at=self._clock.now())
+        log.info("notice sent", channel=name, key=parcel.notice.key, said=said)
+        return True
+
+    async def _failed(self, name: str, parcel: Parcel, problem: str) -> bool:
+        """The lane rests, longer each time."""
+        lane = self._lanes[name]
+        self._rest(lane)
+        log.warning("channel failed", channel=name, failures=lane.failures, problem=problem)
+        await self._store.attempted(name, parcel.keys, problem=problem, at=self._clock.now())
+        return False
+
+    def _rest(self, lane: _Lane) -> None:
+        doubled = REST_SECONDS_MIN * (1 << min(lane.failures, DOUBLINGS_MAX))
+        lane.failures += 1
+        lane.rests_until = self._clock.monotonic() + min(doubled, REST_SECONDS_MAX)
+
+    def _is_level_due(self, name: str, *, now: float) -> bool:
+        return self._ways.channels[name].is_level and now >= self._lanes[name].refresh_at
+
+    async def _refresh(self, name: str, channel: Channel) -> None:
+        lane = self._lanes[name]
+        standing = await self._store.standing(name)
+        try:
+            with anyio.fail_after(SEND_SECONDS_MAX):
+                await channel.refresh(standing)
+        except (ChannelError, TimeoutError) as error:
+            self._rest(lane)
+            log.warning("channel not refreshed", channel=name, problem=str(error))
+        else:
+            lane.refresh_at = self._clock.monotonic() + REFRESH_SECONDS
+
+    def _wrong(self, name: str, states: Mapping[str, ChannelState]) -> list[AlertFact]:
+        """Failing for a while, or a notice was lost and none went out since."""
+        state, now = states.get(name, ChannelState()), self._clock.now()
+        since = state.failing_since
+        is_failing = since is not None and now - since >= ALERT_AFTER
+        lost = state.failed_at
+        has_lost = lost is not None and (state.sent_at is None or state.sent_at < lost)
+        if not is_failing and not has_lost:
+            return []
+        what = "lost a notice" if has_lost else "does not deliver"
+        text = f"the channel {name} {what}: {state.problem or 'refused'}"
+        key = f"{CAUSE}:{name}"
+        return [AlertFact(key=key, severity=Severity.MEDIUM, text=text, opened_at=now)]

@@ -1,0 +1,22 @@
+"""Builds how people are told: every configured channel with its secret."""
+
+from collections.abc import Mapping
+
+from collector.adapters import notify
+from collector.adapters.clock import SystemClock
+from collector.config import Config
+from collector.core.channels import Secret
+from collector.operate.desk import Bureau
+from collector.ports_notify import NotifyStore
+
+
+def made(config: Config, journal: NotifyStore, *, secrets: Mapping[str, Secret]) -> Bureau:
+    """Nothing is opened yet."""
+    around = notify.Around(fleet=config.fleet, clock=SystemClock(), ours=journal.own_names)
+    return Bureau(
+        store=journal,
+        channels={
+            one.name: notify.build(one, secrets.get(one.name), around) for one in config.channels
+        },
+        routes=config.routes,
+    )
