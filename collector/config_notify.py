@@ -68,14 +68,14 @@ def strangers(known: Sequence[Settings], wanted: Sequence[Route]) -> list[str]:
 
 
 def secrets(
-    known: Sequence[Settings], path: Path, environ: Mapping[str, str] = os.environ
+    known: Sequence[Settings], path: Path, *, environ: Mapping[str, str] = os.environ
 ) -> dict[str, Secret]:
     """By channel; `path` is the configuration's. Channels without one are not in it."""
-    found = {one.name: _secret(one.name, path, environ) for one in known}
+    found = {one.name: _secret(one.name, path, environ=environ) for one in known}
     return {name: Secret(text) for name, text in found.items() if text}
 
 
-def _secret(name: str, path: Path, environ: Mapping[str, str]) -> str:
+def _secret(name: str, path: Path, *, environ: Mapping[str, str]) -> str:
     folder = environ.get("CREDENTIALS_DIRECTORY")
     variable = f"MAILFLEET_NOTIFY_{name.upper().replace('-', '_')}"
     said = [_read(Path(folder) / f"notify_{name}")] if folder else []

@@ -167,10 +167,12 @@ class Courier:
             with anyio.fail_after(SEND_SECONDS_MAX):
                 said = await self._ways.channels[name].send(parcel.notice)
         except TimeoutError:
-            return await self._failed(name, parcel, f"no answer within {SEND_SECONDS_MAX:g} s")
+            return await self._failed(
+                name, parcel, problem=f"no answer within {SEND_SECONDS_MAX:g} s"
+            )
         except ChannelError as error:
             if error.retryable:
-                return await self._failed(name, parcel, str(error))
+                return await self._failed(name, parcel, problem=str(error))
             outcomes = dict.fromkeys(parcel.keys, "refused")
             await self._store.delivered(name, outcomes, said=str(error), at=self._clock.now())
             log.warning("notice refused", channel=name, key=parcel.notice.key, problem=str(error))
@@ -183,7 +185,7 @@ class Courier:
         log.info("notice sent", channel=name, key=parcel.notice.key, said=said)
         return True
 
-    async def _failed(self, name: str, parcel: Parcel, problem: str) -> bool:
+    async def _failed(self, name: str, parcel: Parcel, *, problem: str) -> bool:
         """The lane rests, longer each time."""
         lane = self._lanes[name]
         self._rest(lane)

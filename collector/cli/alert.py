@@ -16,16 +16,12 @@ SEVERITIES = ("high", "medium", "low")
 MATCHERS = ("cause", "zone", "node", "pool", "address")
 
 
-class Lasting(click.ParamType[int]):
-    """30m, 2h, 3d."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is not like 30m, 2h or 3d", param, ctx)
-        return int(found[1]) * UNITS[found[2]]
+def seconds(text: str) -> int:
+    """Of 30m, 2h, 3d. click.BadParameter."""
+    found = re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not like 30m, 2h or 3d", param_hint="'--for'")
+    return int(found[1]) * UNITS[found[2]]
 
 
 @click.group()
@@ -84,7 +80,7 @@ def acknowledge(*, number: int, undo: bool, output_: str, **options: Any) -> Non
 
 
 @alert.command("silence")
-@click.option("--for", "lasts", type=Lasting(), required=True, help="30m, 2h, 3d; 7d at most.")
+@click.option("--for", "lasts", required=True, help="30m, 2h, 3d; 7d at most.")
 @click.option("--cause", help="Such as unhealthy; a High listing wants its cause named: listed.")
 @click.option("--zone", help="A blocklist zone.")
 @click.option("--node", help="A node, by name or id.")
@@ -92,10 +88,10 @@ def acknowledge(*, number: int, undo: bool, output_: str, **options: Any) -> Non
 @click.option("--address", help="One sending address.")
 @acts(needs_reason=True)
 @output.formats("table", "json")
-def silence(*, lasts: int, output_: str, **options: Any) -> None:
+def silence(*, lasts: str, output_: str, **options: Any) -> None:
     """Tells nobody of what fits every option given, until then. It stands and is shown."""
     body = {name: options.pop(name) for name in MATCHERS}
-    answer = Act(options).post(Api(), "/silences", body={"lasts": lasts, **body})
+    answer = Act(options).post(Api(), "/silences", body={"lasts": seconds(lasts), **body})
     _say(answer, output_)
 
 

@@ -40,11 +40,11 @@ def incident(answer: Json) -> "RenderableType":
     lines = [Text(head, style=f"bold {colour}".strip())]
     for title, said in _chapters(answer):
         for index, line in enumerate(said):
-            lines.append(_line(title if index == 0 else "", line))
+            lines.append(_line(title if index == 0 else "", line=line))
     return Group(*lines)
 
 
-def _line(title: str, line: str) -> "Text":
+def _line(title: str, *, line: str) -> "Text":
     from rich.text import Text
 
     return Text().append(f"  {title:<{TITLE_COLUMNS}}", style="cyan").append(line)

@@ -113,13 +113,13 @@ def composed(row: Row, standing: Standing) -> dict[str, object]:
         **row,
         "severity": worst,
         "state": _state(row, alerts=len(alerts), silenced=silenced),
-        "text": headline(cause, alerts, standing),
+        "text": headline(cause, alerts, standing=standing),
         "standing": len(alerts),
         "silenced": silenced,
     }
 
 
-def headline(cause: str, alerts: Sequence[AlertFact], standing: Standing) -> str:
+def headline(cause: str, alerts: Sequence[AlertFact], *, standing: Standing) -> str:
     """One alert in its own words; several counted, with the nodes of the first."""
     if len(alerts) == 1:
         return harmless(alerts[0].text, most=HEADLINE_MAX)

@@ -16,7 +16,8 @@ def made(config: Config, journal: NotifyStore, *, secrets: Mapping[str, Secret])
     return Bureau(
         store=journal,
         channels={
-            one.name: notify.build(one, secrets.get(one.name), around) for one in config.channels
+            one.name: notify.build(one, secrets.get(one.name), around=around)
+            for one in config.channels
         },
         routes=config.routes,
     )

@@ -99,14 +99,14 @@ def test_every_mistake_is_named(text: str, said: str) -> None:
 def test_a_secret_comes_from_outside_and_nothing_shows_it(tmp_path: Path) -> None:
     known = parsed(SMTP + '[notify.channels.on-call]\nkind = "apprise"\n').channels
     place = tmp_path / "collector.toml"
-    assert config_notify.secrets(known, place, {}) == {}
+    assert config_notify.secrets(known, place, environ={}) == {}
     (tmp_path / "notify_ops").write_text("of the file\n")
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     found: list[dict[str, str]] = []
 
     def look(environ: dict[str, str]) -> None:
-        secrets = config_notify.secrets(known, place, environ)
+        secrets = config_notify.secrets(known, place, environ=environ)
         assert "of the" not in repr(secrets)
         found.append({name: one.reveal() for name, one in secrets.items()})
 

@@ -47,7 +47,7 @@ def made(
     journal: SqlStore, clock: HandClock, receivers: dict[str, Receiver], *routes: Route
 ) -> Courier:
     channels = {
-        name: notify.build(Webhook(name=name, url=one.url), None, around())
+        name: notify.build(Webhook(name=name, url=one.url), None, around=around())
         for name, one in receivers.items()
     }
     return Courier(

@@ -30,7 +30,7 @@ class AlertmanagerChannel:
     kind = "alertmanager"
     is_level = True
 
-    def __init__(self, settings: Alertmanager, secret: Secret | None, around: Around) -> None:
+    def __init__(self, settings: Alertmanager, secret: Secret | None, *, around: Around) -> None:
         self._url = settings.url.rstrip("/")
         self._secret = secret
         self._around = around
@@ -48,7 +48,7 @@ class AlertmanagerChannel:
             await self._post(standing[start : start + AT_ONCE])
 
     async def check(self) -> str:
-        status, said = await post.call("GET", f"{self._url}/-/ready", headers=self._headers())
+        status, said = await post.call("GET", url=f"{self._url}/-/ready", headers=self._headers())
         if status != 200:
             raise ChannelError(f"not ready: {status} {said}", retryable=True)
         return "ready"
@@ -101,6 +101,6 @@ def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def build(settings: Settings, secret: Secret | None, around: Around) -> AlertmanagerChannel:
+def build(settings: Settings, secret: Secret | None, *, around: Around) -> AlertmanagerChannel:
     assert isinstance(settings, Alertmanager), settings
-    return AlertmanagerChannel(settings, secret, around)
+    return AlertmanagerChannel(settings, secret, around=around)

@@ -1,8 +1,8 @@
 """Which adapter serves which kind of channel. Each is imported when it is first wanted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from typing import cast
+from typing import Protocol, cast
 
 from collector.adapters.notify.around import Around
 from collector.core.channels import Secret, Settings
@@ -15,13 +15,15 @@ KINDS: Mapping[str, str] = {
     "apprise": "collector.adapters.notify.chat",
 }
 
-Builder = Callable[[Settings, Secret | None, Around], Channel]
+
+class Builder(Protocol):
+    def __call__(self, settings: Settings, secret: Secret | None, *, around: Around) -> Channel: ...
 
 
-def build(settings: Settings, secret: Secret | None, around: Around) -> Channel:
+def build(settings: Settings, secret: Secret | None, *, around: Around) -> Channel:
     """The channel, ready to use; nothing is opened yet."""
     builder = cast(Builder, import_module(KINDS[settings.kind]).build)
-    return builder(settings, secret, around)
+    return builder(settings, secret, around=around)
 
 
 __all__ = ["KINDS", "Around", "build"]

@@ -26,7 +26,7 @@ class AppriseChannel:
     kind = "apprise"
     is_level = False
 
-    def __init__(self, settings: Apprise, secret: Secret | None, around: Around) -> None:
+    def __init__(self, settings: Apprise, secret: Secret | None, *, around: Around) -> None:
         self._name = settings.name
         self._secret = secret
         self._around = around
@@ -69,6 +69,6 @@ class AppriseChannel:
         return opened
 
 
-def build(settings: Settings, secret: Secret | None, around: Around) -> AppriseChannel:
+def build(settings: Settings, secret: Secret | None, *, around: Around) -> AppriseChannel:
     assert isinstance(settings, Apprise), settings
-    return AppriseChannel(settings, secret, around)
+    return AppriseChannel(settings, secret, around=around)

@@ -21,7 +21,7 @@ HOPELESS = frozenset({400, 405, 410, 413, 415, 422, 431})
 
 async def post(url: str, body: bytes, *, headers: Mapping[str, str]) -> str:
     """What it answered, in a few words, when that was a 2xx. ChannelError."""
-    status, said = await call("POST", url, body=body, headers=headers)
+    status, said = await call("POST", url=url, body=body, headers=headers)
     if 200 <= status < 300:
         return f"{status} {said}".strip()
     if 300 <= status < 400:
@@ -31,7 +31,7 @@ async def post(url: str, body: bytes, *, headers: Mapping[str, str]) -> str:
 
 
 async def call(
-    method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str]
+    method: str, *, url: str, body: bytes | None = None, headers: Mapping[str, str]
 ) -> tuple[int, str]:
     """Status and the beginning of the answer. ChannelError when there was none."""
     limit = aiohttp.ClientTimeout(total=SECONDS_MAX)

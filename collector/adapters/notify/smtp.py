@@ -36,7 +36,7 @@ class SmtpChannel:
     kind = "smtp"
     is_level = False
 
-    def __init__(self, settings: Smtp, secret: Secret | None, around: Around) -> None:
+    def __init__(self, settings: Smtp, secret: Secret | None, *, around: Around) -> None:
         self._settings = settings
         self._secret = secret
         self._around = around
@@ -100,9 +100,9 @@ class SmtpChannel:
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
             worst = max((one.code for one in error.recipients), default=550)
-            raise _failed(self._settings.host, worst, "no recipient was taken") from None
+            raise _failed(self._settings.host, worst, said="no recipient was taken") from None
         except aiosmtplib.SMTPResponseException as error:
-            raise _failed(self._settings.host, error.code, error.message) from None
+            raise _failed(self._settings.host, error.code, said=error.message) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise _unreached(self._settings.host, error) from None
         finally:
@@ -129,7 +129,7 @@ class SmtpChannel:
             return relay
         except aiosmtplib.SMTPResponseException as error:
             await _farewell(relay)
-            raise _failed(settings.host, error.code, error.message, login=True) from None
+            raise _failed(settings.host, error.code, said=error.message, login=True) from None
         except ssl.SSLError as error:
             relay.close()
             text = f"{settings.host}: its certificate is not trusted ({_why(error)})"
@@ -183,7 +183,7 @@ async def _farewell(relay: aiosmtplib.SMTP) -> None:
         relay.close()
 
 
-def _failed(host: str, code: int, said: str, *, login: bool = False) -> ChannelError:
+def _failed(host: str, code: int, *, said: str, login: bool = False) -> ChannelError:
     """RFC 5321 4.2.1: 5yz will be said again. A refused login is a mistake of configuration, which
     somebody may mend: that letter is not lost."""
     text = f"{host}: {code} {harmless(said, most=160)}"
@@ -199,6 +199,6 @@ def _unreached(host: str, error: Exception) -> ChannelError:
     return ChannelError(f"{host}: {said or type(error).__name__}", retryable=True)
 
 
-def build(settings: Settings, secret: Secret | None, around: Around) -> SmtpChannel:
+def build(settings: Settings, secret: Secret | None, *, around: Around) -> SmtpChannel:
     assert isinstance(settings, Smtp), settings
-    return SmtpChannel(settings, secret, around)
+    return SmtpChannel(settings, secret, around=around)

@@ -25,7 +25,7 @@ class WebhookChannel:
     kind = "webhook"
     is_level = False
 
-    def __init__(self, settings: Webhook, secret: Secret | None, around: Around) -> None:
+    def __init__(self, settings: Webhook, secret: Secret | None, *, around: Around) -> None:
         self._settings = settings
         self._secret = secret
         self._around = around
@@ -73,6 +73,6 @@ def signature(secret: Secret, *, stamp: str, body: bytes) -> str:
     return f"sha256={hmac.new(secret.reveal().encode(), signed, hashlib.sha256).hexdigest()}"
 
 
-def build(settings: Settings, secret: Secret | None, around: Around) -> WebhookChannel:
+def build(settings: Settings, secret: Secret | None, *, around: Around) -> WebhookChannel:
     assert isinstance(settings, Webhook), settings
-    return WebhookChannel(settings, secret, around)
+    return WebhookChannel(settings, secret, around=around)
