@@ -172,7 +172,12 @@ async def test_answers_keep_what_the_description_promises(
 ) -> None:
     await bed.list("mta-2", "127.0.0.4")
     (newest,) = await bed.parts.store.decisions("mta-2", limit=1)
-    known = {"receiver": "gmail.com", "zone": "bl.mailspike.net", "decision": newest["id"]}
+    known = {
+        "incident": "1",
+        "receiver": "gmail.com",
+        "zone": "bl.mailspike.net",
+        "decision": newest["id"],
+    }
     for row in endpoints.ROUTES.rows:
         if row.method != "GET":
             continue
