@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from collector.core.model import Brake, Kind, Proposal, Reason
+from collector.core.model import AddressFacts, Brake, Kind, Proposal, Reason
 
 # Asked only about who is in the rotation: what is out of it already takes nothing away.
 CAPACITY = (Brake.FLOOR, Brake.VELOCITY)
@@ -48,6 +48,8 @@ ROWS: Mapping[Reason, Row] = {
     Reason.WARMUP: Row.WARMUP,
     Reason.IDLE: Row.WARMUP,
 }
+# A person took these out, so a person's word brings them back at once.
+PERSONS = frozenset({Reason.OPERATOR, Reason.RESTORED})
 # Of what pauses and removes nobody, whatever the reason.
 KINDS: Mapping[Kind, Row] = {
     Kind.ADMIT: Row.READMISSION,
@@ -67,3 +69,8 @@ def row_of(proposal: Proposal) -> Row:
     if proposal.kind not in (Kind.PAUSE, Kind.REMOVE):
         return KINDS[proposal.kind]
     return Row.CRITICAL if proposal.is_critical else ROWS[proposal.reason]
+
+
+def is_return(address: AddressFacts) -> bool:
+    """It was in the rotation before, and no person took it out."""
+    return address.rotation_since is not None and address.rotation_reason not in PERSONS

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from collector.core import rule_machine, signals, warming
+from collector.core import machine, signals, warming
 from collector.core.judgement import Judgement
 from collector.core.model import Fate, NodeFacts, Snapshot
 from collector.core.policy import Policy
@@ -49,7 +49,7 @@ def _timers(node: NodeFacts, policy: Policy, *, now: datetime) -> Iterator[datet
         yield from (at for at in (pause.expires_at, pause.probe_at) if at and at > now)
     for service in node.services:
         at = service.since + policy.service_down_after
-        if service.state == rule_machine.STOPPED and at > now:
+        if service.state == machine.STOPPED and at > now:
             yield at
     for address in node.addresses:
         for record in address.dns:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from collector.core import alerts
+from collector.core import alerts, brake_table
 from collector.core.judgement import EffectDraft, PauseDraft, RotationChange
 from collector.core.lifecycle import SENDING
 from collector.core.model import (
@@ -159,7 +159,13 @@ def _membership(
             subject=subject, member=False, reason=Reason.SILENCE, decision=mine[Kind.REMOVE]
         )
     if not address.in_rotation and Kind.ADMIT in mine and covering is None:
-        return RotationChange(subject=subject, member=True, reason=None, decision=mine[Kind.ADMIT])
+        return RotationChange(
+            subject=subject,
+            member=True,
+            reason=None,
+            decision=mine[Kind.ADMIT],
+            is_return=brake_table.is_return(address),
+        )
     return None
 
 

@@ -47,12 +47,16 @@ class PauseDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationChange:
-    """One address enters or leaves its pool's rotation. `decision` None: an operator's act."""
+    """One address enters or leaves its pool's rotation. `decision` None: an operator's act.
+
+    `is_return`: it comes back after automation took it out, which the brakes count.
+    """
 
     subject: Subject
     member: bool
     reason: Reason | None
     decision: int | None
+    is_return: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,10 @@
 What is not known neither pauses nor resumes: a node that says nothing of its disk may have one.
 """
 
+from collector.core.machine import RUNNING, SMTP, STOPPED
 from collector.core.model import Reason
 from collector.core.readings import DnsFact, DnsState, ServiceFact
 from collector.core.rule import Asked, Case, Rule
-
-# The units and the process that deliver mail; other services are worth an alert alone.
-SMTP = "postfix"
-RUNNING, STOPPED = "running", "stopped"
 
 
 def smtp(case: Case) -> tuple[ServiceFact, ...]:

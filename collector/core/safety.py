@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from collector.core import zonebrake
-from collector.core.brake_table import BRAKES, CAPACITY, Row, row_of
+from collector.core.brake_table import BRAKES, CAPACITY, Row, is_return, row_of
 from collector.core.model import (
     AddressFacts,
     Automation,
@@ -24,7 +24,6 @@ from collector.core.model import (
     NodeFacts,
     PoolFacts,
     Proposal,
-    Reason,
     Seen,
     Snapshot,
     Standing,
@@ -34,8 +33,6 @@ from collector.core.model import (
 from collector.core.policy import Policy
 from collector.core.zonebrake import ZoneBrakes
 
-# A person took these out, so a person's word brings them back at once.
-PERSONS = frozenset({Reason.OPERATOR, Reason.RESTORED})
 ORDER = (
     *(Kind.PAUSE, Kind.RESUME, Kind.REMOVE, Kind.ADMIT),
     *(Kind.STEP_BACK, Kind.HOLD, Kind.WARM, Kind.ADVANCE),
@@ -91,7 +88,8 @@ class _Gate:
         moves = self.admitted if is_admission else self.removed
         for address in covered(node, subject):
             key = (node.id, address.ip, subject.receiver)
-            if address.in_rotation is not is_admission and key not in self.moved:
+            is_counted = not is_admission or is_return(address)
+            if is_counted and address.in_rotation is not is_admission and key not in self.moved:
                 self.moved.add(key)
                 moves[place(subject)] = moves.get(place(subject), 0) + 1
             if proposal.kind is Kind.PAUSE and subject.receiver is None:
@@ -219,17 +217,11 @@ def _is_too_fast(proposal: Proposal, state: _Gate) -> bool:
 
 def _is_crowding(proposal: Proposal, state: _Gate) -> bool:
     """No more than max(1, 10 %) of a pool come back within five minutes; a newcomer is free to."""
-    if not _is_return(proposal, state):
+    if not any(map(is_return, covered(state.node(proposal), proposal.subject))):
         return False
     pool = state.fleet.pools[proposal.subject.pool_id]
     back = pool.admitted_lately + state.back(proposal.subject)
     return back >= max(1, int(state.policy.readmission_ratio * pool.baseline))
-
-
-def _is_return(proposal: Proposal, state: _Gate) -> bool:
-    """It was in the rotation before, and no person took it out."""
-    was_in = any(a.rotation_since for a in covered(state.node(proposal), proposal.subject))
-    return was_in and proposal.reason not in PERSONS
 
 
 def _hears_nobody(_: Proposal, state: _Gate) -> bool:

@@ -173,16 +173,23 @@ def test_readmission_counts_who_came_back_in_earlier_passes() -> None:
     assert brakes_of(made) == [Brake.READMISSION]
 
 
-@pytest.mark.parametrize("reason", sorted(safety.PERSONS, key=str))
+@pytest.mark.parametrize("reason", sorted(brake_table.PERSONS, key=str))
 def test_what_a_person_took_out_comes_back_at_his_word(reason: Reason) -> None:
-    back = fleet.snapshot(*away(4), pools=fleet.pool(addresses=10))
+    out = tuple(
+        replace(one, addresses=(replace(one.addresses[0], rotation_reason=reason),))
+        for one in away(4)
+    )
+    back = fleet.snapshot(*out, pools=fleet.pool(addresses=10))
     made = gate(back, *(ask(i, reason, kind=Kind.ADMIT) for i in range(1, 5)))
     assert brakes_of(made) == [None] * 4
 
 
 def test_newcomers_are_no_readmissions() -> None:
-    new = fleet.snapshot(*away(4, was_in=False), pools=fleet.pool(addresses=10))
-    made = gate(new, *(ask(i, Reason.SILENCE, kind=Kind.ADMIT) for i in range(1, 5)))
+    new = (*away(3, was_in=False), away(4)[3])
+    made = gate(
+        fleet.snapshot(*new, pools=fleet.pool(addresses=10)),
+        *(ask(i, Reason.SILENCE, kind=Kind.ADMIT) for i in range(1, 5)),
+    )
     assert brakes_of(made) == [None] * 4
 
 

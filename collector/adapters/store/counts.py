@@ -16,6 +16,7 @@ from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema_counts import CELL, COUNTS, OUTCOMES
 from collector.core.heartbeat import Cell, Heartbeat, UnknownLines
 from collector.core.rates import QUARTER_SECONDS
+from deliverability.replies import ReplyClass
 
 # A node's own limits: 64 addresses, 33 receivers, 8 instances; 32 clients and the rest.
 CELLS_MAX = 64 * 33 * 8
@@ -48,6 +49,8 @@ DETAILS = Bulk(
  delays = excluded.delays, classes = excluded.classes, day = excluded.day""",  # noqa: S608
     width=len(CELL) + 3,
 )
+BLOCK = """UPDATE totals SET blocked = max(blocked, ?) WHERE epoch_number = ? AND address = ?
+ AND receiver = ? AND instance = ?"""
 REPLY = f"""INSERT INTO replies (node_number, receiver, class, outcome, text, at)
  SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM replies WHERE node_number = ?1)
   < {REPLIES_MAX} OR EXISTS (SELECT 1 FROM replies
@@ -65,6 +68,7 @@ UNKNOWN = """INSERT OR REPLACE INTO unknown_lines
 HELD = "SELECT count(*) FROM totals WHERE epoch_number = ?"
 CROWDED = "UPDATE node_states SET cells = ? WHERE epoch_number = ?"
 
+REFUSED = ReplyClass.REPUTATION_BLOCK.value
 PLACES = {name: place for place, name in enumerate(OUTCOMES)}
 Row = tuple[Any, ...]
 
@@ -85,6 +89,8 @@ class CountRows:
     # By cell, so that the last word of a group counts once.
     totals: dict[Row, Row] = field(default_factory=dict)
     details: list[Row] = field(default_factory=list)
+    # Refused for reputation, then the cell's key.
+    blocked: list[Row] = field(default_factory=list)
     replies: list[Row] = field(default_factory=list)
     intake: list[Row] = field(default_factory=list)
     unknown: list[Row] = field(default_factory=list)
@@ -110,8 +116,11 @@ def gather(beat: Heartbeat, source: Source, *, rows: CountRows) -> None:
             rows.totals[key] = key + _counts(cell) + cell.numbers
             if cell.detail is not None:
                 delays, classes = cell.detail
-                told = encode.text(dict(classes))
+                by_class = dict(classes)
+                told = encode.text(by_class)
                 rows.details.append((*key, delays, told, source.received // DAY_MS))
+                if REFUSED in by_class:
+                    rows.blocked.append((by_class[REFUSED], *key))
     for reply in beat.replies:
         rows.replies.append(
             (
@@ -152,6 +161,7 @@ def store(journal: sqlite3.Connection, rows: CountRows) -> None:
         if source.is_history:
             journal.execute(SKIP, (number,))
     DETAILS.write(journal, rows.details)
+    journal.executemany(BLOCK, rows.blocked)
     journal.executemany(REPLY, rows.replies)
     journal.executemany(INTAKE, rows.intake)
     journal.executemany(UNKNOWN, rows.unknown)

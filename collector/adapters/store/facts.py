@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, select
 
-from collector.adapters.store import encode, warmups
+from collector.adapters.store import encode, mail_rates, readings, warmups
 from collector.adapters.store.among import among
+from collector.adapters.store.mail_rates import Mail
 from collector.adapters.store.moments import from_ms
 from collector.adapters.store.schema import addresses, looks, node_states, nodes, orders, zone_facts
 from collector.adapters.store.schema_acts import listings, pauses
@@ -33,6 +35,14 @@ Rows = dict[str, list[Row[Any]]]
 Plans = dict[tuple[str, str], Warming]
 
 
+class _Beside(NamedTuple):
+    """What stands beside the rows of nodes: looks by address, the rest by node and address."""
+
+    looks: dict[str, tuple[Look, ...]]
+    plans: Plans
+    mail: Mail
+
+
 def read(connection: Connection, chunk: list[str], *, now: int) -> list[NodeFacts]:
     """In the order of the ids."""
     parts = {
@@ -40,10 +50,18 @@ def read(connection: Connection, chunk: list[str], *, now: int) -> list[NodeFact
         for table in (addresses, zone_facts, listings, pauses, orders, node_states)
     }
     asked = looks_of(connection, {row.ip for rows in parts["addresses"].values() for row in rows})
-    plans = warmups.read(connection, chunk, now=from_ms(now))
+    beside = _Beside(
+        looks=asked,
+        plans=warmups.read(connection, chunk, now=from_ms(now)),
+        mail=mail_rates.read(connection, chunk, now=now),
+    )
+    machines = readings.read(connection, chunk)
     query = select(nodes).where(among(nodes.c.id, chunk)).order_by(nodes.c.id)
     return [
-        _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, asked, plans)
+        replace(
+            _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, beside),
+            **machines.get(row.id, {}),
+        )
         for row in connection.execute(query).all()
     ]
 
@@ -95,12 +113,7 @@ def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...
     return found
 
 
-def _node(
-    row: Row[Any],
-    parts: dict[str, list[Row[Any]]],
-    asked: dict[str, tuple[Look, ...]],
-    plans: Plans,
-) -> NodeFacts:
+def _node(row: Row[Any], parts: dict[str, list[Row[Any]]], beside: _Beside) -> NodeFacts:
     state = parts["node_states"][0]
     order = parts["orders"][0] if parts["orders"] else None
     usable = [fact.usable_at for fact in parts["zone_facts"] if fact.usable_at is not None]
@@ -113,7 +126,7 @@ def _node(
         liveness=Liveness.UNHEARD,
         silence=timedelta(0),
         heard_in_row=0,
-        addresses=tuple(_address(item, parts, asked, plans) for item in parts["addresses"]),
+        addresses=tuple(_address(item, parts, beside) for item in parts["addresses"]),
         pauses=tuple(pause_of(item) for item in parts["pauses"]),
         order=order_of(term=order.term, revision=order.revision, body=order.body)
         if order
@@ -127,13 +140,8 @@ def _node(
     )
 
 
-def _address(
-    row: Row[Any],
-    parts: dict[str, list[Row[Any]]],
-    asked: dict[str, tuple[Look, ...]],
-    plans: Plans,
-) -> AddressFacts:
-    warmup = plans.get((row.node_id, row.ip))
+def _address(row: Row[Any], parts: dict[str, list[Row[Any]]], beside: _Beside) -> AddressFacts:
+    warmup = beside.plans.get((row.node_id, row.ip))
     cap = warmup.plan.cap if warmup is not None else None
     return AddressFacts(
         ip=row.ip,
@@ -141,10 +149,13 @@ def _address(
         rotation_reason=Reason(row.rotation_reason) if row.rotation_reason else None,
         rotation_since=from_ms(row.rotation_since),
         zones=tuple(_zone(item) for item in parts["zone_facts"] if item.address == row.ip),
-        looks=asked.get(row.ip, ()),
+        looks=beside.looks.get(row.ip, ()),
         listings=tuple(listing_of(item) for item in parts["listings"] if item.address == row.ip),
         hour_cap=cap.hour if cap is not None else None,
         warmup=warmup,
+        mail=mail_rates.of_address(
+            beside.mail, row.node_id, ip=row.ip, is_only=len(parts["addresses"]) == 1
+        ),
     )
 
 

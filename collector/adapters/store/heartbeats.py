@@ -13,6 +13,7 @@ from collector.adapters.store.bulk import Bulk
 from collector.adapters.store.counts import CountRows, Source
 from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.adapters.store.node_states import State
+from collector.core import machine
 from collector.core.heartbeat import Heartbeat, ZoneReading
 from collector.ports import Refused
 from deliverability.zones import Sentinels, Verdict
@@ -37,7 +38,9 @@ ZONES = Bulk(
 STATE = """UPDATE node_states SET sequence = ?, last_heartbeat = ?, clock_skew = ?,
  counted_to = coalesce(?, counted_to), log_position = ?, latest = ?, uptime = ?,
  network_received = ?, network_sent = ?, obeyed_term = ?, obeyed_revision = ?, convergence = ?,
- is_silent = ?, problem = ?, obedience_at = ?, cells = ? WHERE number = ?"""
+ is_silent = ?, problem = ?, obedience_at = ?, cells = ?,
+ smtp_down_since = CASE WHEN ? THEN coalesce(smtp_down_since, ?) END,
+ cpu_busy_since = CASE WHEN ? THEN coalesce(cpu_busy_since, ?) END WHERE number = ?"""
 
 Row = tuple[Any, ...]
 
@@ -131,6 +134,10 @@ def _state(beat: Heartbeat, state: State, *, received: int) -> Row:
         postfix.problem,
         received,
         state.cells,
+        machine.is_smtp_down(beat.services),
+        received,
+        host is not None and machine.is_busy(host.cpu_ratio),
+        received,
         state.number,
     )
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-from collector.adapters.store import windows
+from collector.adapters.store import mail_rates, windows
 from collector.adapters.store.moments import MILLISECOND
 
 SLICE_ROWS = 500
@@ -22,6 +22,7 @@ ACTS_KEPT = timedelta(days=400)  # a year to look back on, and what a month's re
 JOURNAL = (
     ("timeline", "seq", "at < :edge", TIMELINE_KEPT),
     ("node_events", "epoch_number, id", "received_at < :edge", EVENTS_KEPT),
+    ("moves", "id", "at < :edge", ROTATIONS_KEPT),
     ("tokens", "secret_hash", "expires_at < :edge", TOKENS_KEPT),
     ("effects", "key", "finished_at < :edge", ACTS_KEPT),
     ("alerts", "id", "resolved_at < :edge", ACTS_KEPT),
@@ -67,6 +68,7 @@ SLICES = [
 
 def prune(connection: Connection, *, now: int) -> int:
     """One slice of each table of the journal; how many rows went."""
+    mail_rates.step(connection)
     return windows.step(connection, now=now // 1000) + sum(
         connection.execute(statement, {"edge": now - kept, "limit": SLICE_ROWS}).rowcount
         for statement, kept in SLICES

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from collector.adapters.store.moments import to_ms
-from collector.adapters.store.schema import addresses, rotations
-from collector.core.judgement import Judgement
+from collector.adapters.store.schema import addresses, moves, rotations
+from collector.adapters.store.schema_acts import pauses
+from collector.core.judgement import Judgement, RotationChange
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -39,8 +40,56 @@ def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) 
         connection.execute(
             update(addresses).where(addresses.c.node_id == bindparam("mover")), whole
         )
+    connection.execute(insert(moves), [_moved(move, at=at, ids=ids) for move in judgement.rotation])
     for pool_id in sorted({move.subject.pool_id for move in judgement.rotation}):
         revise(connection, pool_id, at=at)
+
+
+def _moved(move: RotationChange, *, at: int, ids: Sequence[str]) -> dict[str, object]:
+    return {
+        "at": at,
+        "pool_id": move.subject.pool_id,
+        "node_id": move.subject.node_id,
+        "address": move.subject.address or "",
+        "is_member": int(move.member),
+        "is_counted": int(move.decision is not None and (move.is_return or not move.member)),
+        "reason": move.reason.value if move.reason else None,
+        "decision_id": None if move.decision is None else ids[move.decision],
+    }
+
+
+def lately(connection: Connection, *, since: int) -> dict[tuple[str, bool], int]:
+    """How many addresses automation took out or put back since then, by pool and whether they came
+    in; newcomers and what a person does are nobody's speed."""
+    query = (
+        select(moves.c.pool_id, moves.c.is_member, func.count())
+        .where(moves.c.at >= since, moves.c.is_counted == 1)
+        .group_by(moves.c.pool_id, moves.c.is_member)
+    )
+    return {(row[0], bool(row[1])): row[2] for row in connection.execute(query)}
+
+
+def blocked(connection: Connection, *, since: int) -> dict[str, dict[str, tuple[int, int]]]:
+    """Pool -> receiver -> addresses paused for it alone: in all, and by a pause opened since."""
+    query = (
+        select(
+            addresses.c.pool_id,
+            pauses.c.receiver,
+            func.count(),
+            func.sum(case((pauses.c.opened_at >= since, 1), else_=0)),
+        )
+        .join(
+            addresses,
+            (addresses.c.node_id == pauses.c.node_id) & (addresses.c.ip == pauses.c.address),
+        )
+        .where(pauses.c.closed_at.is_(None), pauses.c.receiver != "")
+        .where(addresses.c.in_rotation == 1)
+        .group_by(addresses.c.pool_id, pauses.c.receiver)
+    )
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for pool_id, receiver, number, recent in connection.execute(query):
+        found.setdefault(pool_id, {})[receiver] = (number, recent)
+    return found
 
 
 def revise(connection: Connection, pool_id: str, *, at: int) -> None:

@@ -114,6 +114,9 @@ node_states = Table(
     Column("is_silent", Boolean(create_constraint=False)),
     Column("problem", Text),
     Column("obedience_at", Integer),
+    # Since when every heartbeat says so; NULL: the last did not.
+    Column("smtp_down_since", Integer),
+    Column("cpu_busy_since", Integer),
     # Rows of totals its epoch may hold by now: at least as many as it does.
     whole_column("cells", default="0"),
     # Last: what is read for every heartbeat stands before the long text.
@@ -216,4 +219,20 @@ rotations = Table(
     whole_column("size"),
     PrimaryKeyConstraint("pool_id", "revision"),
     Index("rotations_by_age", "pool_id", "at"),
+)
+
+# Who entered and who left a rotation, each time: what the brakes on speed count.
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    whole_column("at"),
+    text_column("pool_id"),
+    text_column("node_id"),
+    text_column("address"),
+    whole_column("is_member"),
+    whole_column("is_counted"),
+    Column("reason", Text),
+    Column("decision_id", Text),
+    Index("moves_by_age", "at"),
 )

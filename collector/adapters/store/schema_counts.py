@@ -24,6 +24,12 @@ NUMBERS = (
     "bytes_sent",
 )
 COUNTS = (*OUTCOMES, *NUMBERS)
+# Refused for reputation, of the classes, which travel less often than the rest.
+BLOCKED = "blocked"
+SUMMED = (*COUNTS, BLOCKED)
+# Of which the rates are made, and over which spans.
+RATED = ("sent", "deferred", "bounced", "first_sent", "first_deferred", "first_bounced")
+SPANS = ("day", "week")
 CELL = ("epoch_number", "address", "receiver", "instance")
 
 
@@ -44,7 +50,7 @@ totals = Table(
     "totals",
     metadata,
     *_cell_columns(),
-    *(whole_column(name, default="0") for name in COUNTS),
+    *(whole_column(name, default="0") for name in SUMMED),
     PrimaryKeyConstraint(*CELL),
     sqlite_with_rowid=False,
 )
@@ -54,7 +60,7 @@ marks = Table(
     "marks",
     metadata,
     *_cell_columns(),
-    *(whole_column(name, default="0") for name in COUNTS),
+    *(whole_column(name, default="0") for name in SUMMED),
     PrimaryKeyConstraint(*CELL),
     sqlite_with_rowid=False,
 )
@@ -87,8 +93,21 @@ windows = Table(
     whole_column("node_number"),
     text_column("address"),
     text_column("receiver"),
-    *(whole_column(name, default="0") for name in COUNTS),
+    *(whole_column(name, default="0") for name in SUMMED),
     PrimaryKeyConstraint("span", "slot", "node_number", "address", "receiver"),
+    sqlite_with_rowid=False,
+)
+# Of an address's last day and week, in whole hours since the end of its last rate pause: what each
+# judgement asks for. `slot`: the quarter of an hour they were summed after.
+rates = Table(
+    "rates",
+    metadata,
+    whole_column("node_number"),
+    text_column("address"),
+    whole_column("slot"),
+    whole_column("hour_attempts", default="0"),
+    *(whole_column(f"{span}_{name}", default="0") for span in SPANS for name in RATED),
+    PrimaryKeyConstraint("node_number", "address"),
     sqlite_with_rowid=False,
 )
 # Of which slot the nodes' totals are being looked at, and up to which node.

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, select
 
 from collector.adapters.store import facts, incidents, rotation
 from collector.adapters.store.among import among
-from collector.adapters.store.moments import from_ms
-from collector.adapters.store.reign import read_switches, read_term
+from collector.adapters.store.moments import MILLISECOND, from_ms
+from collector.adapters.store.reign import read_policy, read_switches, read_term
 from collector.adapters.store.schema import addresses, nodes, orders, pools
 from collector.adapters.store.schema_acts import alerts, listings, standing, zone_brakes
 from collector.core.model import (
@@ -129,6 +129,11 @@ def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
     per_pool = select(n.pool_id, func.count()).where(going).group_by(n.pool_id)
     known: dict[str, int] = {row[0]: row[1] for row in connection.execute(per_pool)}
     baselines = rotation.baselines(connection, now=now)
+    since = now - read_policy(connection).velocity_span // MILLISECOND
+    lately, blocked = (
+        rotation.lately(connection, since=since),
+        rotation.blocked(connection, since=since),
+    )
     found: dict[str, PoolFacts] = {}
     for row in connection.execute(select(pools).order_by(pools.c.name)):
         number, members = counted.get(row.id, (0, 0))
@@ -141,6 +146,10 @@ def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
             baseline=max(baselines.get(row.id, 0), members),
             nodes=known.get(row.id, 0),
             newly_silent=0,
+            removed_lately=lately.get((row.id, False), 0),
+            admitted_lately=lately.get((row.id, True), 0),
+            blocked={name: n for name, (n, _) in blocked.get(row.id, {}).items()},
+            blocked_lately={name: n for name, (_, n) in blocked.get(row.id, {}).items()},
             monthly=row.monthly,
             tenant_id=row.tenant_id,
         )

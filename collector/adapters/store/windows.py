@@ -7,8 +7,9 @@ time; windows are as long as they should be.
 
 from sqlalchemy import Connection, text
 
-from collector.adapters.store.schema_counts import CELL, COUNTS
+from collector.adapters.store.schema_counts import CELL, SUMMED
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
+from deliverability.receivers import LOCAL
 
 QUARTERS_KEPT = 3 * HOUR_SECONDS  # two hours are looked at
 HOURS_KEPT = 8 * DAY_SECONDS  # the rates look back seven days
@@ -17,19 +18,19 @@ NODES_AT_ONCE = 500
 FLEET = 0  # a number no node has: the sums of all
 SLICE_ROWS = 5_000
 
-_SUMS = ", ".join(f"sum({name})" for name in COUNTS)
-_ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
+_SUMS = ", ".join(f"sum({name})" for name in SUMMED)
+_ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMMED)
 _SAME_CELL = " AND ".join(f"m.{name} = t.{name}" for name in CELL)
 # Since the last look, by node, address and receiver. All words put in are our own.
 GROWN = f"""SELECT s.number AS node_number, t.address, t.receiver,
- {", ".join(f"sum(t.{name} - coalesce(m.{name}, 0)) AS {name}" for name in COUNTS)}
+ {", ".join(f"sum(t.{name} - coalesce(m.{name}, 0)) AS {name}" for name in SUMMED)}
  FROM node_states s JOIN totals t ON t.epoch_number = s.epoch_number
  LEFT JOIN marks m ON {_SAME_CELL}
  WHERE s.number > :after AND s.number <= :upto
- AND ({" OR ".join(f"t.{name} > coalesce(m.{name}, 0)" for name in COUNTS)})
+ AND ({" OR ".join(f"t.{name} > coalesce(m.{name}, 0)" for name in SUMMED)})
  GROUP BY s.number, t.address, t.receiver"""  # noqa: S608
 ADD = text(
-    f"""INSERT INTO windows (span, slot, node_number, address, receiver, {", ".join(COUNTS)})
+    f"""INSERT INTO windows (span, slot, node_number, address, receiver, {", ".join(SUMMED)})
  SELECT {QUARTER_SECONDS}, :slot, g.* FROM ({GROWN}) g WHERE true
  ON CONFLICT DO UPDATE SET {_ADD}"""  # noqa: S608
 )
@@ -39,20 +40,20 @@ MARK = text(
 )
 
 
-def _roll(span: int, receiver: str) -> str:
-    """A quarter's nodes in a range, into what covers it."""
+def _roll(span: int, receiver: str, *, but: str = "") -> str:
+    """A quarter's nodes in a range, into what covers it; without what was delivered `but` there."""
     return f"""INSERT INTO windows (span, slot, node_number, address, receiver,
- {", ".join(COUNTS)})
+ {", ".join(SUMMED)})
  SELECT {span}, :slot / {span} * {span}, node_number, address, {receiver}, {_SUMS} FROM windows
  WHERE span = {QUARTER_SECONDS} AND slot = :slot AND node_number > :after
- AND node_number <= :upto GROUP BY node_number, address, {receiver}
+ AND node_number <= :upto AND receiver <> '{but}' GROUP BY node_number, address, {receiver}
  ON CONFLICT DO UPDATE SET {_ADD}"""  # noqa: S608
 
 
 def _fleet(span: int) -> str:
     """All nodes together, by receiver: what a person asks for, and the vigil every minute."""
     return f"""INSERT INTO windows (span, slot, node_number, address, receiver,
- {", ".join(COUNTS)})
+ {", ".join(SUMMED)})
  SELECT {span}, :slot / {span} * {span}, {FLEET}, '', receiver, {_SUMS} FROM windows
  WHERE span = {QUARTER_SECONDS} AND slot = :slot AND node_number > :after
  AND node_number <= :upto GROUP BY receiver
@@ -63,7 +64,7 @@ LOOK = (
     ADD,
     text(_fleet(QUARTER_SECONDS)),
     text(_fleet(DAY_SECONDS)),
-    text(_roll(HOUR_SECONDS, "''")),
+    text(_roll(HOUR_SECONDS, "''", but=LOCAL)),
     text(_roll(DAY_SECONDS, "receiver")),
     MARK,
 )

@@ -1,0 +1,185 @@
+"""What addresses sent in the last day and week: summed once a quarter of an hour, some nodes at a
+time, and read for a judgement together with what receivers refused lately.
+
+Sums begin anew where a rate's pause ended: what was paid for is not held against the address again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from collector.adapters.store import encode
+from collector.adapters.store.moments import from_ms
+from collector.adapters.store.schema_counts import RATED, SPANS
+from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, Window
+from collector.core.readings import MailFacts, ReceiverFacts
+from deliverability.receivers import LOCAL, OTHER
+
+NODES_AT_ONCE = 100  # 17,000 hours at most: some hundredths of a second
+WEEK_SECONDS = 7 * DAY_SECONDS
+
+_NAMES = [f"{span}_{name}" for span in SPANS for name in RATED]
+_SUMS = ", ".join(
+    (
+        *(f'sum(iif(w.slot >= :day, w."{name}", 0))' for name in RATED),
+        *(f'sum(w."{name}")' for name in RATED),
+    )
+)
+CLEAR = text("DELETE FROM rates WHERE node_number > :after AND node_number <= :upto")
+# All words put in are our own.
+SUM = text(
+    f"""INSERT INTO rates (node_number, address, slot, hour_attempts, {", ".join(_NAMES)})
+ SELECT w.node_number, w.address, :slot,
+ sum(iif(w.slot = :hour, w.sent + w."deferred" + w.bounced, 0)), {_SUMS}
+ FROM json_each(:slots) j CROSS JOIN windows w ON w.span = {HOUR_SECONDS} AND w.slot = j.value
+ AND w.node_number > :after AND w.node_number <= :upto
+ GROUP BY w.node_number, w.address"""  # noqa: S608
+)
+# The windows' own place, then ours.
+WINDOWS, RATES = 1, 2
+REACHED = text("SELECT slot, node_number FROM windows_reached WHERE id = :id")
+REACH = text("INSERT OR REPLACE INTO windows_reached (id, slot, node_number) VALUES (2, :slot, :n)")
+LAST = text("SELECT max(number) FROM node_states")
+ENDED = """SELECT s.number AS number, max(p.closed_at) AS at FROM pauses p
+ JOIN node_states s ON s.node_id = p.node_id
+ WHERE p.closed_at >= :since AND p.reason IN ('BOUNCE_RATE', 'COMPLAINT_RATE')"""
+ENDED_IN_RANGE = text(f"{ENDED} AND s.number > :after AND s.number <= :upto GROUP BY s.number")
+ENDED_OF = text(
+    f"""{ENDED} AND p.node_id IN (SELECT value FROM json_each(:nodes))
+ GROUP BY s.number"""  # noqa: S608
+)
+READ = text(
+    """SELECT s.node_id, s.number, r.* FROM node_states s JOIN rates r ON r.node_number = s.number
+ WHERE s.node_id IN (SELECT value FROM json_each(:nodes))"""
+)
+LATELY = text(
+    f"""SELECT s.node_id, w.slot, w.address, w.receiver,
+ w.sent + w."deferred" + w.bounced AS attempts, w.blocked
+ FROM node_states s CROSS JOIN windows w ON w.span = {QUARTER_SECONDS}
+ AND w.slot IN (:slot, :slot - {QUARTER_SECONDS}) AND w.node_number = s.number
+ WHERE s.node_id IN (SELECT value FROM json_each(:nodes))
+ AND w.receiver NOT IN ('{LOCAL}', '{OTHER}') AND (w.blocked > 0 OR EXISTS
+  (SELECT 1 FROM pauses p WHERE p.node_id = s.node_id AND p.receiver = w.receiver
+   AND p.closed_at IS NULL))
+ ORDER BY w.slot, w.receiver"""  # noqa: S608
+)
+
+Mail = dict[tuple[str, str], MailFacts]
+
+
+def step(connection: Connection) -> None:
+    """One slice, behind the windows: of the newest slot that all nodes' windows are whole of."""
+    slot, upto_node = _reached(connection, WINDOWS)
+    last = connection.scalar(LAST) or 0
+    slot -= 0 if upto_node >= last else QUARTER_SECONDS
+    done, after = _reached(connection, RATES)
+    if done >= slot and after >= last:
+        return
+    after = after if done >= slot else 0
+    upto = min(after + NODES_AT_ONCE, last)
+    _sum(connection, slot=slot, after=after, upto=upto)
+    connection.execute(REACH, {"slot": slot, "n": upto})
+
+
+def read(connection: Connection, chunk: Sequence[str], *, now: int) -> Mail:
+    """By node and address ('': what a node could not tell apart), of these nodes."""
+    asked = {"nodes": encode.joined(chunk)}
+    ended = {
+        row.number: row.at
+        for row in connection.execute(ENDED_OF, {**asked, "since": now - WEEK_SECONDS * 1000})
+    }
+    lately = _lately(connection, asked)
+    found: Mail = {}
+    for row in connection.execute(READ, asked):
+        key = (row.node_id, row.address)
+        found[key] = _facts(row, lately.get(key, ()), ended.get(row.number))
+    return found
+
+
+def of_address(mail: Mail, node_id: str, *, ip: str, is_only: bool) -> MailFacts | None:
+    """Its own; what was counted under no address is that of a node's only one."""
+    own, rest = mail.get((node_id, ip)), mail.get((node_id, ""))
+    if not is_only or rest is None or own is None:
+        return own or (rest if is_only else None)
+    return MailFacts(
+        day=_added(own.day, rest.day),
+        week=_added(own.week, rest.week),
+        since=own.since,
+        hour_attempts=own.hour_attempts + rest.hour_attempts,
+        receivers=(*own.receivers, *rest.receivers),
+    )
+
+
+def _reached(connection: Connection, who: int) -> tuple[int, int]:
+    """Slot, and up to which node."""
+    row = connection.execute(REACHED, {"id": who}).one_or_none()
+    return (0, 0) if row is None else (row.slot, row.node_number)
+
+
+def _sum(connection: Connection, *, slot: int, after: int, upto: int) -> None:
+    end = slot + QUARTER_SECONDS
+    connection.execute(CLEAR, {"after": after, "upto": upto})
+    _add(connection, slot=slot, after=after, upto=upto, begin=end - WEEK_SECONDS)
+    asked = {"after": after, "upto": upto, "since": (end - WEEK_SECONDS) * 1000}
+    for row in connection.execute(ENDED_IN_RANGE, asked).all():
+        connection.execute(CLEAR, {"after": row.number - 1, "upto": row.number})
+        begin = -(-row.at // 1000 // HOUR_SECONDS) * HOUR_SECONDS
+        _add(connection, slot=slot, after=row.number - 1, upto=row.number, begin=begin)
+
+
+def _add(connection: Connection, *, slot: int, after: int, upto: int, begin: int) -> None:
+    end = slot + QUARTER_SECONDS
+    hours = range(begin // HOUR_SECONDS * HOUR_SECONDS, end, HOUR_SECONDS)
+    values = {
+        "slot": slot,
+        "slots": encode.text([hour for hour in hours if hour >= begin]),
+        "day": end - DAY_SECONDS,
+        "hour": end // HOUR_SECONDS * HOUR_SECONDS - HOUR_SECONDS,
+        "after": after,
+        "upto": upto,
+    }
+    connection.execute(SUM, values)
+
+
+def _facts(row: Row[Any], receivers: Iterable[ReceiverFacts], ended: int | None) -> MailFacts:
+    summed_at = (row.slot + QUARTER_SECONDS) * 1000
+    if ended is not None and ended > summed_at:
+        # Summed before the pause ended: of what was sent since, nothing is known yet.
+        return MailFacts(day=Window(), week=Window(), since=from_ms(ended))
+    return MailFacts(
+        day=_window(row, "day"),
+        week=_window(row, "week"),
+        since=from_ms(ended),
+        hour_attempts=row.hour_attempts,
+        receivers=tuple(receivers),
+    )
+
+
+def _window(row: Row[Any], span: str) -> Window:
+    return Window(**{name: row._mapping[f"{span}_{name}"] for name in RATED})
+
+
+def _added(one: Window, other: Window) -> Window:
+    return Window(**{name: getattr(one, name) + getattr(other, name) for name in RATED})
+
+
+def _lately(
+    connection: Connection, asked: dict[str, str]
+) -> dict[tuple[str, str], tuple[ReceiverFacts, ...]]:
+    """In the last whole quarter that was looked at, of what was refused or is paused."""
+    slot, _ = _reached(connection, WINDOWS)
+    newest: dict[tuple[str, str, str], ReceiverFacts] = {}
+    for row in connection.execute(LATELY, {**asked, "slot": slot}):
+        newest[row.node_id, row.address, row.receiver] = ReceiverFacts(
+            receiver=row.receiver,
+            attempts=row.attempts,
+            # Classes travel less often than counts: those of a quarter may come with the next.
+            blocked=min(row.blocked, row.attempts),
+            until=from_ms((row.slot + QUARTER_SECONDS) * 1000),
+        )
+    found: dict[tuple[str, str], tuple[ReceiverFacts, ...]] = defaultdict(tuple)
+    for (node_id, address, _), fact in newest.items():
+        found[node_id, address] += (fact,)
+    return found
