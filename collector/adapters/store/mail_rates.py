@@ -104,8 +104,8 @@ def of_address(mail: Mail, node_id: str, *, ip: str, is_only: bool) -> MailFacts
     if not is_only or rest is None or own is None:
         return own or (rest if is_only else None)
     return MailFacts(
-        day=_added(own.day, rest.day),
-        week=_added(own.week, rest.week),
+        day=_added(own.day, other=rest.day),
+        week=_added(own.week, other=rest.week),
         since=own.since,
         hour_attempts=own.hour_attempts + rest.hour_attempts,
         receivers=(*own.receivers, *rest.receivers),
@@ -161,7 +161,7 @@ def _window(row: Row[Any], span: str) -> Window:
     return Window(**{name: row._mapping[f"{span}_{name}"] for name in RATED})
 
 
-def _added(one: Window, other: Window) -> Window:
+def _added(one: Window, *, other: Window) -> Window:
     return Window(**{name: getattr(one, name) + getattr(other, name) for name in RATED})
 
 

@@ -35,7 +35,7 @@ def read(connection: Connection, chunk: Sequence[str]) -> Shown:
         found[row.node_id] = {
             "host": None if host is None else _host(host, busy_since=row.cpu_busy_since),
             "services": tuple(
-                _service(name, state, at=row.last_heartbeat, down_since=row.smtp_down_since)
+                _service(name, state=state, at=row.last_heartbeat, down_since=row.smtp_down_since)
                 for name, state in services
             ),
         }
@@ -58,7 +58,7 @@ def _host(said: dict[str, Any], *, busy_since: int | None) -> HostFacts:
     )
 
 
-def _service(name: str, state: str, *, at: int, down_since: int | None) -> ServiceFact:
+def _service(name: str, *, state: str, at: int, down_since: int | None) -> ServiceFact:
     """Of the SMTP service it is known since when it is down; of others only what was said last."""
     is_down = machine.is_smtp_down([(name, state)])
     since = at if down_since is None or not is_down else down_since
