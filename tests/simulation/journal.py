@@ -138,6 +138,8 @@ class Journal:
     # By node and epoch.
     totals: dict[tuple[str, str], dict[CellKey, Cell]] = field(default_factory=dict)
     events: set[tuple[str, str, int]] = field(default_factory=set)
+    # Complaints about an address; real ones have no wire yet.
+    complaints: dict[str, int] = field(default_factory=dict)
     timeline: list[Line] = field(default_factory=list)
 
     def copy(self) -> "Journal":

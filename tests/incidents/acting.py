@@ -1,0 +1,298 @@
+"""Facts of an incident into acts upon the fleet, each at its time."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Protocol
+
+from collector.core.model import Automation
+from collector.ports import OperatorPause
+from deliverability.replies import Outcome
+from tests.incidents.incident import Fact, seconds
+from tests.simulation.agent import Agent, State
+from tests.simulation.fleet import Fleet
+from tests.simulation.journal import Journal
+from tests.simulation.machine import Entry
+from tests.simulation.mishaps import Mishaps
+from tests.simulation.world import COLLECTOR, Saying, frozen, reply
+
+MAIL_EVERY_SECONDS = 300.0
+
+
+class Stage(Protocol):
+    """Where an incident is played."""
+
+    @property
+    def fleet(self) -> Fleet: ...
+
+    @property
+    def lasts(self) -> float: ...
+
+    def names(self, name: str) -> tuple[str, ...]: ...
+
+
+class Acting:
+    """Facts into acts upon the fleet."""
+
+    def __init__(self, stage: Stage, *, begins_at: float) -> None:
+        self._stage = stage
+        self._begins_at = begins_at
+        self._fleet = stage.fleet
+        self._mishaps = Mishaps(stage.fleet)
+        self._backups: list[Journal] = []
+        self._snapshots: dict[str, State] = {}
+
+    def schedule(self, fact: Fact) -> None:
+        do: Mapping[str, Callable[[Fact], None]] = {
+            "zone": self._zone,
+            "cut": self._cut,
+            "agent": self._agent,
+            "collector": self._collector,
+            "operator": self._operator,
+            "mail": self._mail,
+            "complaints": self._complaints,
+            "service": self._service,
+            "disk": self._disk,
+            "helper": self._helper,
+            "event": self._event,
+        }
+        do[fact.what](fact)
+
+    def _at(self, fact: Fact, act: Callable[[], object]) -> None:
+        self._fleet.at(self._begins_at + fact.at, act)
+
+    def _until(self, fact: Fact, act: Callable[[], object]) -> None:
+        if fact.until is not None:
+            self._fleet.at(self._begins_at + fact.until, act)
+
+    def _nodes(self, fact: Fact) -> list[str]:
+        about: Iterable[str] = fact.said["about"]
+        every = list(self._fleet.links)
+        return [name for one in about for name in (every if one == "all" else [one])]
+
+    def _agents(self, fact: Fact) -> list[tuple[str, Agent]]:
+        """Each address named, with its agent."""
+        named = {ip for name in fact.said["about"] for ip in self._stage.names(name)}
+        links = self._fleet.links.values()
+        return [(ip, one.agent) for one in links for ip in one.agent.addresses if ip in named]
+
+    def _zone(self, fact: Fact) -> None:
+        said, about = fact.said, fact.said.get("about")
+        answers = said["answers"]
+
+        def saying() -> Saying:
+            points = None
+            if about not in (None, "everything"):
+                points = [ip for name in about for ip in self._points(name)]
+            return Saying(
+                zone=said["zone"],
+                reply=reply(*([answers] if isinstance(answers, str) else answers)),
+                about=frozen(points),
+                seen_by=frozen(self._askers(said.get("seen_by"))),
+                is_instead_of_clear=said.get("instead_of_clear", False),
+            )
+
+        def begin() -> None:
+            one = saying()
+            self._fleet.world.says(one)
+            self._until(fact, lambda: self._fleet.world.stops(one))
+
+        self._at(fact, begin)
+
+    def _points(self, name: str) -> tuple[str, ...]:
+        """A test point is written as its address."""
+        return (name,) if name.startswith("127.") else self._stage.names(name)
+
+    def _askers(self, seen_by: str | list[str] | None) -> list[str] | None:
+        if seen_by is None:
+            return None
+        if seen_by == "nodes":
+            return list(self._fleet.links)
+        return [COLLECTOR] if seen_by == "collector" else list(seen_by)
+
+    def _cut(self, fact: Fact) -> None:
+        def each(act: Callable[[str], None]) -> None:
+            for name in self._nodes(fact):
+                act(name)
+
+        self._at(fact, lambda: each(self._mishaps.cut))
+        self._until(fact, lambda: each(self._mishaps.heal))
+
+    def _agent(self, fact: Fact) -> None:
+        fleet, mishaps, act = self._fleet, self._mishaps, fact.said["act"]
+
+        def snapshot(name: str) -> None:
+            self._snapshots[name] = fleet.links[name].agent.state.copy()
+
+        def put_back(name: str) -> None:
+            mishaps.stop_agent(name)
+            mishaps.start_agent(name, state=self._snapshots[name])
+
+        def restart(name: str) -> None:
+            mishaps.stop_agent(name)
+            mishaps.start_agent(name)
+
+        def set_clock(name: str) -> None:
+            fleet.links[name].agent.skew = span(fact.said["by"])
+
+        acts: Mapping[str, Callable[[str], None]] = {
+            "stop": mishaps.stop_agent,
+            "start": mishaps.start_agent,
+            "restart": restart,
+            "snapshot": snapshot,
+            "put back": put_back,
+            "clone": mishaps.clone,
+            "set clock": set_clock,
+        }
+
+        def each(act: Callable[[str], None]) -> None:
+            for name in self._nodes(fact):
+                act(name)
+
+        self._at(fact, lambda: each(acts[act]))
+        if act == "stop":
+            self._until(fact, lambda: each(mishaps.start_agent))
+
+    def _collector(self, fact: Fact) -> None:
+        fleet, mishaps, said = self._fleet, self._mishaps, fact.said
+
+        def jump() -> None:
+            fleet.clock.ahead += span(said["by"])
+
+        def restart() -> None:
+            fleet.kill_collector()
+            fleet.at(fleet.clock.seconds + 5, fleet.start_collector)
+
+        acts: Mapping[str, Callable[[], object]] = {
+            "stop": fleet.kill_collector,
+            "restart": restart,
+            "stall": lambda: mishaps.stall(seconds(said["lasts"])),
+            "jump": jump,
+            "backup": lambda: self._backups.append(mishaps.backup()),
+            "restore": lambda: mishaps.restore(self._backups[-1]),
+            "disk full": lambda: fleet.faulty.fail_next(10**9),
+        }
+        self._at(fact, acts[said["act"]])
+        if said["act"] == "stop":
+            self._until(fact, fleet.start_collector)
+        if said["act"] == "disk full":
+            self._until(fact, lambda: fleet.faulty.fail_next(0))
+
+    def _operator(self, fact: Fact) -> None:
+        act = fact.said["act"]
+
+        async def do() -> None:
+            store, entry = self._fleet.memory, self._fleet.entry(act)
+            if act in SWITCHES:
+                name, on = SWITCHES[act]
+                await store.set_switch(name, on=on, entry=entry)
+            elif act in ("observe", "act"):
+                pool_id = self._fleet.pool_ids[fact.said.get("pool", "default")]
+                await store.set_automation(
+                    pool_id=pool_id, node_id=None, value=Automation(act), entry=entry
+                )
+            else:
+                for name in fact.said["about"]:
+                    await store.operator_pause(self._wish(act, name), entry)
+            if self._fleet.process is not None:
+                self._fleet.process.bell.ring()
+
+        self._at(fact, do)
+
+    def _wish(self, act: str, name: str) -> OperatorPause:
+        node, _, place = name.partition("/")
+        return OperatorPause(
+            node_id=self._fleet.links[node].agent.node_id,
+            address=self._stage.names(name)[0] if place or act == "override" else None,
+            pausing=act == "pause",
+            note="by hand",
+            override=act == "override",
+        )
+
+    def _mail(self, fact: Fact) -> None:
+        """Deliveries at a steady rate, written to the log every few minutes."""
+        said = fact.said
+        end = self._stage.lasts if fact.until is None else fact.until
+        steps = int((end - fact.at) // MAIL_EVERY_SECONDS)
+
+        def write(step: int) -> None:
+            for ip, agent in self._agents(fact):
+                agent.log.write(
+                    Entry(
+                        ip,
+                        said["receiver"],
+                        Outcome(outcome),
+                        number,
+                        "" if outcome == "sent" else said.get("class", ""),
+                        said.get("is_first", True),
+                    )
+                    for outcome, an_hour in said["an_hour"].items()
+                    if (number := _share(an_hour, step))
+                )
+
+        for step in range(steps):
+            at = self._begins_at + fact.at + step * MAIL_EVERY_SECONDS
+            self._fleet.at(at, lambda step=step: write(step), quietly=True)  # type: ignore[misc]
+
+    def _complaints(self, fact: Fact) -> None:
+        def complain() -> None:
+            for name in fact.said["about"]:
+                for ip in self._stage.names(name):
+                    self._fleet.memory.tables.complaints[ip] = fact.said["count"]
+            if self._fleet.process is not None:
+                self._fleet.process.bell.ring()
+
+        self._at(fact, complain)
+
+    def _service(self, fact: Fact) -> None:
+        said = fact.said
+
+        def set_to(state: str) -> None:
+            for name in self._nodes(fact):
+                agent = self._fleet.links[name].agent
+                agent.set_service(said["service"], state=state)
+
+        self._at(fact, lambda: set_to(said["state"]))
+        self._until(fact, lambda: set_to("running"))
+
+    def _disk(self, fact: Fact) -> None:
+        def set_to(ratio: float) -> None:
+            for name in self._nodes(fact):
+                self._fleet.links[name].agent.disk_ratio = ratio
+
+        self._at(fact, lambda: set_to(fact.said["ratio"]))
+        self._until(fact, lambda: set_to(0.25))
+
+    def _helper(self, fact: Fact) -> None:
+        def set_to(is_broken: bool) -> None:
+            for name in self._nodes(fact):
+                self._fleet.links[name].agent.postfix.is_broken = is_broken
+
+        self._at(fact, lambda: set_to(fact.said["act"] == "break"))
+        self._until(fact, lambda: set_to(False))
+
+    def _event(self, fact: Fact) -> None:
+        def note() -> None:
+            for name in self._nodes(fact):
+                self._fleet.links[name].agent.note(fact.said["kind"], fact.said.get("text", ""))
+
+        self._at(fact, note)
+
+
+SWITCHES = {
+    "stop automation": ("automation_stopped", True),
+    "start automation": ("automation_stopped", False),
+    "stop sending": ("sending_stopped", True),
+    "start sending": ("sending_stopped", False),
+}
+
+
+def span(text: str) -> timedelta:
+    """`+1h` or `-90s`."""
+    sign = -1 if text.startswith("-") else 1
+    return sign * timedelta(seconds=seconds(text.lstrip("+-")))
+
+
+def _share(an_hour: int, step: int) -> int:
+    """Of an hour's number what falls into one step, so that the sum is exact."""
+    whole = 3600 / MAIL_EVERY_SECONDS
+    return int(an_hour * (step + 1) // whole) - int(an_hour * step // whole)

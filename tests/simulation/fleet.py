@@ -1,0 +1,300 @@
+"""A whole fleet on a virtual clock: agents, their streams, one collector and its journal.
+
+Time goes from event to event. While nothing happens a node speaks only when it has swept, and is
+counted as heard for the heartbeats between, which say nothing new. Checks nothing.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from random import Random
+from typing import cast
+
+from agent import backoff
+from collector.core.heartbeat import Hello
+from collector.core.judgement import Judgement
+from collector.core.policy import Policy
+from collector.ports import Actor, AuditEntry, Refused, Store, StoreError
+from deliverability.zones import Tier, Zone
+from tests.simulation import enrolment
+from tests.simulation.agent import Agent
+from tests.simulation.clock import VirtualClock
+from tests.simulation.faults import Crash, FaultyStore
+from tests.simulation.journal import Journal
+from tests.simulation.link import Link, PoolPlan, address
+from tests.simulation.process import Process, Stream
+from tests.simulation.store import MemoryStore
+from tests.simulation.world import World, known
+
+OPERATOR = Actor(name="anna", origin="192.0.2.200")
+# After so long without an event only sweeps are told.
+CALM_AFTER_SECONDS = 150.0
+TICK_SECONDS = 5.0
+TICK_CALM_SECONDS = 60.0
+BEAT_APART_SECONDS = 1.0
+
+Act = Callable[[], object]
+Watcher = Callable[["Fleet", list[Judgement]], None]
+
+
+class Fleet:
+    """`join` first, then `advance`. Nodes are n1, n2, … over all pools."""
+
+    def __init__(self, pools: Iterable[PoolPlan], *, policy: Policy, random: Random) -> None:
+        self.clock = VirtualClock()
+        self.world = World()
+        self.random = random
+        self.policy = policy
+        self.memory = MemoryStore(self.clock, Journal(policies=[policy]))
+        self.faulty = FaultyStore(self.memory)
+        self.store = cast(Store, self.faulty)
+        self.process: Process | None = None
+        self.plans = tuple(pools)
+        self.pool_ids: dict[str, str] = {}
+        self.links: dict[str, Link] = {}
+        self.watchers: list[Watcher] = []
+        self._acts: list[tuple[float, int, Act, bool]] = []
+        self._order = count()
+        self._stirred_at = 0.0
+        self._tick_at = 0.0
+        self.stalled_for = 0.0
+
+    # What happens, and when.
+
+    def at(self, seconds: float, act: Act, *, quietly: bool = False) -> None:
+        """`act` may return a coroutine. `quietly`: nothing of it needs a closer look."""
+        heapq.heappush(self._acts, (seconds, next(self._order), act, quietly))
+
+    def stir(self) -> None:
+        """Something happened: heartbeats matter one by one again."""
+        if self.is_calm:
+            self._touch()
+            for link in self.links.values():
+                link.beat_at = self.clock.seconds + self._interval * self.random.random()
+        self._stirred_at = self.clock.seconds
+
+    @property
+    def is_calm(self) -> bool:
+        return self.clock.seconds - self._stirred_at > CALM_AFTER_SECONDS
+
+    @property
+    def _interval(self) -> float:
+        return self.policy.heartbeat_interval.total_seconds()
+
+    async def advance(self, until: float) -> None:
+        while (at := self._next()) <= until:
+            self.clock.seconds = max(self.clock.seconds, at)
+            await self._step()
+        self.clock.seconds = until
+
+    def _next(self) -> float:
+        moments = [self._tick_at]
+        if self._acts:
+            moments.append(self._acts[0][0])
+        moments += (self._wakes_at(link) for link in self.links.values() if link.is_running)
+        return min(moments)
+
+    def _wakes_at(self, link: Link) -> float:
+        agent = link.agent
+        moments = [min(agent.next_sweep_at.values(), default=float("inf"))]
+        if agent.has_news or agent.is_obeying:
+            moments.append(self.clock.seconds + BEAT_APART_SECONDS)
+        if link.stream is None and not link.is_cut and self.process is not None:
+            moments.append(link.connect_at)
+        if link.is_up and not self.is_calm:
+            moments.append(link.beat_at)
+        return min(moments)
+
+    async def _step(self) -> None:
+        now = self.clock.seconds
+        while self._acts and self._acts[0][0] <= now:
+            _, _, act, quietly = heapq.heappop(self._acts)
+            if not quietly:
+                self.stir()
+            done = act()
+            if hasattr(done, "__await__"):
+                await done
+        if self.is_calm:
+            self._touch()
+        try:
+            if self.stalled_for and self.process is not None:
+                # What waited in the sockets is read after the pass that was late.
+                self.process.vitals.late(self.stalled_for)
+                self.stalled_for = 0.0
+                await self._pass()
+            for link in self.links.values():
+                await self._live(link)
+            if not self.is_calm or now >= self._tick_at or self._is_rung:
+                await self._pass()
+        except Crash:
+            self.kill_collector()
+            self.at(now + 1 + 20 * self.random.random(), self.start_collector)
+        if now >= self._tick_at:
+            self._tick_at = now + (TICK_CALM_SECONDS if self.is_calm else TICK_SECONDS)
+
+    @property
+    def _is_rung(self) -> bool:
+        return self.process is not None and self.process.bell.is_rung
+
+    def _touch(self) -> None:
+        """The heartbeats that said nothing new were heard all the same."""
+        now, interval = self.clock.seconds, self.policy.heartbeat_interval
+        if self.process is None:
+            return
+        for link in self.links.values():
+            if link.is_up and now - link.touched_at >= self._interval / 2:
+                at = link.touched_at
+                while now - at > 1.4 * self._interval:
+                    at += self._interval
+                    self.process.presence.heard(link.agent.node_id, now=at, interval=interval)
+                self.process.presence.heard(link.agent.node_id, now=now, interval=interval)
+                link.touched_at = now
+
+    async def _live(self, link: Link) -> None:
+        """What one agent does at this moment."""
+        agent, now = link.agent, self.clock.seconds
+        if not link.is_running:
+            return
+        has_swept = any(at <= now for at in agent.next_sweep_at.values())
+        agent.sweep(self._pace)
+        await agent.obey()
+        if link.stream is not None and link.stream.refused is not None:
+            self.disconnect(link)
+        if link.stream is None and not link.is_cut and self.process and now >= link.connect_at:
+            await self._connect(link, self.process)
+        is_due = has_swept if self.is_calm else now >= link.beat_at
+        if self.process is not None and link.is_up and (is_due or agent.has_news):
+            await self._beat(link, self.process)
+
+    def _pace(self, zone: Zone) -> float:
+        critical = self.policy.sweep_critical
+        return (critical if zone.tier is Tier.CRITICAL else zone.pace).total_seconds()
+
+    async def _connect(self, link: Link, process: Process) -> None:
+        agent = link.agent
+        self.stir()
+
+        def listener(order: object) -> None:
+            if link.is_up or link.stream is None:
+                agent.told(order)  # type: ignore[arg-type]  # an Order
+
+        stream = None
+        try:
+            stream, opening = await process.open(agent.hello(), listener=listener)
+            link.stream = stream
+            agent.state.term_highest = max(agent.state.term_highest, opening.welcome.term)
+            if opening.new_epoch is not None:
+                agent.recount_from(int(opening.new_epoch.log_position or b"0"))
+                again = replace(agent.hello(), received_at=self.clock.now())
+                await self._greet_again(process, stream, again)
+        except (Refused, StoreError) as error:
+            # Refused for good reasons, or the journal cannot now: later again.
+            if link.stream is not None:
+                process.streams.remove(link.stream)
+            link.stream = None
+            link.failures += 1
+            is_refused = isinstance(error, Refused)
+            wait = (
+                backoff.refused(self.random.random())
+                if is_refused
+                else backoff.reconnect(link.failures, spread=None, fraction=self.random.random())
+            )
+            link.connect_at = self.clock.seconds + wait.total_seconds()
+            return
+        link.failures = 0
+        link.beat_at = link.touched_at = self.clock.seconds
+        agent.has_news = True
+
+    async def _greet_again(self, process: Process, stream: Stream, hello: Hello) -> None:
+        await process.intake.new_epoch(hello.node_id, epoch=hello.epoch)
+        await process.greet(stream, hello)
+
+    async def _beat(self, link: Link, process: Process) -> None:
+        agent = link.agent
+        beat = agent.beat()
+        link.beat_at = self.clock.seconds + self._interval
+        link.touched_at = self.clock.seconds
+        try:
+            kept = await process.heartbeat(beat)
+        except (Refused, StoreError):
+            self.disconnect(link)
+            return
+        agent.acknowledged(kept)
+
+    async def _pass(self) -> None:
+        judged: list[Judgement] = []
+        if self.process is not None:
+            try:
+                judged = await self.process.pass_()
+            except StoreError:
+                self.process.bell.ring()
+        if any(not one.is_empty for one in judged):
+            self.stir()
+        for watcher in self.watchers:
+            watcher(self, judged)
+
+    async def join(self) -> None:
+        """Enrols every node; each connects within some seconds."""
+        await self.start_collector()
+        number = 0
+        for plan in self.plans:
+            pool_id = await self.memory.add_pool(
+                plan.name, automation=plan.automation, entry=self.entry("add pool")
+            )
+            self.pool_ids[plan.name] = pool_id
+            for _ in range(plan.nodes):
+                number += 1
+                agent = self._agent(number, plan)
+                await enrolment.enrol(self.memory, agent, pool_id, entry=self.entry("enrol"))
+                connect_at = self.clock.seconds + 10 * self.random.random()
+                self.links[agent.name] = Link(agent=agent, connect_at=connect_at)
+
+    def _agent(self, number: int, plan: PoolPlan) -> Agent:
+        return Agent(
+            f"00000000-0000-4000-8000-{number:012}",
+            f"n{number}",
+            addresses=tuple(address(number, place, plan) for place in range(plan.addresses)),
+            zones=known(plan.zones),
+            clock=self.clock,
+            world=self.world,
+            luck=self.random.random(),
+        )
+
+    def entry(self, action: str, subject: str = "fleet") -> AuditEntry:
+        return AuditEntry(actor=OPERATOR, action=action, subject=subject, at=self.clock.now())
+
+    # What may happen to it.
+
+    def kill_collector(self) -> None:
+        """The process ends; nothing of its memory stays."""
+        self.stir()
+        self.process = None
+        self.faulty.calm()
+        for link in self.links.values():
+            self.disconnect(link)
+
+    async def start_collector(self) -> None:
+        self.stir()
+        if self.process is not None:
+            return
+        process = Process(
+            self.store, clock=self.clock, world=self.world, policy=lambda: self.policy
+        )
+        try:
+            await process.start()
+        except (Crash, StoreError):
+            self.at(self.clock.seconds + 5, self.start_collector)
+            return
+        self.process = process
+
+    def disconnect(self, link: Link) -> None:
+        if link.stream is not None and self.process is not None:
+            self.process.streams.remove(link.stream)
+        link.stream = None
+        wait = backoff.reconnect(
+            link.failures, spread=timedelta(seconds=10), fraction=self.random.random()
+        )
+        link.failures += 1
+        link.connect_at = self.clock.seconds + wait.total_seconds()

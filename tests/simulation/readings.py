@@ -1,0 +1,58 @@
+"""What every simulated node says of its machine, and directives in the words of either side."""
+
+from agent.model import AddressOrder, Directive
+from collector.core.heartbeat import AgentReading, HostReading, QueueReading, ZoneReading
+from collector.core.model import Order
+from tests.simulation.clock import START
+
+GIB = 2**30
+
+
+def said(reading: ZoneReading) -> tuple[object, ...]:
+    return reading.verdict, reading.sentinels, reading.answers
+
+
+def directive(given: Order) -> Directive:
+    return Directive(
+        term=given.term,
+        revision=given.revision,
+        node_pauses=given.node_pauses,
+        addresses=tuple(AddressOrder(address=ip, pauses=held) for ip, held in given.addresses),
+    )
+
+
+def order(given: Directive) -> Order:
+    return Order(
+        term=given.term,
+        revision=given.revision,
+        node_pauses=given.node_pauses,
+        addresses=tuple((one.address, one.pauses) for one in given.addresses),
+    )
+
+
+HOST = HostReading(
+    cpu_ratio=0.1,
+    cpu_count=2,
+    memory_bytes_total=2 * GIB,
+    memory_bytes_used=GIB,
+    load_1m=0.2,
+    disk_bytes_total=40 * GIB,
+    disk_bytes_used=10 * GIB,
+    inodes_total=10**6,
+    inodes_used=10**5,
+    network_bytes_received=0,
+    network_bytes_sent=0,
+    network_packets_received=0,
+    network_packets_sent=0,
+    uptime_seconds=3600,
+)
+QUEUE = QueueReading(active=1, incoming=0, deferred=2, hold=0, maildrop=0, oldest_age_seconds=None)
+AGENT = AgentReading(
+    started_at=START,
+    lines_read=0,
+    lines_unparsed=0,
+    events_lost=0,
+    state_errors=0,
+    memory_bytes=40_000_000,
+    problems=(),
+)
