@@ -17,19 +17,12 @@ from tests.incidents.incident import Incident, IncidentError
 NOT_YET = frozenset(
     {
         "bounces_above_the_alert",
-        "bounces_of_the_whole_pool",
         "collector_stalls",
-        "complaints",
         "disk_full",
         "disk_fuller_than_usual",
-        "disk_hysteresis",
-        "one_major_operator_with_a_rise",
-        "one_receiver_blocks",
         "policy_listing_becomes_grave",
         "service_down",
         "slow_bounce_storm",
-        "two_major_operators",
-        "zone_brake_confirmed_by_receivers",
     }
 )
 EVERY = {one.name: one for one in incident.every()}

@@ -1,15 +1,18 @@
 """Facts into the journal in memory: accounts, Hellos, epochs, heartbeats, looks."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.core.heartbeat import Account, Cell, Event, Heartbeat, Hello, ZoneReading
 from collector.core.model import Look, ZoneFact
+from collector.core.rates import QUARTER_SECONDS
 from collector.ports import Refused
 from deliverability.zones import Sentinels, Verdict
+from tests.simulation import mail_store
 from tests.simulation.journal import AddressRow, CellKey, Journal, Line, NodeRow, moment
 
 COLUMN_MAX = 2**63 - 1
+QUARTER = timedelta(seconds=QUARTER_SECONDS)
 
 
 def account(journal: Journal, node_id: str) -> Account | None:
@@ -112,8 +115,13 @@ def record(journal: Journal, beat: Heartbeat) -> None:
     if beat.sequence <= row.sequence:
         return
     received = moment(beat.received_at)
+    is_history = row.last_heartbeat is None or received - row.last_heartbeat > QUARTER
     if beat.cells:
-        _count(journal, beat)
+        _count(journal, beat, is_history=is_history)
+    for name, state in beat.services:
+        known_state, _ = journal.services.get((beat.node_id, name), ("", received))
+        if known_state != state:
+            journal.services[beat.node_id, name] = (state, received)
     for reading in beat.zones:
         _zone(journal, beat.node_id, reading, received=received)
     for event in beat.events:
@@ -129,8 +137,9 @@ def record(journal: Journal, beat: Heartbeat) -> None:
     )
 
 
-def _count(journal: Journal, beat: Heartbeat) -> None:
-    """Totals only grow within an epoch; a cell that went backwards is told and not stored."""
+def _count(journal: Journal, beat: Heartbeat, *, is_history: bool) -> None:
+    """Totals only grow within an epoch; a cell that went backwards is told and not stored. What
+    came after a long silence, and the first word of all, is no rate's business."""
     totals = journal.totals.setdefault((beat.node_id, beat.epoch), {})
     refused: list[dict[str, object]] = []
     for cell in beat.cells:
@@ -138,6 +147,8 @@ def _count(journal: Journal, beat: Heartbeat) -> None:
         back = list(_backwards(totals.get(key), cell))
         refused += back
         if not back:
+            if not is_history:
+                mail_store.grow(journal, totals.get(key), cell, at=moment(beat.received_at))
             totals[key] = cell
     if refused:
         journal.tell(

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
 from collector.core.heartbeat import Cell, Heartbeat
+from collector.core.incident import Incident
+from collector.core.inputs import Inputs
 from collector.core.model import (
     AlertFact,
     Automation,
@@ -82,10 +84,13 @@ class EffectRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
+    """`inputs` None: a person decided."""
+
     id: str
     batch: str
     term: int
     decision: Decision
+    inputs: Inputs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +143,14 @@ class Journal:
     # By node and epoch.
     totals: dict[tuple[str, str], dict[CellKey, Cell]] = field(default_factory=dict)
     events: set[tuple[str, str, int]] = field(default_factory=set)
+    # By address and receiver: what each quarter of an hour added, by its begin.
+    quarters: dict[tuple[str, str], dict[int, dict[str, int]]] = field(default_factory=dict)
+    # By number.
+    incidents: dict[int, Incident] = field(default_factory=dict)
+    # By node and service: since when it is so.
+    services: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
+    # Who left or joined a pool's rotation by automation: (at, pool, address, joined).
+    moves: list[tuple[datetime, str, str, bool]] = field(default_factory=list)
     # Complaints about an address; real ones have no wire yet.
     complaints: dict[str, int] = field(default_factory=dict)
     timeline: list[Line] = field(default_factory=list)
@@ -149,6 +162,10 @@ class Journal:
             if isinstance(value, dict | list | set):
                 setattr(made, item.name, value.copy())
         made.totals = {key: cells.copy() for key, cells in self.totals.items()}
+        made.quarters = {
+            key: {slot: counts.copy() for slot, counts in slots.items()}
+            for key, slots in self.quarters.items()
+        }
         return made
 
     def new_id(self) -> str:

@@ -5,8 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from collector.core import safety
+from collector.core.inputs import Inputs
 from collector.core.judgement import Judgement, ListingDraft
-from collector.core.model import Decision, Listing, Order, Pause, Reason, Standing, ZoneBrake
+from collector.core.model import (
+    Listing,
+    Order,
+    Pause,
+    Reason,
+    Standing,
+    ZoneBrake,
+)
+from collector.core.notices import KIND as NOTICE
 from collector.ports import PendingEffect
 from tests.simulation.intake_store import revise
 from tests.simulation.journal import DecisionRow, EffectRow, Journal, Line, moment
@@ -15,7 +24,7 @@ from tests.simulation.snapshot_store import open_listings, open_pauses
 
 def commit(journal: Journal, judgement: Judgement) -> list[str]:
     at, batch = moment(judgement.at), journal.new_id()
-    ids = decide(journal, judgement.decisions, term=judgement.term, batch=batch)
+    ids = decide(journal, judgement, batch=batch)
     for key in judgement.standing_clear:
         journal.standing.pop(key, None)
     for draft in judgement.listings_open:
@@ -31,18 +40,23 @@ def commit(journal: Journal, judgement: Judgement) -> list[str]:
         put_order(journal, node_id, order=order, at=at)
     _add_effects(journal, judgement, batch=batch)
     _alerts(journal, judgement, at=at)
+    for changed in judgement.incidents:
+        journal.incidents[changed.incident.number] = changed.incident
     _brakes(journal, judgement, at=at)
     return ids
 
 
-def decide(journal: Journal, decisions: Sequence[Decision], *, term: int, batch: str) -> list[str]:
+def decide(journal: Journal, judgement: Judgement, *, batch: str) -> list[str]:
     """Ids in the order of the decisions. A person's own pause or resume has no cause of ours that
     could stand."""
     ids = []
-    for one in decisions:
+    made_of: Sequence[Inputs | None] = judgement.inputs or [None] * len(judgement.decisions)
+    for one, inputs in zip(judgement.decisions, made_of, strict=True):
         id_ = journal.new_id()
         ids.append(id_)
-        journal.decisions[id_] = DecisionRow(id=id_, batch=batch, term=term, decision=one)
+        journal.decisions[id_] = DecisionRow(
+            id=id_, batch=batch, term=judgement.term, decision=one, inputs=inputs
+        )
         subject, proposal = one.proposal.subject, one.proposal
         if proposal.reason is not Reason.OPERATOR:
             journal.standing[safety.standing_key(proposal)] = Standing(
@@ -128,6 +142,8 @@ def _rotate(journal: Journal, judgement: Judgement, *, ids: Sequence[str]) -> No
     for move in judgement.rotation:
         for key, row in journal.addresses.items():
             if move.subject.node_id == row.node_id and move.subject.address in (None, row.ip):
+                if move.decision is not None and row.in_rotation != move.member:
+                    journal.moves.append((at, row.pool_id, row.ip, move.member))
                 journal.addresses[key] = replace(
                     row,
                     in_rotation=move.member,
@@ -147,7 +163,7 @@ def put_order(journal: Journal, node_id: str, *, order: Order, at: datetime) -> 
 
 
 def _add_effects(journal: Journal, judgement: Judgement, *, batch: str) -> None:
-    for draft in judgement.effects:
+    for draft in (*judgement.effects, *judgement.notices):
         pending = PendingEffect(
             key=draft.key,
             kind=draft.kind,
@@ -160,8 +176,13 @@ def _add_effects(journal: Journal, judgement: Judgement, *, batch: str) -> None:
 
 
 def pending(journal: Journal, *, limit: int) -> list[PendingEffect]:
-    """Directives before looks: nothing may starve an order to be silent."""
-    waiting = [row.pending for row in journal.effects.values() if row.finished_at is None]
+    """Directives before looks: nothing may starve an order to be silent. What is to be told to
+    people waits for whoever tells it."""
+    waiting = [
+        row.pending
+        for row in journal.effects.values()
+        if row.finished_at is None and row.pending.kind != NOTICE
+    ]
     return sorted(waiting, key=lambda one: (one.kind, one.created_at, one.key))[:limit]
 
 

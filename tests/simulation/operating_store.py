@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from collector.core.judgement import Judgement
 from collector.core.model import Decision, Fate, Kind, Pause, Proposal, Reason, Subject
 from collector.ports import AuditEntry, OperatorPause, Refused
 from tests.simulation import judging_store, snapshot_store
@@ -106,4 +107,5 @@ class _Act:
 
     def _decide(self, *made: Decision) -> list[str]:
         batch = self.journal.new_id()
-        return judging_store.decide(self.journal, made, term=self.journal.term, batch=batch)
+        judgement = Judgement(at=self.entry.at, term=self.journal.term, decisions=made)
+        return judging_store.decide(self.journal, judgement, batch=batch)

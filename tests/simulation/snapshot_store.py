@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from collector.core.incident import Docket, Place
 from collector.core.model import (
     AddressFacts,
     Detector,
@@ -16,7 +18,9 @@ from collector.core.model import (
     PoolFacts,
     Snapshot,
 )
-from tests.simulation.journal import AddressRow, Journal, moment
+from collector.core.readings import HostFacts, ServiceFact
+from tests.simulation import mail_store
+from tests.simulation.journal import AddressRow, Journal, NodeRow, moment
 
 DAY = timedelta(days=1)
 
@@ -24,11 +28,27 @@ DAY = timedelta(days=1)
 def load(journal: Journal, node_ids: Sequence[str] | None, *, now: datetime) -> Snapshot:
     going = going_ids(journal) if node_ids is None else sorted(set(node_ids) & journal.nodes.keys())
     return Snapshot(
-        nodes=tuple(_node(journal, node_id) for node_id in going),
+        nodes=tuple(_node(journal, node_id, now=now) for node_id in going),
         fleet=_fleet(journal, now=now),
-        standing={key: one for key, one in journal.standing.items() if key[0] in set(going)},
+        standing={key: one for key, one in journal.standing.items() if key.node_id in set(going)},
         alerts=tuple(one for _, one in sorted(journal.alerts.items())),
+        docket=_docket(journal, now=now),
         term=journal.term,
+    )
+
+
+def _docket(journal: Journal, *, now: datetime) -> Docket:
+    """Open incidents and those resolved lately; nobody silences anything here."""
+    troubled = {one.node_id for one in journal.alerts.values()} & journal.nodes.keys()
+    rows = [journal.nodes[node_id] for node_id in sorted(filter(None, troubled))]
+    return Docket(
+        incidents=tuple(
+            one
+            for _, one in sorted(journal.incidents.items())
+            if one.resolved_at is None or one.resolved_at > now - DAY
+        ),
+        places={row.id: Place(node=row.name, pool=journal.pools[row.pool_id].name) for row in rows},
+        next_number=max(journal.incidents, default=0) + 1,
     )
 
 
@@ -51,7 +71,7 @@ def open_listings(journal: Journal) -> Iterable[Listing]:
     return (one for one in journal.listings.values() if one.id not in journal.closed)
 
 
-def _node(journal: Journal, node_id: str) -> NodeFacts:
+def _node(journal: Journal, node_id: str, *, now: datetime) -> NodeFacts:
     row = journal.nodes[node_id]
     order, order_at = journal.orders.get(node_id, (None, None))
     said = [one for (owner, _, _), one in journal.zone_facts.items() if owner == node_id]
@@ -65,7 +85,7 @@ def _node(journal: Journal, node_id: str) -> NodeFacts:
         liveness=Liveness.UNHEARD,
         silence=timedelta(0),
         heard_in_row=0,
-        addresses=tuple(_address(journal, one) for one in journal.addresses_of(node_id)),
+        addresses=tuple(_address(journal, one, now=now) for one in journal.addresses_of(node_id)),
         pauses=open_pauses(journal, node_id),
         order=order,
         order_at=order_at,
@@ -73,10 +93,24 @@ def _node(journal: Journal, node_id: str) -> NodeFacts:
         clock_skew=row.clock_skew,
         last_usable_answer_at=max(usable, default=None),
         enrolled_at=row.enrolled_at,
+        services=tuple(
+            ServiceFact(name=name, state=state, since=since)
+            for (owner, name), (state, since) in sorted(journal.services.items())
+            if owner == node_id
+        ),
+        host=_host(row),
     )
 
 
-def _address(journal: Journal, row: AddressRow) -> AddressFacts:
+def _host(row: NodeRow) -> HostFacts | None:
+    host = row.latest.host if row.latest else None
+    if host is None:
+        return None
+    used, whole = host.disk_bytes_used, host.disk_bytes_total
+    return HostFacts(disk_ratio=used / whole, cpu_ratio=host.cpu_ratio)
+
+
+def _address(journal: Journal, row: AddressRow, *, now: datetime) -> AddressFacts:
     said = (
         fact
         for (owner, ip, _), (fact, _) in journal.zone_facts.items()
@@ -94,6 +128,7 @@ def _address(journal: Journal, row: AddressRow) -> AddressFacts:
             for one in open_listings(journal)
             if (one.node_id, one.address) == (row.node_id, row.ip)
         ),
+        mail=mail_store.of_address(journal, row.ip, now=now),
     )
 
 
@@ -143,8 +178,30 @@ def pools_of(journal: Journal, *, now: datetime) -> dict[str, PoolFacts]:
             baseline=max(baseline(pool.rotations, now=now), members),
             nodes=sum(node.pool_id == pool.id for node in going),
             newly_silent=0,
+            **_lately(journal, pool.id, now=now),
         )
     return found
+
+
+def _lately(journal: Journal, pool_id: str, *, now: datetime) -> dict[str, Any]:
+    """What automation moved within the brakes' span, and who is left out at one receiver."""
+    since = now - journal.policies[-1].velocity_span
+    moves = [joined for at, pool, _, joined in journal.moves if pool == pool_id and at > since]
+    blocked: dict[str, int] = {}
+    lately: dict[str, int] = {}
+    for pause in journal.pauses.values():
+        if pause.receiver is None or journal.nodes[pause.node_id].pool_id != pool_id:
+            continue
+        if pause.id not in journal.closed:
+            blocked[pause.receiver] = blocked.get(pause.receiver, 0) + 1
+        if pause.opened_at > since:
+            lately[pause.receiver] = lately.get(pause.receiver, 0) + 1
+    return {
+        "removed_lately": moves.count(False),
+        "admitted_lately": moves.count(True),
+        "blocked": blocked,
+        "blocked_lately": lately,
+    }
 
 
 def baseline(rotations: Sequence[tuple[datetime, int]], *, now: datetime) -> int:

@@ -1,0 +1,99 @@
+"""What addresses sent, in quarters of an hour of arrival, and what a judgement reads of it."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime, timedelta, timezone
+
+from collector.core.heartbeat import Cell, Detail
+from collector.core.model import Reason
+from collector.core.rates import QUARTER_SECONDS, Window
+from collector.core.readings import MailFacts, ReceiverFacts
+from tests.simulation.journal import Journal
+
+NAMES = tuple(item.name for item in fields(Window))
+BLOCK = "reputation_block"
+KEPT = timedelta(days=7)
+RATES = (Reason.BOUNCE_RATE, Reason.COMPLAINT_RATE)
+
+# By name, and the blocked ones.
+Counts = dict[str, int]
+
+
+def slot_of(at: datetime) -> int:
+    return int(at.timestamp()) // QUARTER_SECONDS * QUARTER_SECONDS
+
+
+def grow(journal: Journal, before: Cell | None, now: Cell, *, at: datetime) -> None:
+    """What the cell grew by goes into the quarter in which it was told."""
+    key, slot = (now.address, now.receiver), slot_of(at)
+    quarter = journal.quarters.setdefault(key, {}).setdefault(slot, {})
+    old = {} if before is None else _counted(before)
+    for name, count in _counted(now).items():
+        grown = count - old.get(name, 0)
+        if grown > 0:
+            quarter[name] = quarter.get(name, 0) + grown
+
+
+def _counted(cell: Cell) -> Counts:
+    counts = {outcome.value: number for outcome, number in cell.attempts}
+    numbers = cell.numbers._asdict()
+    return counts | numbers | {BLOCK: _blocked(cell.detail)}
+
+
+def _blocked(detail: Detail | None) -> int:
+    return dict(detail.classes).get(BLOCK, 0) if detail else 0
+
+
+def of_address(journal: Journal, ip: str, *, now: datetime) -> MailFacts | None:
+    """None while nothing was ever counted, and nobody complained."""
+    told = {key[1]: slots for key, slots in journal.quarters.items() if key[0] == ip}
+    complaints = journal.complaints.get(ip)
+    if not told and complaints is None:
+        return None
+    since = _since(journal, ip)
+    quarters = [
+        (slot, counts)
+        for slots in told.values()
+        for slot, counts in slots.items()
+        if since is None or slot >= since.timestamp()
+    ]
+    return MailFacts(
+        day=_sum(quarters, since=now - timedelta(days=1)),
+        week=_sum(quarters, since=now - KEPT),
+        since=since,
+        complaints_day=complaints,
+        complaints_week=complaints,
+        receivers=tuple(_receivers(told, now=now)),
+    )
+
+
+def _since(journal: Journal, ip: str) -> datetime | None:
+    """The end of the last pause for a rate."""
+    ends = [
+        journal.closed[one.id]
+        for one in journal.pauses.values()
+        if one.address == ip and one.reason in RATES and one.id in journal.closed
+    ]
+    return max(ends, default=None)
+
+
+def _sum(quarters: Iterable[tuple[int, Counts]], *, since: datetime) -> Window:
+    sums = dict.fromkeys(NAMES, 0)
+    for slot, counts in quarters:
+        if slot >= since.timestamp():
+            for name in NAMES:
+                sums[name] += counts.get(name, 0)
+    return Window(**sums)
+
+
+def _receivers(told: dict[str, dict[int, Counts]], *, now: datetime) -> Iterable[ReceiverFacts]:
+    """Of the last whole quarter."""
+    last = slot_of(now) - QUARTER_SECONDS
+    until = datetime.fromtimestamp(last + QUARTER_SECONDS, timezone.utc)
+    for receiver, slots in sorted(told.items()):
+        counts = slots.get(last)
+        if counts:
+            attempts = sum(counts.get(name, 0) for name in ("sent", "deferred", "bounced"))
+            yield ReceiverFacts(
+                receiver=receiver, attempts=attempts, blocked=counts.get(BLOCK, 0), until=until
+            )
