@@ -58,13 +58,21 @@ class Census:
 
     def learn(self, nodes: Iterable[NodeFacts], *, now: float) -> None:
         for node in nodes:
-            before = self._pools.get(node.id)
-            if before != node.pool_id:
-                self._pools[node.id] = node.pool_id
-                self._sizes[node.pool_id] += 1
-                if before is not None:
-                    self._sizes[before] -= 1
-            self._presence.meet(node.id, now=now)
+            self._meet(node.id, pool_id=node.pool_id, now=now)
+
+    def meet(self, members: Mapping[str, str], *, now: float) -> None:
+        """Node → pool, of everybody: counted before anything else is known of them."""
+        for node_id, pool_id in members.items():
+            self._meet(node_id, pool_id=pool_id, now=now)
+
+    def _meet(self, node_id: str, *, pool_id: str, now: float) -> None:
+        before = self._pools.get(node_id)
+        if before != pool_id:
+            self._pools[node_id] = pool_id
+            self._sizes[pool_id] += 1
+            if before is not None:
+                self._sizes[before] -= 1
+        self._presence.meet(node_id, now=now)
 
     def grace(self, policy: Policy) -> timedelta:
         return liveness.startup_grace(len(self._pools), self._ears(policy))

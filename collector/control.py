@@ -4,16 +4,15 @@ Woken by the doorbell, at most every 200 ms, at least every second. Decides noth
 core does, over one snapshot.
 """
 
-import heapq
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import anyio
 import structlog
 
+from collector.backlog import Backlog
 from collector.census import Census
-from collector.core import due, judge, liveness
+from collector.core import judge, liveness
 from collector.core.judgement import Judgement
 from collector.core.model import Detector, Snapshot
 from collector.core.policy import Policy
@@ -45,16 +44,15 @@ class Control:
         self._census = census
         self._vitals = vitals
         self._policy = policy
-        self._due: list[tuple[datetime, str]] = []
-        # The next of each node: a later one is not noted twice.
-        self._next_look: dict[str, datetime] = {}
+        self._backlog = Backlog()
+        self._wants_round = False
         self._lost: set[str] = set()
         self._detector = Detector(frozen=False, healthy_since=None)
         self._was_in_grace = True
         self._round_at = clock.monotonic()
 
     async def run(self, *, doorbell: Doorbell, dispatch: Doorbell) -> None:
-        """For ever. The first pass judges everybody."""
+        """For ever. The first passes judge everybody."""
         dirty: frozenset[str] | None = None
         while True:
             begun = self._clock.monotonic()
@@ -64,25 +62,46 @@ class Control:
                 if not error.retryable:
                     raise
                 log.warning("judgement not committed, trying again", problem=str(error))
-                doorbell.ring()
             else:
                 if judgement.effects:
                     dispatch.ring()
             dirty = await self._next(doorbell, begun)
 
     async def once(self, dirty: frozenset[str] | None) -> Judgement:
-        """One pass over these nodes (None: all) and whatever is due."""
+        """One pass over these nodes (None: all, a slice in each pass) and whatever is due. Who was
+        not judged, of a large batch or for an error of the store, waits in the backlog."""
         policy = self._policy()
-        ids = None if dirty is None else sorted(dirty | self._becoming_due(policy))
-        snapshot = await self._load(ids, policy)
-        judgement = judge.judge(snapshot, policy, now=self._clock.now())
-        if not judgement.is_empty:
-            await self._commit(judgement)
-        self._schedule(snapshot, judgement, policy=policy)
+        self._backlog.add(dirty or ())
+        self._wants_round = self._wants_round or dirty is None
+        if self._wants_round:
+            await self._begin_round()
+        self._backlog.add(sorted(self._newly_lost(policy)))
+        batch = self._backlog.take(self._clock.now())
+        try:
+            snapshot = await self._load(batch, policy)
+            judgement = judge.judge(snapshot, policy, now=self._clock.now())
+            if not judgement.is_empty:
+                await self._commit(judgement)
+        except StoreError:
+            self._backlog.give_back(batch)
+            raise
+        self._schedule(snapshot, judgement)
         self._vitals.passes += 1
         return judgement
 
-    async def _load(self, ids: list[str] | None, policy: Policy) -> Snapshot:
+    @property
+    def waiting(self) -> int:
+        """Nodes that are to be judged and were not yet."""
+        return len(self._backlog)
+
+    async def _begin_round(self) -> None:
+        """Everybody is known before the first is judged: the brakes count the whole fleet."""
+        members = await self._store.members()
+        self._census.meet(members, now=self._clock.monotonic())
+        self._backlog.add_round(sorted(members))
+        self._wants_round = False
+
+    async def _load(self, ids: list[str], policy: Policy) -> Snapshot:
         read = await self._store.load(ids)
         now = self._clock.monotonic()
         self._census.learn(read.nodes, now=now)
@@ -111,40 +130,28 @@ class Control:
                 brake=decision.brake.value if decision.brake else None,
             )
 
-    def _becoming_due(self, policy: Policy) -> set[str]:
-        """Timers that ran out, nodes just lost, and those a brake no longer holds."""
-        wall, now = self._clock.now(), self._clock.monotonic()
-        due: set[str] = set()
-        while self._due and self._due[0][0] <= wall:
-            node_id = heapq.heappop(self._due)[1]
-            self._next_look.pop(node_id, None)
-            due.add(node_id)
+    def _newly_lost(self, policy: Policy) -> set[str]:
+        """Nodes just lost, and the lost ones when a brake of ours no longer holds them."""
+        now = self._clock.monotonic()
         lost = self._census.count(policy, now=now).lost
         in_grace = self._census.in_grace(policy, now=now)
-        due |= lost if self._was_in_grace != in_grace else lost - self._lost
+        found = lost if self._was_in_grace != in_grace else lost - self._lost
         self._was_in_grace, self._lost = in_grace, lost
-        return due
+        return found
 
-    def _schedule(self, snapshot: Snapshot, judgement: Judgement, *, policy: Policy) -> None:
-        now, held = self._clock.now(), due.held_back(snapshot, judgement)
-        for node in snapshot.nodes:
-            at = due.next_look(node, policy, catalogue=snapshot.fleet.catalogue, now=now)
-            if node.id in held:
-                at = min(now + policy.look_again_after, at or datetime.max.replace(tzinfo=UTC))
-            noted = self._next_look.get(node.id)
-            if at is not None and (noted is None or at < noted):
-                self._next_look[node.id] = at
-                heapq.heappush(self._due, (at, node.id))
+    def _schedule(self, snapshot: Snapshot, judgement: Judgement) -> None:
+        for node_id, at in judgement.due:
+            self._backlog.wake(node_id, at)
         for zone in (*judgement.brakes_engage, *judgement.brakes_release):
-            for listing in snapshot.fleet.open_listings.get(zone, ()):
-                heapq.heappush(self._due, (now, listing.node_id))
+            held = snapshot.fleet.open_listings.get(zone, ())
+            self._backlog.add(sorted({listing.node_id for listing in held}))
 
     async def _next(self, doorbell: Doorbell, begun: float) -> frozenset[str] | None:
         """Sleeps at our own pace; what the next pass must judge."""
         spent = self._clock.monotonic() - begun
         await self._sleep(max(0.0, PACE_MIN_SECONDS - spent))
         started = self._clock.monotonic()
-        await doorbell.wait(at_most=PACE_MAX_SECONDS)
+        await doorbell.wait(at_most=0.0 if self._backlog else PACE_MAX_SECONDS)
         self._vitals.late(self._clock.monotonic() - started - PACE_MAX_SECONDS)
         if self._clock.monotonic() - self._round_at > ROUND_SECONDS:
             self._round_at = self._clock.monotonic()

@@ -337,6 +337,9 @@ class JudgementStore(Protocol):
 
     async def node_ids(self) -> Sequence[str]: ...
 
+    async def members(self) -> Mapping[str, str]:
+        """Node → pool, of everybody not decommissioned: who is to be judged in a round."""
+
 
 class ViewStore(CountViews, HistoryViews, Protocol):
     """What people read. Rows are JSON-ready: ids and enums as text, times as ISO 8601 with Z.

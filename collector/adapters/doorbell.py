@@ -25,7 +25,12 @@ class Bell:
         return self._rung.is_set()
 
     def take(self) -> frozenset[str] | None:
-        """Whom it was rung for since the last take; None: for everybody."""
-        taken = None if self._for_all else frozenset(self._for)
-        self._rung, self._for, self._for_all = anyio.Event(), set(), False
-        return taken
+        """Whom it was rung for since the last take; None: for everybody. Those who were named come
+        first, everybody with the next take: news does not wait in a long row."""
+        taken = frozenset(self._for)
+        self._for = set()
+        if taken and self._for_all:
+            return taken
+        was_for_all, self._for_all = self._for_all, False
+        self._rung = anyio.Event()
+        return None if was_for_all else taken

@@ -1,22 +1,38 @@
 """When a node must be judged again though nothing new is said of it. Judges nothing itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from collector.core import machine, signals, warming
-from collector.core.judgement import Judgement
-from collector.core.model import Fate, NodeFacts, Snapshot
+from collector.core import machine, warming
+from collector.core.model import Decision, Fate, NodeFacts, Snapshot
 from collector.core.policy import Policy
 from collector.core.readings import DnsState
 from collector.core.reputation import Stand
-from deliverability.catalogue import Catalogue
+from collector.core.signals import NodeSignals
 
 
-def next_look(
-    node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
-) -> datetime | None:
+def timers(
+    nodes: Iterable[NodeSignals],
+    snapshot: Snapshot,
+    *,
+    decisions: Sequence[Decision],
+    policy: Policy,
+    now: datetime,
+) -> Iterator[tuple[str, datetime]]:
+    """(node id, when), of those of this snapshot that need it."""
+    held = held_back(snapshot, decisions)
+    for node in nodes:
+        at = next_look(node, policy, now=now)
+        if node.facts.id in held:
+            soon = now + policy.look_again_after
+            at = soon if at is None else min(soon, at)
+        if at is not None:
+            yield node.facts.id, at
+
+
+def next_look(said: NodeSignals, policy: Policy, *, now: datetime) -> datetime | None:
     """None: not needed."""
-    said = signals.read(node, policy, catalogue=catalogue, now=now)
+    node = said.facts
     is_open = any(
         opinion.wants_look or opinion.stand is not Stand.NOTHING
         for address in said.addresses
@@ -30,10 +46,10 @@ def next_look(
     return min([*looks, *_timers(node, policy, now=now)], default=None)
 
 
-def held_back(snapshot: Snapshot, judgement: Judgement) -> frozenset[str]:
+def held_back(snapshot: Snapshot, decisions: Iterable[Decision]) -> frozenset[str]:
     """Nodes of which a brake withheld something: it may let go without any word of theirs."""
     known = {key.node_id for key, one in snapshot.standing.items() if one.fate is Fate.WITHHELD}
-    new = {one.proposal.subject.node_id for one in judgement.decisions if one.fate is Fate.WITHHELD}
+    new = {one.proposal.subject.node_id for one in decisions if one.fate is Fate.WITHHELD}
     return frozenset(known | new)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from collector.core import (
     alerts,
     decide,
+    due,
     effects,
     incidents,
     inputs,
@@ -70,6 +71,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         brakes_engage=brakes.engage,
         brakes_release=brakes.release,
         standing_clear=tuple(_settled(cases, snapshot, proposed=proposed)),
+        due=tuple(due.timers(nodes, snapshot, decisions=decisions, policy=policy, now=now)),
     )
 
 

@@ -90,6 +90,9 @@ class EffectDraft:
     payload: Mapping[str, object]
 
 
+UNWRITTEN = ("at", "term", "due")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """`listings_close`, `pauses_close` are ids; `alerts_resolve` keys. `inputs` stand beside the
@@ -118,8 +121,10 @@ class Judgement:
     brakes_engage: tuple[str, ...] = ()
     brakes_release: tuple[str, ...] = ()
     standing_clear: tuple[StandingKey, ...] = ()
+    # Who must be judged again by when though nothing new is said; nothing that is written.
+    due: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Nothing would be written."""
-        return not any(getattr(self, name) for name in self.__slots__ if name not in ("at", "term"))
+        return not any(getattr(self, name) for name in self.__slots__ if name not in UNWRITTEN)

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from collector.core import due
 from collector.core import judge as judging
 from collector.core.judgement import Judgement
 from collector.core.model import (
@@ -20,7 +19,7 @@ from collector.core.model import (
 )
 from deliverability.catalogue import CATALOGUE
 from deliverability.zones import Sentinels, Verdict
-from tests.core import fleet
+from tests.core import fleet, looked
 from tests.core.fleet import NOON, POLICY, ZEN
 
 SILENT = Order(term=2, revision=7, addresses=(("198.51.100.1", ("OPERATOR",)),))
@@ -123,5 +122,5 @@ def test_only_what_was_judged_is_resolved() -> None:
     ],
 )
 def test_who_is_looked_at_again_without_news(node: NodeFacts, seconds: int | None) -> None:
-    at = due.next_look(node, POLICY, catalogue=CATALOGUE, now=NOON)
+    at = looked.next_look(node, POLICY, catalogue=CATALOGUE, now=NOON)
     assert at == (None if seconds is None else NOON + timedelta(seconds=seconds))

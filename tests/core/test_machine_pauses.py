@@ -5,13 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from collector.core import due
 from collector.core.judge import judge
 from collector.core.judgement import Judgement
 from collector.core.model import Brake, Fate, Kind, NodeFacts, Pause, Reason, Snapshot
 from collector.core.readings import DnsFact, DnsState, HostFacts, ServiceFact
 from deliverability.catalogue import Catalogue
-from tests.core import fleet
+from tests.core import fleet, looked
 from tests.core.fleet import NOON, POLICY
 
 UP, DOWN, UNSAID = "running", "stopped", "unknown"
@@ -150,11 +149,11 @@ def test_the_floor_stands_under_broken_dns() -> None:
 
 def test_what_has_not_lasted_long_is_looked_at_when_it_has() -> None:
     young = node(services=(service(DOWN, seconds=10),))
-    at = due.next_look(young, POLICY, catalogue=Catalogue(), now=NOON)
+    at = looked.next_look(young, POLICY, catalogue=Catalogue(), now=NOON)
     assert at == NOON + timedelta(seconds=20)
     (shaky,) = named(record(DnsState.BROKEN, minutes=4)).nodes
-    at = due.next_look(shaky, POLICY, catalogue=Catalogue(), now=NOON)
+    at = looked.next_look(shaky, POLICY, catalogue=Catalogue(), now=NOON)
     assert at == NOON + timedelta(minutes=6)
     (valid,) = named(record(DnsState.VALID)).nodes
     for settled in (node(services=(service(DOWN), service(UP))), valid):
-        assert due.next_look(settled, POLICY, catalogue=Catalogue(), now=NOON) is None
+        assert looked.next_look(settled, POLICY, catalogue=Catalogue(), now=NOON) is None

@@ -22,7 +22,7 @@ from collector.core.model import (
 from collector.core.rates import Window
 from collector.core.readings import MailFacts, ReceiverFacts
 from deliverability.catalogue import Catalogue
-from tests.core import fleet
+from tests.core import fleet, looked
 from tests.core.fleet import NOON, POLICY
 
 IP = "198.51.100.1"
@@ -231,9 +231,9 @@ def test_pauses_are_looked_at_when_their_time_comes() -> None:
     probed = held(Reason.BLOCKED, receiver="gmail", probe_at=hour)
     for pause in (probed, held(Reason.BOUNCE_RATE, expires_at=hour)):
         waiting = node(None, pause)
-        assert due.next_look(waiting, POLICY, catalogue=Catalogue(), now=NOON) == hour
+        assert looked.next_look(waiting, POLICY, catalogue=Catalogue(), now=NOON) == hour
         later = NOON + timedelta(hours=2)
-        assert due.next_look(waiting, POLICY, catalogue=Catalogue(), now=later) is None
+        assert looked.next_look(waiting, POLICY, catalogue=Catalogue(), now=later) is None
 
 
 def test_what_a_brake_withheld_is_looked_at_again() -> None:
@@ -244,8 +244,8 @@ def test_what_a_brake_withheld_is_looked_at_again() -> None:
     seen = fleet.snapshot(*many)
     judgement = judge(seen, POLICY, now=NOON)
     assert [d.fate for d in judgement.decisions] == [Fate.MADE, Fate.WITHHELD]
-    assert due.held_back(seen, judgement) == {"n2"}
+    assert due.held_back(seen, judgement.decisions) == {"n2"}
     key = StandingKey("n1", IP, Kind.PAUSE, Reason.BOUNCE_RATE)
     brake = Standing(decision_id="d", fate=Fate.WITHHELD, brake=Brake.FLOOR)
     known = replace(seen, standing={key: brake})
-    assert due.held_back(known, replace(judgement, decisions=())) == {"n1"}
+    assert due.held_back(known, ()) == {"n1"}

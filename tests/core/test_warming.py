@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from collector.core import due, replay, warmup
+from collector.core import replay, warmup
 from collector.core.judge import judge
 from collector.core.judgement import Judgement
 from collector.core.model import (
@@ -21,6 +21,7 @@ from collector.core.model import (
 from collector.core.warmup_plan import ONE_DAY, Plan, SendingDay, Warming, midnight
 from deliverability.catalogue import Catalogue
 from deliverability.ladders import LADDERS
+from tests.core import looked
 from tests.core.fleet import (
     NOON,
     POLICY,
@@ -79,7 +80,7 @@ def test_a_day_that_counts_is_a_decision_with_its_evidence() -> None:
 def test_an_idle_plan_costs_nothing_until_its_day_ends() -> None:
     idle = quiet(warming())
     assert judge(snapshot(idle), POLICY, now=NOON).is_empty
-    at = due.next_look(idle, POLICY, catalogue=Catalogue(), now=NOON)
+    at = looked.next_look(idle, POLICY, catalogue=Catalogue(), now=NOON)
     assert at == midnight(NOON) + ONE_DAY + POLICY.warmup_day_lag
 
 
@@ -121,7 +122,7 @@ def test_one_capped_address_keeps_a_node_warming() -> None:
 def test_what_nobody_keeps_a_plan_of_says_nothing() -> None:
     unknown = quiet(node("n1", address(IP)))
     assert judge(snapshot(unknown), POLICY, now=NOON).is_empty
-    assert due.next_look(unknown, POLICY, catalogue=Catalogue(), now=NOON) is None
+    assert looked.next_look(unknown, POLICY, catalogue=Catalogue(), now=NOON) is None
     empty = quiet(replace(warming(), addresses=()))
     assert judge(snapshot(empty), POLICY, now=NOON).is_empty
 

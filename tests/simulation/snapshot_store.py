@@ -60,6 +60,10 @@ def going_ids(journal: Journal) -> list[str]:
     )
 
 
+def members(journal: Journal) -> dict[str, str]:
+    return {node_id: journal.nodes[node_id].pool_id for node_id in going_ids(journal)}
+
+
 def open_pauses(journal: Journal, node_id: str) -> tuple[Pause, ...]:
     mine = (one for one in journal.pauses.values() if one.node_id == node_id)
     return tuple(

@@ -248,7 +248,8 @@ class MemoryStore:
             journal.tell(Line(at=at, kind="event", node_id=node_id, text=text))
             judging_store.commit(journal, judgement)
 
-    # Judgement.
+    async def members(self) -> Mapping[str, str]:
+        return snapshot_store.members(self.tables)
 
     async def load(self, node_ids: Sequence[str] | None) -> Snapshot:
         return snapshot_store.load(self.tables, node_ids, now=self._clock.now())

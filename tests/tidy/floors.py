@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.config_*", 1),
     ("collector.presence", 1),
     ("collector.census", 1),
+    ("collector.backlog", 1),
     ("collector.vitals", 1),
     ("collector.nuisances", 1),
     ("collector.adapters", 1),

@@ -1,7 +1,7 @@
 """What every part of the store holds: the writer, the readers and the clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import aiosqlite
@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 from sqlalchemy import Connection, Engine
 
+from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.engines import failures
 from collector.adapters.store.writer import Writer
 from collector.ports import Clock
@@ -25,6 +26,7 @@ class Database:
     reading: anyio.CapacityLimiter
     glance: aiosqlite.Connection
     clock: Clock
+    baselines: Baselines = field(default_factory=Baselines)
 
     async def read(self, job: Callable[[Connection], Result]) -> Result:
         """Runs `job` in a worker thread, in one transaction: it sees one commit and none later."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from collector.adapters.store import (
+    counting,
     effects,
     incidents,
     outcomes,
@@ -26,7 +27,10 @@ from collector.ports import PendingEffect, Refused
 class Judging(Part):
     async def load(self, node_ids: Sequence[str] | None) -> Snapshot:
         now = to_ms(self._database.clock.now())
-        return await self._database.read(lambda c: snapshot.load(c, node_ids, now=now))
+        baselines = self._database.baselines
+        return await self._database.read(
+            lambda c: snapshot.load(c, node_ids, baselines=baselines, now=now)
+        )
 
     async def commit(self, judgement: Judgement) -> Sequence[str]:
         if judgement.is_empty:
@@ -54,6 +58,17 @@ class Judging(Part):
 
     async def orders(self, node_ids: Sequence[str]) -> Mapping[str, Order]:
         return await self._database.read(lambda c: snapshot.read_orders(c, node_ids))
+
+    async def members(self) -> Mapping[str, str]:
+        """The counts are verified on the way: once in a round, in the thread that reads."""
+
+        def job(connection: Connection) -> dict[str, str]:
+            counting.verify(connection)
+            going = nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value
+            found = connection.execute(select(nodes.c.id, nodes.c.pool_id).where(going))
+            return {row.id: row.pool_id for row in found}
+
+        return await self._database.read(job)
 
     async def node_ids(self) -> Sequence[str]:
         query = select(nodes.c.id).where(nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value)

@@ -11,7 +11,7 @@ import anyio
 import structlog
 from sqlalchemy import Engine
 
-from collector.adapters.store import engines, migrate, reign
+from collector.adapters.store import counting, engines, migrate, reign
 from collector.adapters.store.alerting import Alerting
 from collector.adapters.store.database import Database
 from collector.adapters.store.deliveries import Deliveries
@@ -101,6 +101,8 @@ def _prepare(stack: AsyncExitStack, folder: Path, clock: Clock) -> tuple[Engine,
         with engine.begin() as connection:
             migrate.upgrade(connection, which="journal")
             reign.begin_policy(connection, clock.now())
+            if counting.renew(connection):
+                log.error("counts of the pools were wrong and are counted anew")
         readers = engines.build(journal, engines.READING, writes=False)
         stack.callback(readers.dispose)
     try:

@@ -1,15 +1,13 @@
-"""Who is in a pool's rotation, its numbered revisions, and the baseline of the floor."""
+"""Who is in a pool's rotation, and its numbered revisions."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from collector.adapters.store.moments import to_ms
-from collector.adapters.store.schema import addresses, moves, rotations
+from collector.adapters.store.schema import addresses, moves, pool_counts, rotations
 from collector.adapters.store.schema_acts import pauses
 from collector.core.judgement import Judgement, RotationChange
-
-DAY_MS = 24 * 3600 * 1000
 
 
 def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
@@ -93,47 +91,8 @@ def blocked(connection: Connection, *, since: int) -> dict[str, dict[str, tuple[
 
 
 def revise(connection: Connection, pool_id: str, *, at: int) -> None:
-    c = addresses.c
-    size = select(func.count()).where(c.is_present == 1, c.pool_id == pool_id, c.in_rotation == 1)
+    size = select(pool_counts.c.in_rotation).where(pool_counts.c.pool_id == pool_id)
     newest = select(func.max(rotations.c.revision)).where(rotations.c.pool_id == pool_id)
     revision = (connection.scalar(newest) or 0) + 1
     values = {"pool_id": pool_id, "revision": revision, "at": at}
-    connection.execute(insert(rotations).values(**values, size=connection.scalar(size)))
-
-
-def baselines(connection: Connection, *, now: int) -> dict[str, int]:
-    """Pool -> the median size over the last 24 h, each size weighted by how long it stood.
-
-    A pool whose first revision is younger is measured over the time there is.
-    """
-    c = rotations.c
-    before = (
-        select(c.pool_id, func.max(c.revision).label("revision"))
-        .where(c.at <= now - DAY_MS)
-        .group_by(c.pool_id)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(c.pool_id, c.at, c.size)
-        .join(before, before.c.pool_id == c.pool_id, isouter=True)
-        .where(c.revision >= func.coalesce(before.c.revision, 0))
-        .order_by(c.pool_id, c.revision)
-    )
-    stretches: dict[str, list[tuple[int, int]]] = {}
-    for pool_id, at, size in rows:
-        stretches.setdefault(pool_id, []).append((max(at, now - DAY_MS), size))
-    return {pool_id: _median(steps, now) for pool_id, steps in stretches.items()}
-
-
-def _median(steps: Sequence[tuple[int, int]], now: int) -> int:
-    """The upper one when two sizes share the time evenly: the floor errs to the larger fleet."""
-    ends = [*(at for at, _ in steps[1:]), now]
-    weights: dict[int, int] = {}
-    for (at, size), end in zip(steps, ends, strict=True):
-        weights[size] = weights.get(size, 0) + max(end - at, 0)
-    half, passed = sum(weights.values()) / 2, 0
-    for size in sorted(weights, reverse=True):
-        passed += weights[size]
-        if passed >= half:
-            return size
-    raise AssertionError(steps)
+    connection.execute(insert(rotations).values(**values, size=connection.scalar(size) or 0))

@@ -65,6 +65,17 @@ pools = Table(
     Column("workspace_id", Text),
 )
 
+# Carried on by triggers in the transaction of whatever changes them, so that no brake ever sees
+# other numbers than the rows: present addresses, those in the rotation, nodes not decommissioned.
+pool_counts = Table(
+    "pool_counts",
+    metadata,
+    Column("pool_id", Text, primary_key=True),
+    whole_column("addresses", default="0"),
+    whole_column("in_rotation", default="0"),
+    whole_column("nodes", default="0"),
+)
+
 nodes = Table(
     "nodes",
     metadata,

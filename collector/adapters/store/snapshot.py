@@ -7,13 +7,14 @@ in, every node is unheard and the detector healthy.
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from collector.adapters.store import facts, incidents, rotation
+from collector.adapters.store import counting, facts, incidents, rotation
 from collector.adapters.store.among import among
+from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.moments import MILLISECOND, from_ms
 from collector.adapters.store.reign import read_policy, read_switches, read_term
-from collector.adapters.store.schema import addresses, nodes, orders, pools
+from collector.adapters.store.schema import nodes, orders, pools
 from collector.adapters.store.schema_acts import alerts, listings, standing, zone_brakes
 from collector.core.model import (
     AlertFact,
@@ -39,7 +40,9 @@ from collector.core.model import (
 CHUNK = 500  # nodes read at once: short stretches of work on the loop, few statements
 
 
-def load(connection: Connection, node_ids: Sequence[str] | None, *, now: int) -> Snapshot:
+def load(
+    connection: Connection, node_ids: Sequence[str] | None, *, baselines: Baselines, now: int
+) -> Snapshot:
     """Nodes in the order of their ids; ids that name no node are passed over."""
     if node_ids is None:
         going = nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value
@@ -51,7 +54,7 @@ def load(connection: Connection, node_ids: Sequence[str] | None, *, now: int) ->
         stands |= _standing(connection, chunk)
     return Snapshot(
         nodes=tuple(found),
-        fleet=_fleet(connection, now=now),
+        fleet=_fleet(connection, baselines=baselines, now=now),
         standing=stands,
         alerts=_alerts(connection),
         docket=incidents.docket(connection, now=now),
@@ -92,8 +95,8 @@ def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Sta
     }
 
 
-def _fleet(connection: Connection, *, now: int) -> Fleet:
-    pools_by_id = read_pools(connection, now=now)
+def _fleet(connection: Connection, *, baselines: Baselines, now: int) -> Fleet:
+    pools_by_id = read_pools(connection, baselines=baselines, now=now)
     switches = read_switches(connection)
     return Fleet(
         addresses=sum(pool.addresses for pool in pools_by_id.values()),
@@ -113,22 +116,9 @@ def _fleet(connection: Connection, *, now: int) -> Fleet:
     )
 
 
-def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
-    a, n = addresses.c, nodes.c
-    counted = {
-        row.pool_id: (row.number, row.members)
-        for row in connection.execute(
-            select(
-                a.pool_id, func.count().label("number"), func.sum(a.in_rotation).label("members")
-            )
-            .where(a.is_present == 1)
-            .group_by(a.pool_id)
-        )
-    }
-    going = n.lifecycle != Lifecycle.DECOMMISSIONED.value
-    per_pool = select(n.pool_id, func.count()).where(going).group_by(n.pool_id)
-    known: dict[str, int] = {row[0]: row[1] for row in connection.execute(per_pool)}
-    baselines = rotation.baselines(connection, now=now)
+def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dict[str, PoolFacts]:
+    counted = counting.read(connection)
+    median = baselines.read(connection, now=now)
     since = now - read_policy(connection).velocity_span // MILLISECOND
     lately, blocked = (
         rotation.lately(connection, since=since),
@@ -136,15 +126,15 @@ def read_pools(connection: Connection, *, now: int) -> dict[str, PoolFacts]:
     )
     found: dict[str, PoolFacts] = {}
     for row in connection.execute(select(pools).order_by(pools.c.name)):
-        number, members = counted.get(row.id, (0, 0))
+        number, members, known = counted.get(row.id, counting.NONE)
         found[row.id] = PoolFacts(
             id=row.id,
             name=row.name,
             automation=Automation(row.automation),
             addresses=number,
             in_rotation=members,
-            baseline=max(baselines.get(row.id, 0), members),
-            nodes=known.get(row.id, 0),
+            baseline=max(median.get(row.id, 0), members),
+            nodes=known,
             newly_silent=0,
             removed_lately=lately.get((row.id, False), 0),
             admitted_lately=lately.get((row.id, True), 0),
@@ -163,10 +153,10 @@ def _open_listings(connection: Connection) -> dict[str, tuple[Listing, ...]]:
         .where(c.closed_at.is_(None), c.consequence == "pause")
         .order_by(c.zone, c.opened_at, c.id)
     )
-    found: dict[str, tuple[Listing, ...]] = {}
+    found: dict[str, list[Listing]] = {}
     for row in connection.execute(query):
-        found[row.zone] = (*found.get(row.zone, ()), facts.listing_of(row))
-    return found
+        found.setdefault(row.zone, []).append(facts.listing_of(row))
+    return {zone: tuple(ones) for zone, ones in found.items()}
 
 
 def _alerts(connection: Connection) -> tuple[AlertFact, ...]:

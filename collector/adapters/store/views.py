@@ -8,6 +8,7 @@ from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, migrate, reign, snapshot, views_nodes
 from collector.adapters.store.among import among
+from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.schema import nodes, policies, pools, rotations
@@ -23,7 +24,8 @@ class Views(Part):
 
     async def pools(self) -> Sequence[Row]:
         now = to_ms(self._database.clock.now())
-        return await self._database.read(lambda c: _pools(c, now=now))
+        baselines = self._database.baselines
+        return await self._database.read(lambda c: _pools(c, baselines=baselines, now=now))
 
     async def switches(self) -> Mapping[str, bool]:
         return await self._database.read(reign.read_switches)
@@ -61,8 +63,8 @@ class Views(Part):
         return await self._database.read(migrate.revision)
 
 
-def _pools(connection: Connection, *, now: int) -> list[Row]:
-    found = snapshot.read_pools(connection, now=now)
+def _pools(connection: Connection, *, baselines: Baselines, now: int) -> list[Row]:
+    found = snapshot.read_pools(connection, baselines=baselines, now=now)
     latest = select(rotations.c.pool_id, func.max(rotations.c.revision).label("revision"))
     newest = {
         row.pool_id: row.revision
