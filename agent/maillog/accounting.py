@@ -237,7 +237,7 @@ class Accounting:
                 self._commit(reading, reading.uncommitted, now)
             return
         reading.clock.now = now
-        parsed = parse.parse_chunk(batch.data)
+        parsed = parse.parse_counted(batch.data)
         if batch.gap is not None:
             reading.tally.missed(max(batch.gap.start, batch.gap.end))
         for event in parsed.events:

@@ -86,14 +86,12 @@ class Accepted(NamedTuple):
 class Queued(NamedTuple):
     """The queue manager took a message up: at its first attempt, and again at every later one.
 
-    `size` in bytes and `recipients` are decimal digits.
+    `size`: bytes in decimal digits.
     """
 
     instance: bytes
     queue_id: bytes
-    sender: bytes
     size: bytes
-    recipients: bytes
 
 
 class Removed(NamedTuple):

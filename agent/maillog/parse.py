@@ -23,8 +23,7 @@ from agent.maillog.lines import (
 )
 from agent.maillog.parse_bulk import Form, read_bulk
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
-from agent.maillog.parse_readers import READERS
-from agent.maillog.parse_trouble import read_foreign, read_other
+from agent.maillog.parse_tags import TAGS_REMEMBERED_MAX, instances, tag_of
 
 __all__ = [
     "LINE_BYTES_MAX",
@@ -41,19 +40,17 @@ __all__ = [
     "Trouble",
     "count_overlong",
     "parse_chunk",
+    "parse_counted",
     "parse_line",
     "plain",
 ]
 
-TAGS_REMEMBERED_MAX = 8192
 STAMP_BYTES_MAX = 200
-INSTANCES_MAX = 8
 BULK_BYTES_MIN = 4096  # fewer are read sooner line by line
 LINES_TRIED_MAX = 20
 
 _TAG_END = b": "
 _NOT_PLAIN = (b"\0", b"<")
-_NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)\[\d+\]")
 _PRIORITY = re.compile(rb"<\d{1,3}>")
 # RFC 5424: <PRI>1 TIME HOST APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 _RFC5424 = re.compile(
@@ -72,8 +69,6 @@ class _Head(NamedTuple):
 # What was understood of host and tag, by their bytes: nearly every line has the host and tag of
 # one shortly before it. Bounded; forgetting it costs time alone.
 _tags: dict[bytes, Tag] = {}
-# The instances whose lines are read in bulk; those of others are read line by line.
-_instances: dict[bytes, None] = {b"postfix": None}
 
 
 def parse_line(line: bytes) -> MailEvent | None:
@@ -84,13 +79,24 @@ def parse_line(line: bytes) -> MailEvent | None:
 
 def parse_chunk(chunk: bytes) -> Parsed:
     """The facts of whole lines. What stands after the last newline is read as a line too."""
-    found = Found()
+    return _parse(chunk, is_exact=True)
+
+
+def parse_counted(chunk: bytes) -> Parsed:
+    """The same, sooner, but that not all lines of other programs are counted."""
+    return _parse(chunk, is_exact=False)
+
+
+def _parse(chunk: bytes, *, is_exact: bool) -> Parsed:
     is_plain = len(chunk) >= BULK_BYTES_MIN and chunk.endswith(b"\n") and not count_overlong(chunk)
     form = _form_of(chunk) if is_plain else None
-    lines = _Lines(found)
     if form is not None:
-        read_bulk(found, chunk, form=form, read_line=lines.read)
-        return found.parsed()
+        found = Found()
+        read_line = _Lines(found).read
+        if read_bulk(found, chunk, form=form, read_line=read_line, is_exact=is_exact):
+            return found.parsed()
+    found = Found()
+    lines = _Lines(found)
     for line in chunk.split(b"\n"):
         if len(line) <= LINE_BYTES_MAX:
             lines.read(line)
@@ -125,7 +131,7 @@ def _form_of(chunk: bytes) -> Form | None:
         head = _head_of(line)
         if head is not None and head.tag.instance and line[:1] not in _NOT_PLAIN:
             host = line[head.host_at : max(head.tag_start - 1, 0)]
-            return Form.of(line[: head.host_at], host=host, instances=_instances)
+            return Form.of(line[: head.host_at], host=host, instances=instances)
     return None
 
 
@@ -166,18 +172,12 @@ def _head_of(line: bytes) -> _Head | None:
     if tag_end < 0:
         return None
     tag_start = line.rfind(b" ", 0, tag_end) + 1
-    name = _NAME.fullmatch(line, tag_start, tag_end + 1)
-    if name is None or tag_start > STAMP_BYTES_MAX:
+    if tag_start > STAMP_BYTES_MAX:
         return None
-    host_at = line.rfind(b" ", 0, max(tag_start - 1, 0)) + 1
-    instance, daemon = name.groups()
-    back = tag_end + 3 - tag_start
-    if instance is None or not (daemon in READERS or instance.startswith(b"postfix")):
-        return _Head(Tag(read_foreign, b"", daemon, back), tag_start, host_at)
-    if len(_instances) < INSTANCES_MAX:
-        _instances.setdefault(instance)
-    tag = Tag(READERS.get(daemon, read_other), instance, daemon, back)
-    return _Head(tag, tag_start, host_at)
+    tag = tag_of(line[tag_start : tag_end + 1])
+    if tag is None:
+        return None
+    return _Head(tag, tag_start, line.rfind(b" ", 0, max(tag_start - 1, 0)) + 1)
 
 
 def plain(line: bytes) -> bytes:

@@ -13,7 +13,7 @@ _ORIGIN = re.compile(rb"(?:\A|, )orig_queue_id=([0-9A-Za-z]+)")
 _LOGIN = re.compile(rb"(?:\A|, )sasl_username=.")
 _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
 _QUEUED = re.compile(
-    rb"([0-9A-Za-z]+): from=<(" + MAILBOX + rb")>, size=(\d+), nrcpt=(\d+) \(queue active\)\Z"
+    rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, size=(\d+), nrcpt=\d+ \(queue active\)\Z"
 )
 _EXPIRED = re.compile(rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, status=(?:force-)?expired,")
 _REJECT = re.compile(

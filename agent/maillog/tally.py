@@ -4,7 +4,7 @@ apart.
 One delivery line is one attempt for one recipient. Every table is bounded, and no total ever moves.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -14,7 +14,7 @@ from agent.maillog.lines import Delivery, Expiry, Parsed, Queued, Rejected
 from agent.maillog.recipients_firsts import KIND_OF, KINDS, NONE, SENT, Firsts
 from agent.maillog.tally_intake import Clients
 from agent.maillog.tally_names import Names
-from agent.maillog.times import LineClock
+from agent.maillog.times import STAMP_BYTES_MAX, LineClock
 from agent.model import Cell, CellKey, Counted, Intake, MinuteCount, Reply
 from deliverability import receivers, replies
 from deliverability.replies import Outcome, ReplyClass
@@ -23,7 +23,6 @@ SHORTCUTS_MAX = 4096
 # Messages whose size is known, of those between the queue manager's line and their deliveries'.
 SIZES_MAX = 8192
 
-_STAMP_BYTES = 16  # to the minute, or to the second in RFC 3164's form
 _Key = TypeVar("_Key")
 _Place = tuple[str, str]  # receiver and instance
 
@@ -41,7 +40,7 @@ class Known:
 class _Row:
     """What is not committed yet, of one cell."""
 
-    __slots__ = ("bytes_sent", "classes", "delays", "firsts", "key", "place", "rejected")
+    __slots__ = ("bytes_sent", "classes", "firsts", "key", "place", "rejected")
 
     def __init__(self, key: CellKey) -> None:
         self.key = key
@@ -49,7 +48,6 @@ class _Row:
         self.reset()
 
     def reset(self) -> None:
-        self.delays: list[bytes] = []
         self.classes: dict[ReplyClass, int] = {}
         self.firsts = [0] * KINDS
         self.rejected = 0
@@ -57,16 +55,27 @@ class _Row:
 
 
 class _Count:
-    """Attempts not committed yet, of one cell and outcome; `noted` of them in a minute's count."""
+    """Attempts not committed yet, of one cell and outcome; `noted` of them in a minute's count.
 
-    __slots__ = ("kind", "noted", "outcome", "pending", "row")
+    `delays` has two texts of each attempt at a receiver, `delay=` and `delays=`; `unasked` are the
+    attempts no receiver was asked about.
+    """
+
+    __slots__ = ("delays", "kind", "noted", "outcome", "row", "unasked")
 
     def __init__(self, row: _Row, outcome: Outcome) -> None:
         self.row = row
         self.outcome = outcome
         self.kind = KIND_OF.get(outcome, NONE)
-        self.pending = 0
-        self.noted = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.delays: list[bytes] = []
+        self.unasked = self.noted = 0
+
+    @property
+    def pending(self) -> int:
+        return self.unasked + len(self.delays) // 2
 
 
 class Tally:
@@ -94,6 +103,7 @@ class Tally:
         self._shortcuts: dict[tuple[bytes, bytes, bytes, bytes], _Count] = {}
         self._sizes: dict[bytes, bytes] = {}
         self._stamp = b""
+        self._stamp_bytes = 1
         self._minute: datetime | None = None
         self._history: list[MinuteCount] = []
         self._replies: dict[tuple[str, ReplyClass], tuple[Outcome, bytes, datetime]] = {}
@@ -114,7 +124,7 @@ class Tally:
             elif isinstance(event, Expiry):
                 self._turn(event.stamp)
                 count = self._count(receivers.UNKNOWN, event.instance, outcome=Outcome.EXPIRED)
-                count.pending += 1
+                count.unasked += 1
         self._firsts.removed(parsed.removed)
 
     def missed(self, until: datetime) -> None:
@@ -153,7 +163,7 @@ class Tally:
         for row in self._rows.values():
             row.reset()
         for count in self._counts.values():
-            count.pending = count.noted = 0
+            count.reset()
         self._clients.committed()
         self._firsts.committed()
         self._history.clear()
@@ -162,19 +172,19 @@ class Tally:
     def _deliver(self, event: Delivery) -> None:
         """Deliveries without an outcome (address probes) are not attempts."""
         # Unpacked at once: half of the time would go into asking for one field after the other.
-        stamp, instance, daemon, queue_id, _, relay, _, delays, _, status, _ = event
-        if stamp[:_STAMP_BYTES] != self._stamp:
+        stamp, instance, daemon, queue_id, _, relay, delay, delays, _, status, _ = event
+        if stamp[: self._stamp_bytes] != self._stamp:
             self._turn(stamp)
         key = (instance, daemon, relay, status)
         count = self._shortcuts.get(key) or self._find(event, key)
         if count is None:
             return
-        count.pending += 1
         kind = count.kind
         if kind == NONE:
+            count.unasked += 1
             return
+        count.delays += (delay, delays)
         row = count.row
-        row.delays.append(delays)
         if kind != SENT:
             row.firsts[self._firsts.kind(kind, event)] += 1
             self._classify(event, count)
@@ -230,7 +240,8 @@ class Tally:
 
     def _turn(self, stamp: bytes) -> None:
         """The lines that follow are of this time."""
-        self._stamp = stamp[:_STAMP_BYTES]
+        self._stamp_bytes = _minute_bytes(stamp)
+        self._stamp = stamp[: self._stamp_bytes]
         at = self._clock.read(stamp)
         if at is None:
             return
@@ -261,31 +272,38 @@ class Tally:
             )
 
     def _changed_cells(self) -> Iterable[Cell]:
-        attempts: dict[CellKey, dict[Outcome, int]] = {}
+        pending: dict[CellKey, list[_Count]] = {}
         for count in self._counts.values():
             if count.pending:
-                attempts.setdefault(count.row.key, {})[count.outcome] = count.pending
+                pending.setdefault(count.row.key, []).append(count)
         for row in self._rows.values():
-            if row.rejected or row.key in attempts:
-                yield _cell(row, self._totals.get(row.key), attempts=attempts.get(row.key, {}))
+            if row.rejected or row.key in pending:
+                yield _cell(row, self._totals.get(row.key), counts=pending.get(row.key, ()))
 
 
-def _cell(row: _Row, before: Cell | None, *, attempts: Mapping[Outcome, int]) -> Cell:
+def _cell(row: _Row, before: Cell | None, *, counts: Sequence[_Count]) -> Cell:
     before = before or Cell(key=row.key)
     sent, deferred, bounced, unknown = row.firsts[: recipients_firsts.LATER]
+    delays = [text for count in counts for text in count.delays]
     return replace(
         before,
-        attempts=_sum(before.attempts, more=attempts),
+        attempts=_sum(before.attempts, more={one.outcome: one.pending for one in counts}),
         rejected=before.rejected + row.rejected,
         first_sent=before.first_sent + sent,
         first_deferred=before.first_deferred + deferred,
         first_bounced=before.first_bounced + bounced,
         first_unknown=before.first_unknown + unknown,
         bytes_sent=before.bytes_sent + row.bytes_sent,
-        delays=histogram.add(before.delays, row.delays),
+        delays=histogram.add(before.delays, delays),
         classes=_sum(before.classes, more=row.classes),
     )
 
 
 def _sum(before: Mapping[_Key, int], *, more: Mapping[_Key, int]) -> dict[_Key, int]:
     return {**before, **{key: before.get(key, 0) + count for key, count in more.items()}}
+
+
+def _minute_bytes(stamp: bytes) -> int:
+    """How much of a stamp tells its minute, in every form of it: up to the second colon."""
+    second = stamp.find(b":", stamp.find(b":") + 1)
+    return second + 1 if 0 <= second < STAMP_BYTES_MAX else STAMP_BYTES_MAX

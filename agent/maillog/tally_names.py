@@ -16,7 +16,7 @@ RECEIVERS_MAX = 32
 STRANGERS_MAX = RECEIVERS_MAX - len(receivers.KNOWN)
 INSTANCES_MAX = 8
 INSTANCE_CHARACTERS_MAX = 64
-DOMAINS_REMEMBERED_MAX = 1024
+NAMES_REMEMBERED_MAX = 1024
 
 _AT_HOME = frozenset((b"local", b"virtual", b"discard"))
 
@@ -57,11 +57,7 @@ class Names:
         # `host[ip]:port`, `none`, `host[/a/socket]`
         if is_nearby(delivery.relay):
             return receivers.LOCAL
-        host = delivery.relay.partition(b"[")[0]
-        name = receivers.receiver_of(
-            relay_host=host.decode("ascii", "replace"), recipient_domain=""
-        )
-        return "" if name == receivers.UNKNOWN else name
+        return _of_relay(delivery.relay.partition(b"[")[0])
 
 
 def by_domain(recipient: bytes) -> str:
@@ -69,6 +65,13 @@ def by_domain(recipient: bytes) -> str:
     return _of_domain(domain) if at else receivers.UNKNOWN
 
 
-@lru_cache(maxsize=DOMAINS_REMEMBERED_MAX)
+@lru_cache(maxsize=NAMES_REMEMBERED_MAX)
+def _of_relay(host: bytes) -> str:
+    """Empty: it is nobody's name."""
+    name = receivers.receiver_of(relay_host=host.decode("ascii", "replace"), recipient_domain="")
+    return "" if name == receivers.UNKNOWN else name
+
+
+@lru_cache(maxsize=NAMES_REMEMBERED_MAX)
 def _of_domain(domain: bytes) -> str:
     return receivers.receiver_of(relay_host="", recipient_domain=domain.decode("ascii", "replace"))

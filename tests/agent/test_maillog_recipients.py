@@ -70,20 +70,35 @@ def test_half_a_million_take_eight_megabytes() -> None:
     assert len(ours) == len(hashes)
 
 
-@given(st.lists(st.binary(max_size=12) | st.sampled_from([b"0/0/0/0", b"1/2/3/4", b"0.01/3/5/99"])))
-def test_whatever_stands_there_only_times_count(texts: list[bytes]) -> None:
-    found = histogram.add((), texts)
-    counted = sum(histogram.total_seconds(text) != float("inf") for text in texts)
+DELAYS = [b"0/0/0/0", b"1/2/3/4", b"0.01/3/5/99", b"1", b"1/2", b"1/2/3", b"1/2/3/4/5", b"", b"/"]
+
+
+def is_time(text: bytes) -> bool:
+    try:
+        return 0 <= float(text) < float("inf")
+    except ValueError:
+        return False
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from(DELAYS) | st.binary(max_size=9)] * 2), max_size=6),
+)
+def test_whatever_stands_there_only_times_count(pairs: list[tuple[bytes, bytes]]) -> None:
+    found = histogram.add((), [text for pair in pairs for text in pair])
+    counted = sum(
+        is_time(whole) and parts.count(b"/") == 3 and all(map(is_time, parts.split(b"/")))
+        for whole, parts in pairs
+    )
     assert [sum(part) for part in found] == ([counted] * len(delays.PARTS) if found else [])
     assert found or not counted
 
 
 def test_histograms_add_up() -> None:
-    once = histogram.add((), [b"0.01/0.02/5/99999"])
-    twice = histogram.add(once, [b"0.01/0.02/5/99999"])
-    assert histogram.add((), [b"0.01/0.02/5/99999"] * 2) == twice
-    before, queue, connect, transmit = twice[1:]
-    assert (before[0], queue[1], connect[11], transmit[23]) == (2, 2, 2, 2)
+    once = histogram.add((), [b"100000", b"0.01/0.02/5/99999"])
+    twice = histogram.add(once, [b"100000", b"0.01/0.02/5/99999"])
+    assert histogram.add((), [b"100000", b"0.01/0.02/5/99999"] * 2) == twice
+    whole, before, queue, connect, transmit = twice
+    assert (whole[23], before[0], queue[1], connect[11], transmit[23]) == (2, 2, 2, 2, 2)
 
 
 def test_quantiles_and_shares() -> None:
