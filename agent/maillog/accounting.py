@@ -27,7 +27,7 @@ from agent.watched import Watched
 # commit waits for the disk: so they keep apart, lines that change no total may wait longer still,
 # and while catching up a commit covers so many bytes.
 COMMITS_APART = timedelta(seconds=2)
-UNCOMMITTED_BYTES_MAX = 1 << 20
+UNCOMMITTED_BYTES_MAX = 8 << 20
 UNCOMMITTED_FOR_MAX = timedelta(seconds=30)
 _SECOND = timedelta(seconds=1)
 
@@ -240,8 +240,7 @@ class Accounting:
         parsed = parse.parse_counted(batch.data)
         if batch.gap is not None:
             reading.tally.missed(max(batch.gap.start, batch.gap.end))
-        for event in parsed.events:
-            reading.watch.fold(event)
+        reading.watch.fold(parsed.events)
         reading.tally.fold(parsed)
         reading.uncommitted = batch
         reading.has_news = reading.has_news or bool(parsed.events or parsed.accepted)

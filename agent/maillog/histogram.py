@@ -16,6 +16,7 @@ Histograms = tuple[tuple[int, ...], ...]
 
 TEXTS_REMEMBERED_MAX = 8192
 _NOWHERE = -1
+_NO_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"|/")
 
 
 class _Seconds(dict[bytes, float]):
@@ -53,12 +54,12 @@ def add(to: Histograms, texts: Sequence[bytes]) -> Histograms:
     """
     if not texts:
         return to
-    wholes, parts = texts[::2], texts[1::2]
-    buckets = list(map(_BUCKETS.__getitem__, b"/".join(texts).split(b"/")))
-    is_four = {text.count(b"/") for text in parts} == {3} and b"/" not in b"".join(wholes)
-    if not is_four or _NOWHERE in buckets:
-        pairs = zip(wholes, parts, strict=True)
-        return add(to, [text for pair in pairs if _is_whole(*pair) for text in pair])
+    joined = b"|".join(texts)
+    is_shaped = joined.translate(None, _NO_SEPARATORS) == (b"|///|" * (len(texts) // 2))[:-1]
+    buckets = list(map(_BUCKETS.__getitem__, joined.replace(b"|", b"/").split(b"/")))
+    if not is_shaped or _NOWHERE in buckets:
+        pairs = zip(texts[::2], texts[1::2], strict=True)
+        return add(to, [text for pair in pairs if _is_whole(pair) for text in pair])
     rows = [list(row) for row in to] if to else [[0] * BUCKETS for _ in PARTS]
     for start, row in enumerate(rows):
         for bucket, count in Counter(buckets[start :: len(PARTS)]).items():
@@ -71,6 +72,7 @@ def seconds_of(text: bytes) -> float:
     return _SECONDS[text]
 
 
-def _is_whole(delay: bytes, delays: bytes) -> bool:
+def _is_whole(texts: tuple[bytes, bytes]) -> bool:
+    delay, delays = texts
     parts = (delay, *delays.split(b"/"))
     return len(parts) == len(PARTS) and inf not in map(_SECONDS.__getitem__, parts)

@@ -11,6 +11,9 @@ NamedTuples are the quickest values to make a million of; quickest with `made`, 
 import re
 from typing import NamedTuple
 
+from agent.maillog import parse_refusal
+from agent.maillog.parse_refusal import Refusal
+
 
 class Delivery(NamedTuple):
     """One attempt for one recipient.
@@ -52,8 +55,8 @@ class Rejected(NamedTuple):
     """Refused at the door: by smtpd, postscreen, or cleanup once the message was there.
 
     `stage` is the client's command (RCPT, MAIL, DATA, END-OF-MESSAGE, CONNECT, header…), `client`
-    name[address] or [address]:port, `code` 550 and `dsn` 5.7.1, each empty where the line has none;
-    `recipient` is empty where nobody was named yet. `queue_id` is NOQUEUE before there is one.
+    name[address] or [address]:port, `said` all that follows, `of_content` by a check of what was
+    written. `queue_id` is NOQUEUE before there is one.
     """
 
     stamp: bytes
@@ -62,35 +65,35 @@ class Rejected(NamedTuple):
     queue_id: bytes
     stage: bytes
     client: bytes
-    code: bytes
-    dsn: bytes
-    text: bytes
-    recipient: bytes
+    said: bytes
+    of_content: bool = False
+
+    @property
+    def refusal(self) -> Refusal:
+        take_apart = parse_refusal.of_content if self.of_content else parse_refusal.of_client
+        return take_apart(self.said)
 
 
 class Accepted(NamedTuple):
     """A message came in: `client` is name[address] at smtpd, `uid=N` at pickup.
 
-    `is_authenticated`: with a SASL login. `origin`: the queue id this message had before a content
-    filter gave it back, if the filter says (XFORWARD); such a message came in before.
+    `origin`: the queue id this message had before a content filter gave it back, if the filter says
+    (XFORWARD); such a message came in before.
     """
 
     instance: bytes
-    daemon: bytes
-    queue_id: bytes
     client: bytes
-    is_authenticated: bool
     origin: bytes
+    queue_id: bytes
 
 
 class Queued(NamedTuple):
     """The queue manager took a message up: at its first attempt, and again at every later one.
 
-    `size`: bytes in decimal digits.
+    `message`: its instance and queue id, one behind the other; `size`: bytes in decimal digits.
     """
 
-    instance: bytes
-    queue_id: bytes
+    message: bytes
     size: bytes
 
 
@@ -125,7 +128,7 @@ class Trouble(NamedTuple):
     text: bytes
 
 
-# made(Removed, (instance, queue_id)): neither keywords nor the number of fields are looked at.
+# made(Delivery, (stamp, …)): neither keywords nor the number of fields are looked at.
 made = tuple.__new__
 
 MailEvent = Delivery | Expiry | Reload | Rejected | Moved | Trouble
@@ -135,17 +138,18 @@ class Parsed(NamedTuple):
     """The facts of some lines, each kind in the log's order.
 
     Messages come in three plain lists, because there are so many: what came in, what was taken up,
-    what left. Folded in the order accepted, queued, events, removed no message is seen after it
-    left. `unparsed`: lines that look like a delivery's and could not be understood. `unknown`: so
-    many lines of each Postfix daemon that are of no kind we know. The newest few of both stand in
-    `newest_unknown`, as they were. `foreign`: lines of other programs, and of none.
-    `probes`: deliveries that were none, because only whether an address exists was asked.
+    what left; where many are read at once, as plain tuples of the fields above. Folded in the order
+    accepted, queued, events, removed no message is seen after it left. `unparsed`: lines that look
+    like a delivery's and could not be understood. `unknown`: so many lines of each Postfix daemon
+    that are of no kind we know. The newest few of both stand in `newest_unknown`, as they were.
+    `foreign`: lines of other programs, and of none. `probes`: deliveries that were none, because
+    only whether an address exists was asked.
     """
 
     events: list[MailEvent]
-    accepted: list[Accepted]
-    queued: list[Queued]
-    removed: list[Removed]
+    accepted: list[tuple[bytes, bytes, bytes, bytes]]
+    queued: list[tuple[bytes, bytes]]
+    removed: list[tuple[bytes, bytes]]
     unparsed: int
     unknown: dict[bytes, int]
     newest_unknown: list[bytes]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from agent.maillog.lines import Accepted, Delivery, Queued, Removed, made
+from agent.maillog.lines import Delivery, made
 from agent.maillog.parse_delivery import QUEUE_ID, read_delivery
 from agent.maillog.parse_found import Found
 from agent.maillog.parse_message import read_queue_manager, read_smtpd
@@ -30,7 +30,7 @@ _DELIVERY = (
     rb"(?:conn_use=[0-9]+, )?delay=(" + _WORD + rb"+), delays=(" + _WORD + rb"*), "
     rb"(?:tls=" + _WORD + rb"*, )?dsn=(" + _WORD + rb"*), status=(sent|deferred|bounced) \((.*)\)"
 )
-_QUEUED = rb"from=<" + _MAILBOX + rb">, size=([0-9]+), nrcpt=[0-9]+ \(queue active\)"
+_QUEUED = rb"from=<" + _MAILBOX + rb">, size=([0-9]{1,12}), nrcpt=[0-9]+ \(queue active\)"
 _CLIENT = rb"client=(" + _WORD + rb"+(?:, sasl_method=[^,\n]*, sasl_username=[^,\n]+)?)"
 _QUIET = (
     rb"smtpd\[[0-9]+\]: (?:connect from |disconnect from |lost connection after )|"
@@ -105,12 +105,11 @@ def read_bulk(
             event = (stamp, instance, daemon, id_, to, relay, delay, parts, dsn, status, text)
             deliver(made(Delivery, event))
         elif size and reader is read_queue_manager:
-            queue(made(Queued, (instance, id_, size)))
+            queue((instance + id_, size))
         elif client and reader is read_smtpd:
-            client, _, login = client.partition(b", ")
-            accept(made(Accepted, (instance, daemon, id_, client, login != b"", b"")))
+            accept((instance, client.partition(b", ")[0], b"", id_))
         elif id_ and reader is read_queue_manager and not (status or client):
-            remove(made(Removed, (instance, id_)))
+            remove((instance, id_))
         elif reader is read_foreign:
             found.foreign += 1
         elif id_ or reader is read_nothing or b"\n" in stamp:

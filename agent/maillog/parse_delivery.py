@@ -7,14 +7,13 @@ import re
 
 from agent.maillog.lines import Delivery, made
 from agent.maillog.parse_found import Found, Tag
+from agent.maillog.parse_refusal import MAILBOX
 from agent.maillog.parse_trouble import read_other
 from deliverability import replies
 
 DELIVERERS = (b"smtp", b"lmtp", b"local", b"virtual", b"pipe", b"error", b"retry", b"discard")
 
 QUEUE_ID = rb"[0-9A-Za-z]+"
-# Commas, blanks and > may stand in quotes.
-MAILBOX = rb'[^">\n]*(?:"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"[^">\n]*)*'
 # Without quotes or blanks in the addresses: those are read by pairs.
 _USUAL = re.compile(
     rb"(" + QUEUE_ID + rb"): to=<([^\">\s]*)>, (?:orig_to=<[^\">\s]*>, )?"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from agent.maillog.lines import Accepted, Delivery, MailEvent, Parsed, Queued, Removed
+from agent.maillog.lines import Delivery, MailEvent, Parsed
 
 LINE_BYTES_MAX = 65_536  # a longer line is nobody's delivery; it is skipped and counted
 UNKNOWN_DAEMONS_MAX = 64
@@ -17,9 +17,9 @@ class Found:
     """The facts so far."""
 
     events: list[MailEvent] = field(default_factory=list)
-    accepted: list[Accepted] = field(default_factory=list)
-    queued: list[Queued] = field(default_factory=list)
-    removed: list[Removed] = field(default_factory=list)
+    accepted: list[tuple[bytes, bytes, bytes, bytes]] = field(default_factory=list)
+    queued: list[tuple[bytes, bytes]] = field(default_factory=list)
+    removed: list[tuple[bytes, bytes]] = field(default_factory=list)
     unparsed: int = 0
     unknown: dict[bytes, int] = field(default_factory=dict)
     newest_unknown: list[bytes] = field(default_factory=list)

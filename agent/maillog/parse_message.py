@@ -2,18 +2,17 @@
 
 import re
 
-from agent.maillog.lines import Accepted, Expiry, Queued, Rejected, Removed, made
-from agent.maillog.parse_delivery import MAILBOX
+from agent.maillog.lines import Accepted, Expiry, Queued, Rejected, Removed
 from agent.maillog.parse_found import Found, Tag
+from agent.maillog.parse_refusal import MAILBOX
 from agent.maillog.parse_trouble import read_other
 
 _CLIENT_IS = b": client="
 _QUEUE_ID_BYTES_MAX = 64
 _ORIGIN = re.compile(rb"(?:\A|, )orig_queue_id=([0-9A-Za-z]+)")
-_LOGIN = re.compile(rb"(?:\A|, )sasl_username=.")
 _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
 _QUEUED = re.compile(
-    rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, size=(\d+), nrcpt=\d+ \(queue active\)\Z"
+    rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, size=(\d{1,12}), nrcpt=\d+ \(queue active\)\Z"
 )
 _EXPIRED = re.compile(rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, status=(?:force-)?expired,")
 _REJECT = re.compile(
@@ -25,10 +24,6 @@ _CONTENT = re.compile(
     rb"([0-9A-Za-z]+): reject: (header|body|mime-error|mime|nested) .*"
     rb" from ([^\s;]+\[[^\]\s]*\]|local); (.*)\Z"
 )
-_CODES = re.compile(rb"(?:(\d{3})(?=[ -]|\Z))?[ -]?(?:(\d\.\d{1,3}\.\d{1,3})(?= |\Z) ?)?")
-_TO = re.compile(rb"[; ,]to=<(" + MAILBOX + rb")>")
-_ANSWER = re.compile(rb"\bhelo=<[^>]*>: (.*)\Z|\bproto=\S+: (.*)\Z|\A(?:from=<[^>]*>)?: (.*)\Z")
-_ENVELOPES = (b"; from=<", b"; to=<", b"; proto=", b"; helo=<")
 
 
 def read_smtpd(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
@@ -38,15 +33,12 @@ def read_smtpd(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     if place < 0 or not line[body:place].isalnum():
         _read_refusal(found, line, tag=tag, body=body)
     elif b"," not in client:
-        found.accepted.append(
-            made(Accepted, (tag.instance, tag.daemon, line[body:place], client, False, b""))
-        )
+        found.accepted.append(Accepted(tag.instance, client, b"", line[body:place]))
     else:
         client, _, more = client.partition(b", ")
-        is_authenticated = _LOGIN.search(more) is not None
         origin = _ORIGIN.search(more)
-        fields = (client, is_authenticated, origin[1] if origin else b"")
-        found.accepted.append(Accepted(tag.instance, tag.daemon, line[body:place], *fields))
+        before = origin[1] if origin else b""
+        found.accepted.append(Accepted(tag.instance, client, before, line[body:place]))
 
 
 def read_cleanup(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
@@ -61,14 +53,14 @@ def read_pickup(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
         read_other(found, line, tag=tag, body=body)
     else:
         queue_id, client = match.groups()
-        found.accepted.append(Accepted(tag.instance, tag.daemon, queue_id, client, False, b""))
+        found.accepted.append(Accepted(tag.instance, client, b"", queue_id))
 
 
 def read_queue_manager(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     if line[-9:] == b": removed" and line[body:-9].isalnum():
-        found.removed.append(made(Removed, (tag.instance, line[body:-9])))
+        found.removed.append(Removed(tag.instance, line[body:-9]))
     elif (active := _QUEUED.match(line, body)) is not None:
-        found.queued.append(made(Queued, (tag.instance, *active.groups())))
+        found.queued.append(Queued(tag.instance + active[1], active[2]))
     elif (expired := _EXPIRED.match(line, body)) is not None:
         found.events.append(Expiry(line[: body - tag.back], expired[1], tag.instance))
     else:
@@ -85,38 +77,14 @@ def _read_refusal(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
 
 def _rejected(line: bytes, *, tag: Tag, body: int) -> Rejected | None:
     """None: it only looks like a refusal."""
-    queue_id: bytes | None
+    stamp, of_content = line[: body - tag.back], False
     if match := _REJECT.match(line, body):
-        queue_id, stage, client, rest = match.groups()
-        answer, envelope = _cut(rest)
+        queue_id, stage, client, said = match.groups()
     elif match := _PROXY_REJECT.match(line, body):
-        (queue_id, stage, rest), client = match.groups(), b""
-        answer, envelope = _cut(rest)
+        (queue_id, stage, said), client = match.groups(b""), b""
     elif tag.daemon == b"cleanup" and (match := _CONTENT.match(line, body)):
-        queue_id, stage, client, envelope = match.groups()
-        said = _ANSWER.search(envelope)
-        answer = next(filter(None, said.groups()), b"") if said else b""
+        queue_id, stage, client, said = match.groups()
+        of_content = True
     else:
         return None
-    codes = _CODES.match(answer)
-    code, dsn = codes.groups() if codes else (None, None)
-    to = _TO.search(b" " + envelope)
-    return Rejected(
-        stamp=line[: body - tag.back],
-        instance=tag.instance,
-        daemon=tag.daemon,
-        queue_id=queue_id or b"",
-        stage=stage,
-        client=client,
-        code=code or b"",
-        dsn=dsn or b"",
-        text=answer[codes.end() :] if codes else answer,
-        recipient=to[1] if to else b"",
-    )
-
-
-def _cut(rest: bytes) -> tuple[bytes, bytes]:
-    """The answer, and the envelope that Postfix puts behind its last words."""
-    places = [place for mark in _ENVELOPES if (place := rest.rfind(mark)) >= 0]
-    place = min(places, default=len(rest))
-    return rest[:place], rest[place + 2 :]
+    return Rejected(stamp, tag.instance, tag.daemon, queue_id, stage, client, said, of_content)

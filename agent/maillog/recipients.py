@@ -6,16 +6,23 @@ together when it is removed.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
 OPEN_MAX = 500_000
+INSTANCES_REMEMBERED_MAX = 64
 _SLOTS_MIN = 1024
+_begun: dict[bytes, int] = {}  # the sum over an instance's name, which that of an id goes on from
 
 
 def message_of(instance: bytes, *, queue_id: bytes) -> int:
     """The upper half of its recipients' hashes. Alike in every run, since it is stored."""
-    return crc32(instance + b"\0" + queue_id) << 32
+    begun = _begun.get(instance)
+    if begun is None:
+        if len(_begun) >= INSTANCES_REMEMBERED_MAX:
+            _begun.clear()
+        begun = _begun[instance] = crc32(instance + b"\0")
+    return crc32(queue_id, begun) << 32
 
 
 def hash_of(message: int, recipient: bytes) -> int:
@@ -77,6 +84,11 @@ class OpenRecipients:
                 return True
             place = (place + 1) & mask
         return False
+
+    def perhaps(self, messages: Sequence[int]) -> list[int]:
+        """Those that may have an open recipient: most of the others are told by one look."""
+        slots, shift = self._slots, self._shift
+        return [message for message in messages if slots[message >> shift]]
 
     def discard_message(self, message: int) -> list[int]:
         """All recipients of the message; which they were."""

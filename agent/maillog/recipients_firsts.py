@@ -6,12 +6,12 @@ than are remembered, an open recipient may be unknown: of messages that came bef
 nobody can tell, and they are counted as such.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from agent.maillog import recipients
 from agent.maillog.histogram import seconds_of
-from agent.maillog.lines import Delivery, Removed
+from agent.maillog.lines import Delivery
 from agent.maillog.recipients import OpenRecipients
 from deliverability.replies import Outcome
 
@@ -36,6 +36,9 @@ class Firsts:
         self._at = blind_until
         self._opened: dict[int, None] = {}
         self._closed: dict[int, None] = {}
+        # Nobody is open and nothing was missed: whatever was not deferred was a first attempt.
+        self.is_plain = False
+        self._settle()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -46,16 +49,12 @@ class Firsts:
         if self.blind_until is not None:
             seconds = (now - self.blind_until).total_seconds()
             self._slack = _ENDLESS if seconds > BLIND_SECONDS_MAX else max(0.0, seconds)
+            self._settle()
 
     def missed(self, until: datetime) -> None:
         """Lines of before may never have been read."""
         self.blind_until = max(until, self.blind_until or until)
         self.at(self._at or until)
-
-    @property
-    def is_plain(self) -> bool:
-        """Nobody is open and nothing was missed: whatever was not deferred was a first attempt."""
-        return not self._open.count and self._slack == _ENDLESS
 
     def kind(self, outcome: int, event: Delivery) -> int:
         """SENT, DEFERRED or BOUNCED when it was a first attempt, else UNKNOWN or LATER."""
@@ -73,15 +72,15 @@ class Firsts:
             return outcome
         return UNKNOWN
 
-    def removed(self, gone: Sequence[Removed]) -> None:
-        """Their messages left the queue: whoever was open is not any more."""
+    def removed(self, gone: Iterable[tuple[bytes, bytes]]) -> None:
+        """Instance and id of messages that left the queue: who was open is not any more."""
         if not self._open.count:
             return
-        for one in gone:
-            message = recipients.message_of(one.instance, queue_id=one.queue_id)
-            if self._open.has_message(message):
-                for found in self._open.discard_message(message):
-                    self._note(found, into=self._closed, other=self._opened)
+        messages = [recipients.message_of(instance, queue_id=id_) for instance, id_ in gone]
+        for message in self._open.perhaps(messages):
+            for found in self._open.discard_message(message):
+                self._note(found, into=self._closed, other=self._opened)
+        self._settle()
 
     def changed(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Who became open and who no longer is, since the last `committed`."""
@@ -97,6 +96,7 @@ class Firsts:
             return True
         if self._open.add(one):
             self._note(one, into=self._opened, other=self._closed)
+            self._settle()
         elif self._at is not None:
             self.missed(self._at)
         return False
@@ -106,7 +106,11 @@ class Firsts:
         if not self._open.discard(one):
             return False
         self._note(one, into=self._closed, other=self._opened)
+        self._settle()
         return True
+
+    def _settle(self) -> None:
+        self.is_plain = not self._open.count and self._slack == _ENDLESS
 
     @staticmethod
     def _note(one: int, *, into: dict[int, None], other: dict[int, None]) -> None:

@@ -25,10 +25,10 @@ class Clients:
         self._pending: dict[tuple[str, str], int] = {}
         self._keys: dict[tuple[bytes, bytes], tuple[str, str]] = {}
 
-    def add(self, came: Sequence[Accepted], names: Names) -> None:
+    def add(self, came: Sequence[tuple[bytes, bytes, bytes, bytes]], names: Names) -> None:
         """What a content filter gave back came in before."""
         if any(map(_ORIGIN, came)):
-            came = [one for one in came if not one.origin]
+            came = [one for one in came if not _ORIGIN(one)]
         for told, count in Counter(map(_TOLD, came)).items():
             key = self._keys.get(told)
             if key is None:

@@ -28,9 +28,18 @@ class Names:
         known = list(keys)
         self._pipes_out = pipes_out
         self._strangers = {key.receiver for key in known} - receivers.RESERVED - receivers.KNOWN
+        self._by_name: dict[bytes, str] = {}
         self._instances = {key.instance for key in known} - {receivers.OTHER}
 
     def instance(self, name: bytes) -> str:
+        known = self._by_name.get(name)
+        if known is None:
+            if len(self._by_name) >= NAMES_REMEMBERED_MAX:
+                self._by_name.clear()
+            known = self._by_name[name] = self._instance(name)
+        return known
+
+    def _instance(self, name: bytes) -> str:
         text = name.decode("ascii", "replace")[:INSTANCE_CHARACTERS_MAX]
         text = text if text.isprintable() else receivers.OTHER
         if text not in self._instances:

@@ -21,6 +21,7 @@ AHEAD_MAX = timedelta(days=1)
 YEARS_BACK_MAX = 8  # to the last 29 February, across a century year
 STAMP_BYTES_MAX = 40
 LINES_TRIED_MAX = 50
+TAIL_BYTES = 8192  # in which these nearly always are
 
 _MINUTE = timedelta(minutes=1)
 _PRIORITY = re.compile(rb"<\d{1,3}>(?:1 )?")
@@ -155,8 +156,21 @@ def first_time(block: bytes, clock: LineClock) -> datetime | None:
 
 def last_time(block: bytes, clock: LineClock) -> datetime | None:
     """Of the last line of the block that tells its time; the block ends with a whole line."""
-    lines = block.rsplit(b"\n", LINES_TRIED_MAX + 1)[1:]
-    return next(_times(reversed(lines), clock), None)
+    for length in (TAIL_BYTES, len(block)):
+        is_cut = length < len(block)
+        lines = block[-length:].split(b"\n")[is_cut:]
+        at = next(_times(reversed(lines[-LINES_TRIED_MAX - 1 :]), clock), None)
+        if at is not None or not is_cut:
+            return at
+    return None
+
+
+def minute_of(stamp: bytes) -> bytes:
+    """As much of a stamp as tells its minute, in every form of it: up to the second colon. All of
+    it where there is none.
+    """
+    second = stamp.find(b":", stamp.find(b":") + 1)
+    return stamp[: second + 1] if second >= 0 else stamp
 
 
 def _times(lines: Iterable[bytes], clock: LineClock) -> Iterator[datetime]:

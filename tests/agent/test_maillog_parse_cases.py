@@ -64,11 +64,11 @@ def told(parsed: Parsed, program: str) -> dict[str, str]:
             fields[f"postfix_{program}_response"] = event.text
         elif isinstance(event, Rejected):
             fields |= {"postfix_queueid": event.queue_id, "postfix_smtp_stage": event.stage}
-            fields |= {"postfix_status_code": event.code}
-            fields |= {"postfix_status_code_enhanced": event.dsn}
-            fields |= {"postfix_proxy_status_code": event.code}
+            fields |= {"postfix_status_code": event.refusal.code}
+            fields |= {"postfix_status_code_enhanced": event.refusal.dsn}
+            fields |= {"postfix_proxy_status_code": event.refusal.code}
             fields |= {"postfix_proxy_smtp_stage": event.stage}
-            fields |= {"postfix_proxy_status_code_enhanced": event.dsn}
+            fields |= {"postfix_proxy_status_code_enhanced": event.refusal.dsn}
             host, _, place = event.client.partition(b"[")
             fields |= {"postfix_client_hostname": host}
             fields |= {"postfix_client_ip": place.partition(b"]")[0]}
@@ -81,10 +81,10 @@ def told(parsed: Parsed, program: str) -> dict[str, str]:
             fields |= {"is_start": str(event.is_start).encode()}
         else:
             fields |= {"postfix_queueid": event.queue_id, "postfix_status": b"expired"}
-    for came in parsed.accepted:
-        fields |= {"postfix_queueid": came.queue_id}
-    for queued in parsed.queued:
-        fields |= {"postfix_queueid": queued.queue_id}
+    for *_, queue_id in parsed.accepted:
+        fields |= {"postfix_queueid": queue_id}
+    for message, _ in parsed.queued:
+        fields |= {"postfix_queueid": message.removeprefix(b"postfix")}
     return {
         key: value.decode() if isinstance(value, bytes) else str(value)
         for key, value in fields.items()

@@ -28,8 +28,7 @@ def delivery(
 
 def watch(*lines: str, pipes_out: frozenset[bytes] = frozenset()) -> Silence:
     watching = SilenceWatch(Silence(), LineClock(NOW, UTC), pipes_out=pipes_out)
-    for event in parse.parse_chunk("".join(line + "\n" for line in lines).encode()).events:
-        watching.fold(event)
+    watching.fold(parse.parse_chunk("".join(line + "\n" for line in lines).encode()).events)
     return watching.silence
 
 
@@ -97,6 +96,5 @@ def test_a_later_reload_or_start_begins_anew() -> None:
 
 def test_it_goes_on_from_what_was_kept() -> None:
     watching = SilenceWatch(Silence(reload_at=RELOAD_AT, in_flight=2, begun=1), LineClock(NOW, UTC))
-    (event,) = parse.parse_chunk(delivery("08:59:59", "0/0/0/0").encode() + b"\n").events
-    watching.fold(event)
+    watching.fold(parse.parse_chunk(delivery("08:59:59", "0/0/0/0").encode() + b"\n").events)
     assert watching.silence == Silence(reload_at=RELOAD_AT, in_flight=3, begun=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.maillog.times import LineClock, first_time, last_time
+from agent.maillog.times import LineClock, first_time, last_time, minute_of
 
 UTC = timezone.utc
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -113,6 +113,29 @@ def test_the_first_and_the_last_line_that_tell_a_time() -> None:
     assert last_time(block, clock) == datetime(2026, 11, 22, 9, 0, 1, tzinfo=UTC)
     assert first_time(b"none\nat all\n", clock) is None
     assert last_time(b"", clock) is None
+
+
+def test_the_last_line_is_found_in_a_block_of_one_line_and_behind_long_ones() -> None:
+    clock, line = LineClock(NOW, UTC), b"Nov 22 09:00:00 h x\n"
+    at = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    assert last_time(line, clock) == at
+    assert last_time(line + b"x" * 50_000 + b"\n", clock) == at
+    assert last_time(line * 1000, clock) == at
+    assert last_time(line + b"none\n" * 100, clock) is None
+
+
+@pytest.mark.parametrize(
+    "stamp, minute",
+    [
+        (b"Nov 22 09:33:50 mx1 ", b"Nov 22 09:33:"),
+        (b"2026-11-22T09:36:18.999383+00:00 mx1 ", b"2026-11-22T09:36:"),
+        (b"2013 Jun 10 06:27:30.123 mx1 ", b"2013 Jun 10 06:27:"),
+        (b"mx1 ", b"mx1 "),
+        (b"", b""),
+    ],
+)
+def test_a_stamp_tells_its_minute(stamp: bytes, minute: bytes) -> None:
+    assert minute_of(stamp) == minute
 
 
 @pytest.mark.parametrize("before", [b"", b"<22>", b"<22>1 ", b"\0\0"])

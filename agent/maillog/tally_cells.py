@@ -1,0 +1,108 @@
+"""What was counted since the last commit, by cell, and what the cells come to with it. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import chain
+from typing import TypeVar
+
+from agent.maillog import histogram
+from agent.maillog.recipients_firsts import KIND_OF, KINDS, LATER, NONE, SENT
+from agent.model import Cell, CellKey
+from deliverability.replies import Outcome, ReplyClass
+
+_Key = TypeVar("_Key")
+
+
+class Row:
+    """What is not committed yet, of one cell. `counts`: its attempts, by outcome.
+
+    `firsts`: first attempts, by what they came to. Of SENT, which nearly all of them are, it has
+    how many were none after all, less than nothing.
+    """
+
+    __slots__ = ("classes", "counts", "firsts", "key", "rejected")
+
+    def __init__(self, key: CellKey) -> None:
+        self.key = key
+        self.counts: dict[str, Count] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self.classes: dict[ReplyClass, int] = {}
+        self.firsts = [0] * KINDS
+        self.rejected = 0
+
+    def count(self, outcome: Outcome) -> "Count":
+        # By its word: an enumeration's own hash is asked for in Python.
+        found = self.counts.get(outcome._value_)
+        if found is None:
+            found = self.counts[outcome._value_] = Count(self, outcome)
+        return found
+
+    def committed(self) -> None:
+        self._begin()
+        for count in self.counts.values():
+            count.committed()
+
+    def added_to(self, before: Cell | None) -> Cell | None:
+        """The cell as it is now; None: nothing happened to it."""
+        attempts = {
+            one.outcome: pending for one in self.counts.values() if (pending := one.pending)
+        }
+        if not attempts and not self.rejected:
+            return None
+        before = before or Cell(key=self.key)
+        delays = list(chain.from_iterable(one.delays for one in self.counts.values()))
+        sizes = chain.from_iterable(one.sizes for one in self.counts.values())
+        sent, deferred, bounced, unknown = self.firsts[:LATER]
+        return replace(
+            before,
+            attempts=_sum(before.attempts, more=attempts),
+            rejected=before.rejected + self.rejected,
+            first_sent=before.first_sent + attempts.get(Outcome.SENT, 0) + sent,
+            first_deferred=before.first_deferred + deferred,
+            first_bounced=before.first_bounced + bounced,
+            first_unknown=before.first_unknown + unknown,
+            bytes_sent=before.bytes_sent + sum(map(int, sizes)),
+            delays=histogram.add(before.delays, delays),
+            classes=_sum(before.classes, more=self.classes),
+        )
+
+
+class Count:
+    """Attempts not committed yet, of one cell and outcome; `noted` of them in a minute's count.
+
+    `delays` has two texts of each attempt at a receiver, `delay=` and `delays=`; `sizes` those of
+    the messages that were sent, where known; `unasked` attempts no receiver was asked about.
+    """
+
+    __slots__ = ("delays", "kind", "noted", "outcome", "row", "sizes", "unasked")
+
+    def __init__(self, row: Row, outcome: Outcome) -> None:
+        self.row = row
+        self.outcome = outcome
+        self.kind = KIND_OF.get(outcome, NONE)
+        self.committed()
+
+    def committed(self) -> None:
+        self.delays: list[bytes] = []
+        self.sizes: list[bytes] = []
+        self.unasked = self.noted = 0
+
+    @property
+    def pending(self) -> int:
+        return self.unasked + len(self.delays) // 2
+
+    def not_a_first(self, kind: int) -> None:
+        """One that was sent was UNKNOWN or LATER."""
+        self.row.firsts[SENT] -= 1
+        self.row.firsts[kind] += 1
+
+
+def changed(rows: Iterable[Row], totals: Mapping[CellKey, Cell]) -> tuple[Cell, ...]:
+    cells = (row.added_to(totals.get(row.key)) for row in rows)
+    return tuple(cell for cell in cells if cell is not None)
+
+
+def _sum(before: Mapping[_Key, int], *, more: Mapping[_Key, int]) -> dict[_Key, int]:
+    return {**before, **{key: before.get(key, 0) + count for key, count in more.items()}}
