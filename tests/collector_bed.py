@@ -17,6 +17,7 @@ import anyio
 from collector import config as configuration
 from collector.cli.__main__ import run as run_command
 from collector.config import Config
+from collector.core.channels import Settings
 from collector.core.heartbeat import (
     AgentReading,
     Cell,
@@ -81,6 +82,8 @@ class Bed:
         self.world = world
         self.made = made
         self.nodes: dict[str, Spoken] = {}
+        # Where nodes have their addresses.
+        self.network = "192.0.2"
 
     async def join(self, *names: str) -> None:
         """Enrols nodes; each is heard often enough to be in the rotation."""
@@ -89,7 +92,7 @@ class Bed:
             for name in names:
                 number = len(self.nodes) + 1
                 id_ = f"00000000-0000-4000-8000-{number:012}"
-                node = Spoken(id=id_, name=name, address=f"192.0.2.{number}")
+                node = Spoken(id=id_, name=name, address=f"{self.network}.{number}")
                 self.nodes[name] = node
                 tasks.start_soon(self._enrol, node, str(pool["id"]))
         for _ in range(2):  # told its directive, then in step with it
@@ -140,6 +143,11 @@ class Bed:
                 await self.parts.dispatch.once(tasks)
             if judged.is_empty:
                 return
+
+    async def tell(self) -> None:
+        """Hands out what is to be told, and sends it."""
+        async with anyio.create_task_group() as tasks:
+            await self.parts.courier.once(tasks)
 
     async def mailfleet(self, *arguments: str) -> tuple[int, str, str]:
         """The command line against this collector: exit code, stdout, stderr."""
@@ -225,10 +233,10 @@ class Bed:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Bed]:
+async def running(folder: Path, *, channels: tuple[Settings, ...] = ()) -> AsyncIterator[Bed]:
     """REST and socket are served; control and dispatch move by `settle` alone."""
     async with DnsServer() as world:
-        chosen = config(folder, nameservers=(str(world.address),))
+        chosen = replace(config(folder, nameservers=(str(world.address),)), channels=channels)
         path = folder / "collector.toml"
         made = await governing.found(chosen, path, policy=QUICK, actor=OPERATOR)
         loaded = configuration.load(path)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import anyio
 
 from collector.core.model import Look
+from collector.operate import reaching
 from collector.operate.desk import Desk
 from collector.operate.moments import lasting
 from collector.operate.overview import row_of, rows_of
@@ -52,6 +53,7 @@ async def examine(desk: Desk) -> dict[str, object]:
         _clock(await desk.store.nodes()),
         *_nameservers(desk),
         *[await _zone(desk, zone) for zone in desk.standing.zones],
+        *await _channels(desk),
         *_logs(await desk.store.unknown_lines(limit=UNKNOWN_NODES_SHOWN_MAX)),
     ]
     states = {check.state for check in checks}
@@ -143,6 +145,23 @@ def _clock(nodes: Sequence[Row]) -> Check:
     if abs(median) <= 5:
         return Check(name="clock", state=OK, text=text)
     return Check(name="clock", state=WARN, text=text, remedy="chronyc makestep; timedatectl")
+
+
+async def _channels(desk: Desk) -> list[Check]:
+    """Each way to reach people, without telling anybody anything."""
+    found = [
+        Check(
+            name=f"channel {name}",
+            state=OK if is_good else FAIL,
+            text=said,
+            remedy="" if is_good else f"mend [notify.channels.{name}]; mailfleet alert test {name}",
+        )
+        for name, is_good, said in await reaching.checked(desk)
+    ]
+    if found:
+        return found
+    text = "none is named in [notify]: who does not look at mailfleet status hears of nothing"
+    return [Check(name="channels", state=OK, text=text)]
 
 
 def _nameservers(desk: Desk) -> Iterator[Check]:

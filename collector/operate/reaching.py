@@ -9,7 +9,7 @@ from collector.core.model import Severity
 from collector.core.notice import Event, Notice
 from collector.operate.desk import Change, Desk, Wish, entry
 from collector.ports import Refused
-from collector.ports_notify import ChannelError, ChannelState
+from collector.ports_notify import Channel, ChannelError, ChannelState
 
 SECONDS_MAX = 30.0
 
@@ -40,10 +40,16 @@ async def test(desk: Desk, name: str | None, *, wish: Wish) -> list[dict[str, ob
 
 
 async def checked(desk: Desk) -> list[tuple[str, bool, str]]:
-    """Name, whether it could be used now, and what it said; tells nobody anything."""
-    return [
-        (name, *(await _asked(channel.check))) for name, channel in desk.bureau.channels.items()
-    ]
+    """Name, whether it could be used now, and what it said; all at once, and tells nobody."""
+    found: dict[str, tuple[bool, str]] = {}
+
+    async def ask(name: str, channel: Channel) -> None:
+        found[name] = await _asked(channel.check)
+
+    async with anyio.create_task_group() as tasks:
+        for name, channel in desk.bureau.channels.items():
+            tasks.start_soon(ask, name, channel)
+    return [(name, *found[name]) for name in desk.bureau.channels]
 
 
 async def _tested(desk: Desk, name: str, *, by: str) -> dict[str, object]:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from collector.operate import overview, symptoms
+from collector.core import causes as named
+from collector.operate import alerts, overview, symptoms
+from collector.operate.alerts import Asked
 from collector.operate.desk import Desk
 from collector.operate.moments import moment
 from collector.operate.overview import rows_of
@@ -19,6 +21,7 @@ RECOVERED_WITHIN = timedelta(hours=24)
 SHOWN_MAX = 20
 FOLD_ABOVE = 5
 ALERTS_MAX = 1000
+RANK = {"high": 0, "medium": 1, "low": 2}
 
 # Cause -> the command that helps; {subject} is what the alert is about.
 REMEDIES: Mapping[str, str] = {
@@ -30,6 +33,8 @@ REMEDIES: Mapping[str, str] = {
     "disobedient": "mailfleet why {node}",
     "duplicate": "mailfleet node show {node}",
     "talkative": "mailfleet events --node {node}",
+    "channel": "mailfleet alert test {subject}",
+    "deferral": "mailfleet receiver show {subject}",
     "skew": "set the clock of {node} (chrony)",
 }
 
@@ -43,6 +48,8 @@ class Sources:
     alerts: Sequence[Row]
     switches: Mapping[str, bool]
     decisions: Mapping[str, Sequence[Row]]
+    # Open ones, as `alerts.listed` gives them.
+    incidents: Sequence[Row] = ()
 
 
 async def read(desk: Desk) -> dict[str, object]:
@@ -53,6 +60,7 @@ async def read(desk: Desk) -> dict[str, object]:
         nodes=nodes,
         pools=await desk.store.pools(),
         alerts=await _alerts(desk),
+        incidents=await alerts.listed(desk, Asked()),
         switches=await desk.store.switches(),
         decisions={
             str(node["id"]): await desk.store.decisions(str(node["id"]), limit=symptoms.RECENT)
@@ -149,31 +157,44 @@ def _standing(sources: Sources) -> list[Row]:
 
 
 def _alerted(sources: Sources) -> list[Row]:
-    """Open alerts that are not a hurting address, folded when one cause has many subjects."""
-    names = {node["id"]: str(node["name"]) for node in sources.nodes}
+    """Open alerts that are not a hurting address: one line an incident, silenced ones counted."""
     causes: dict[str, list[Row]] = {}
     for alert in sources.alerts:
         if alert["resolved_at"] is None and cause_of(alert) not in HURTS:
-            causes.setdefault(cause_of(alert), []).append(alert)
-    said = [one for cause, alerts in causes.items() for one in _told(cause, alerts, names)]
-    rank = {"high": 0, "medium": 1, "low": 2}
-    return sorted(said, key=lambda one: rank[str(one["severity"])])
+            causes.setdefault(named.cause_of(str(alert["key"])), []).append(alert)
+    known = {str(one["cause"]): one for one in sources.incidents}
+    quiet = [cause for cause in causes if known.get(cause, {}).get("state") == "silenced"]
+    said = [
+        _told(alerts, incident=known.get(cause), sources=sources)
+        for cause, alerts in causes.items()
+        if cause not in quiet
+    ]
+    if quiet:
+        text = f"silenced, and standing: {', '.join(sorted(quiet))}"
+        said.append(_need(text, fix="mailfleet alert silences", severity="low"))
+    return sorted(said, key=lambda one: RANK[str(one["severity"])])
 
 
-def _told(cause: str, alerts: Sequence[Row], names: Mapping[object, str]) -> list[Row]:
-    shown = alerts if len(alerts) <= FOLD_ABOVE else alerts[:1]
-    said = []
-    for alert in shown:
-        _, subject, address, *_ = (*str(alert["key"]).split(":", 2), "", "")
-        node = names.get(alert["node_id"], "NODE")
-        fix = REMEDIES.get(cause, "mailfleet events").format(
-            subject=subject, address=address, node=node
-        )
-        text = str(alert["text"])
-        if len(alerts) > len(shown):
-            text += f" (and {len(alerts) - 1} more like it)"
-        said.append(_need(text, fix=fix, severity=str(alert["severity"]), since=alert["opened_at"]))
-    return said
+def _told(alerts: Sequence[Row], *, incident: Row | None, sources: Sources) -> Row:
+    """The gravest of a cause in its words, or how many there are, and what helps."""
+    alerts = sorted(alerts, key=lambda one: (RANK[str(one["severity"])], str(one["opened_at"])))
+    names = {node["id"]: str(node["name"]) for node in sources.nodes}
+    first, text = alerts[0], str(alerts[0]["text"])
+    facets = named.facets(str(first["key"]))
+    if len(alerts) > 1:
+        nodes = list(dict.fromkeys(names[a["node_id"]] for a in alerts if a["node_id"] in names))
+        whose = f" ({', '.join(nodes[:3])}{' …' if len(nodes) > 3 else ''})" if nodes else ""
+        text = named.known(facets.cause).many.format(n=len(alerts), zone=facets.zone) + whose
+    fix = REMEDIES.get(facets.cause, "mailfleet events").format(
+        subject=facets.zone or facets.subject,
+        address=facets.address or facets.subject,
+        node=names.get(first["node_id"], "NODE"),
+    )
+    if incident is not None:
+        fix += f"; mailfleet alert show {incident['number']}"
+        by = incident["acknowledged_by"]
+        text += f" (seen by {by})" if by else ""
+    return _need(text, fix=fix, severity=str(first["severity"]), since=first["opened_at"])
 
 
 def _need(text: str, *, fix: str, severity: str, since: object = None) -> Row:

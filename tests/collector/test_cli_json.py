@@ -39,6 +39,13 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("pool", "ls"),
     ("pool", "act", "default", *REASON),
     ("pool", "observe", "default", *COUNTED),
+    ("alert", "ls"),
+    ("alert", "show", "1"),
+    ("alert", "ack", "1", *REASON),
+    ("alert", "silence", "--cause", "blind", "--for", "2h", *REASON),
+    ("alert", "silences"),
+    ("alert", "unsilence", "1", *REASON),
+    ("alert", "channels"),
     ("zone", "ls"),
     ("zone", "show", "dnsbl.sorbs.net"),
     ("zone", "test", "zen.spamhaus.org", "192.0.2.2"),
@@ -53,7 +60,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
 ELSEWHERE = {
     *("init", "collector run", "completion", "demo incident"),
     *("backup create", "backup restore", "backup verify"),
-    "audit totals",
+    *("audit totals", "alert test"),
 }
 
 
@@ -88,6 +95,7 @@ def root_groups() -> set[str]:
 
 
 async def test_each_prints_one_object(bed: Bed) -> None:
+    await bed.list("mta-3", "127.0.0.2")
     (newest,) = await bed.parts.store.decisions("mta-1", limit=1)
     for asked in ASKED:
         words = [str(newest["id"]) if word == "DECISION" else word for word in asked]

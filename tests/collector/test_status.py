@@ -64,13 +64,32 @@ def decision(**changes: Any) -> Rows:
     return row | changes
 
 
-@pytest.mark.parametrize("count, lines", [(1, 1), (5, 5), (6, 1), (200, 1)])
-def test_many_subjects_of_one_cause_fold(count: int, lines: int) -> None:
+@pytest.mark.parametrize("count", [1, 2, 200])
+def test_one_line_an_incident(count: int) -> None:
     alerts = tuple(alert(f"quarantine:zen.spamhaus.org:{n}") for n in range(count))
-    needs = composed(alerts=alerts)["needs_you"]
-    assert len(needs) == lines
-    if lines < count:
-        assert needs[0]["text"].endswith(f"(and {count - 1} more like it)")
+    (need,) = composed(alerts=alerts)["needs_you"]
+    if count > 1:
+        assert need["text"] == f"{count} nodes do not believe zen.spamhaus.org (mta-1)"
+    assert need["fix"] == "mailfleet doctor"
+
+
+def test_who_has_seen_it_is_said_and_what_is_silenced_counted() -> None:
+    known = {"number": 7, "cause": "skew", "state": "acknowledged", "acknowledged_by": "anna"}
+    quiet = {"number": 8, "cause": "blind", "state": "silenced", "acknowledged_by": ""}
+    sources = Sources(
+        nodes=(node("mta-1"),),
+        pools=(),
+        alerts=(alert("skew:1"), alert("blind:1", "medium")),
+        switches={},
+        decisions={},
+        incidents=(known, quiet),
+    )
+    needs: Any = status.compose(sources, now=NOON)["needs_you"]
+    assert [one["text"] for one in needs] == [
+        "text of skew:1 (seen by anna)",
+        "silenced, and standing: blind",
+    ]
+    assert needs[0]["fix"].endswith("; mailfleet alert show 7")
 
 
 def test_the_gravest_comes_first() -> None:
