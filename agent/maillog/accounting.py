@@ -17,7 +17,7 @@ from agent.maillog.found import Found
 from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition, Position
 from agent.maillog.silence import Silence, SilenceWatch
-from agent.maillog.sources import Source
+from agent.maillog.source import Source
 from agent.maillog.tally import Known, Tally
 from agent.maillog.times import LineClock, first_time
 from agent.model import Counted, Event, EventDraft, EventKind, NewEpoch

@@ -86,6 +86,11 @@ class Follower:
     def is_open(self) -> bool:
         return self._file is not None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the file was written to since it was last looked at."""
+        return self._file is not None and self._file.look() != self._seen
+
     def close(self) -> None:
         if self._file is not None:
             self._file.close()

@@ -11,7 +11,8 @@ from agent.maillog import journal
 from agent.maillog.journal import Journal
 from agent.maillog.patterns import Patterns
 from agent.maillog.position import JournalPosition, Position
-from agent.maillog.sources import Source, Sources
+from agent.maillog.source import Source
+from agent.maillog.sources import Sources
 
 
 class Use(Enum):

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from agent.maillog import files, permission
 from agent.maillog.files import Exchanged
@@ -22,33 +21,9 @@ from agent.maillog.position import LogPosition, Place, Position, Positions
 from agent.watched import Watched
 
 LEFT_REMEMBERED_MAX = 64
+SCAN_EVERY = timedelta(seconds=1)
 GONE_FOR = timedelta(minutes=1)  # a name missing so long has left; a rotation is over by then
 _NOWHERE = LogPosition()
-
-
-class Source(Protocol):
-    """One log, or several as one.
-
-    `read` hands out the next lines, None when there are none; OSError when nothing can be read.
-    `problems` are what a person must mend, one sentence each.
-    """
-
-    @property
-    def problems(self) -> tuple[str, ...]: ...
-
-    @property
-    def watched(self) -> Watched:
-        """What is to be watched for news."""
-
-    def read(self, now: datetime) -> Batch | None: ...
-
-    def expect_new(self) -> None:
-        """There was no log to start at the end of: whatever comes is read from its beginning."""
-
-    def settle(self, now: datetime) -> None:
-        """Waits a moment, if need be, until the first lines can be had: for who reads just once."""
-
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -80,6 +55,7 @@ class Sources:
         self._left: dict[str, Place] = {}
         self._lost: deque[tuple[datetime, str]] = deque()  # since when, and why
         self._failure: OSError | None = None
+        self._scanned_at = counted_to
         self._watched: Watched | None = None
         if position is not None:
             self._go_on(position)
@@ -112,6 +88,8 @@ class Sources:
         self._failure = None
         if self._starts_at_end:
             return self._begin(now)
+        if not self._lone and abs(now - self._scanned_at) > SCAN_EVERY:
+            self._scan(now)  # also while lines come without end
         batch = self._read_next(now)
         if batch is None and not self._lone and self._scan(now):
             batch = self._read_next(now)
@@ -173,8 +151,9 @@ class Sources:
         self._counted_to = batch.counted_to
         if self._lone:
             return batch
+        more = batch.has_more or any(o.follower.is_behind for o in self._followed.values())
         whole = self._positions()
-        return replace(batch, position=whole, has_more=True, name=name, place=batch.position)
+        return replace(batch, position=whole, has_more=more, name=name, place=batch.position)
 
     def _raise_if_all_failed(self) -> None:
         is_any_open = any(one.follower.is_open for one in self._followed.values())
@@ -227,6 +206,7 @@ class Sources:
 
     def _scan(self, now: datetime) -> bool:
         """Whether anybody joined or left."""
+        self._scanned_at = now
         present = self._patterns.present()
         joined = [name for name in present if name not in self._followed]
         for name in joined:

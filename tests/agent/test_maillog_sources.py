@@ -10,7 +10,7 @@ import pytest
 
 from agent.maillog.patterns import NAME_BYTES_MAX, SOURCES_MAX
 from agent.maillog.position import LogPosition, Positions
-from agent.maillog.sources import GONE_FOR
+from agent.maillog.sources import GONE_FOR, SCAN_EVERY
 from demo.grammar import Form
 from tests.maillog_several import Several
 
@@ -232,3 +232,25 @@ def test_too_many_are_said(fitting: Several) -> None:
     fitting.read()
     assert "3 logs are not followed" in fitting.account.problems[0]
     assert sum(fitting.totals.values()) == SOURCES_MAX - 1
+
+
+def test_under_a_stream_without_end_others_join_and_are_read(fitting: Several) -> None:
+    """The busy one always has more; nobody waits longer than it takes to look."""
+    (busy,) = fitting.logs
+    late = None
+    for turn in range(8):
+        fitting.write(busy, 3)
+        fitting.account.step(fitting.now)
+        if late is not None:
+            fitting.write(late, 1)
+        if turn == 2:
+            late = fitting.log("late.log")
+            fitting.write(late, 2)
+            fitting.later(2 * SCAN_EVERY)
+    assert late is not None
+    fitting.account.commit(fitting.now)
+    position = fitting.state.position
+    assert isinstance(position, Positions)
+    assert position.by_name[str(late.path)].position.offset, "read meanwhile"
+    fitting.read()
+    assert fitting.totals == fitting.truth
