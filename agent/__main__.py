@@ -187,25 +187,27 @@ def logs_test(*, files: tuple[str, ...], events: bool, output: str) -> None:
     """Read mail logs as the daemon would, and say what it would count. FILE may be gzipped, or -
     for standard input. Counts nothing and needs no configuration."""
     from agent import clock, logs_test_run
-    from agent.logs_test_input import InputError, size_of
+    from agent.logs_test_input import size_of
 
     size = sum(map(size_of, files))
     is_watched = sys.stderr.isatty() and not (events and sys.stdout.isatty())
     bar = click.progressbar(length=size, label="reading", file=sys.stderr, hidden=not is_watched)
-    try:
-        with bar as shown:
-            if events:
-                told = logs_test_run.events(files, now=clock.now(), seen=shown.update)
-                for one in told:
-                    click.echo(json.dumps(one))
-                return
-            found = logs_test_run.totals(files, seen=shown.update)
-    except InputError as error:
-        _fail(str(error), FAILED)
-    if output == "json":
-        click.echo(json.dumps(found, indent=2))
-    else:
-        click.echo("\n".join(logs_test_run.table(found)))
+    problems: list[str] = []
+    found: dict[str, object] = {}
+    with bar as shown:
+        reading = logs_test_run.Reading(files, shown.update, problems)
+        if events:
+            for one in logs_test_run.events(reading, now=clock.now()):
+                click.echo(json.dumps(one))
+        else:
+            found = logs_test_run.totals(reading)
+    if found and (found["lines"] or not problems):
+        lines = logs_test_run.table(found)
+        click.echo(json.dumps(found, indent=2) if output == "json" else "\n".join(lines))
+    for problem in problems:
+        click.echo(f"mailfleet-agent: {problem}", err=True)
+    if problems:
+        raise SystemExit(FAILED)
 
 
 def _become(module: str, words: Iterable[str]) -> NoReturn:

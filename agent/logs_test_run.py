@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from agent import logs_test, logs_test_input
 from agent.logs_test import Judge, Totals
 from agent.logs_test_events import event_of
+from agent.logs_test_input import InputError
 from agent.maillog.times import LineClock
 
 Seen = Callable[[int], object]
@@ -22,24 +24,39 @@ _TABLES = (
 )
 
 
-def totals(names: Sequence[str], *, seen: Seen) -> dict[str, object]:
-    """Of all files together. InputError when one cannot be read."""
+class Reading(NamedTuple):
+    """`seen` is told bytes read; `problems` is given what could not be read, or not to its end."""
+
+    names: Sequence[str]
+    seen: Seen
+    problems: list[str]
+
+    def blocks(self) -> Iterator[tuple[bytes, int]]:
+        for name in self.names:
+            try:
+                yield from logs_test_input.blocks(name, seen=self.seen)
+            except InputError as error:
+                self.problems.append(str(error))
+
+
+def totals(reading: Reading) -> dict[str, object]:
+    """Of all files together."""
     found, judge, began = Totals(), Judge(), time.perf_counter()
-    for name in names:
-        for block, overlong in logs_test_input.blocks(name, seen=seen):
-            logs_test.add(found, block, overlong=overlong, judge=judge)
-    return logs_test.as_json(found, names=names, seconds=time.perf_counter() - began)
+    for block, overlong in reading.blocks():
+        logs_test.add(found, block, overlong=overlong, judge=judge)
+    seconds = time.perf_counter() - began
+    told = logs_test.as_json(found, names=reading.names, seconds=seconds)
+    return told | {"problems": reading.problems}
 
 
-def events(names: Sequence[str], *, now: datetime, seen: Seen) -> Iterator[dict[str, object]]:
-    """Every delivery line, in order. InputError when a file cannot be read."""
+def events(reading: Reading, *, now: datetime) -> Iterator[dict[str, object]]:
+    """Every delivery line, in order."""
     judge, clock = Judge(), LineClock(now)
-    for name in names:
-        for block, _ in logs_test_input.blocks(name, seen=seen):
-            for line in block.split(b"\n"):
-                told = event_of(line, judge=judge, clock=clock)
-                if told is not None:
-                    yield told
+    for block, _ in reading.blocks():
+        for line in block.split(b"\n"):
+            told = event_of(line, judge=judge, clock=clock)
+            if told is not None:
+                yield told
 
 
 def table(found: Mapping[str, object]) -> Iterator[str]:

@@ -147,11 +147,25 @@ def test_a_line_without_end_costs_no_memory_and_no_neighbour() -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     for name, words in (("none", b"No such file"), (".", b"Is a directory")):
         done = run(str(tmp_path / name))
-        assert (done.returncode, words in done.stderr) == (1, True)
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(SENT * 1000)[:-100])
-    done = run(str(tmp_path / "cut.gz"))
+        assert (done.returncode, words in done.stderr, done.stdout) == (1, True, b"")
+    empty = run("/dev/null")
+    assert (empty.returncode, empty.stdout[:7]) == (0, b"0 lines")
+
+
+def test_what_can_be_read_is_counted_all_the_same(tmp_path: Path) -> None:
+    """A damaged file as far as it goes, a missing one not, and whatever stands beside them."""
+    lines = b"".join(SENT.replace(b"[7]", b"[%d]" % number) for number in range(9000))
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(lines)[:-3000])
+    (tmp_path / "whole").write_bytes(SENT * 5)
+    names = [str(tmp_path / name) for name in ("cut.gz", "none", "whole")]
+    done = run(*names, "-o", "json")
+    found = json.loads(done.stdout)
     assert done.returncode == 1
     assert b"damaged" in done.stderr
+    assert len(found["problems"]) == 2
+    assert 5 < found["lines"] < 9005
+    events = run(*names, "--events")
+    assert (events.returncode, len(events.stdout.splitlines())) == (1, found["deliveries"])
 
 
 def test_a_message_that_expired_is_an_event_without_a_recipient() -> None:

@@ -1,8 +1,9 @@
+# long: the rules of one machine, which are read together
 """Any order of writing, rotating, killing and losing power: the totals are those of the lines that
 were ever there to be read, or a gap's window says which may be missing.
 
 The state loses what was not committed, the log what was not synced: its end, at any byte, or with
-zeroes in its place.
+zeroes in its place; or the last renaming, with the file that was new then.
 """
 
 import gzip
@@ -73,6 +74,7 @@ class Writing(RuleBasedStateMachine):
         self.maybe: set[int] = set()  # lost; nobody can tell whether they were counted
         self.current = File(self.log.path)
         self.rotated: list[File] = []
+        self.is_fresh = False  # renamed just now, and nobody synced the folder
         self.half = b""
         self.half_of: File | None = None
         self.log.path.touch()
@@ -129,6 +131,7 @@ class Writing(RuleBasedStateMachine):
 
     @rule()
     def sync(self) -> None:
+        self.is_fresh = False
         for file in (self.current, *self.rotated):
             if file.path.exists():
                 file.synced = file.size
@@ -147,6 +150,7 @@ class Writing(RuleBasedStateMachine):
         renamed.path = renamed.path.rename(self.next_name())
         self.rotated.append(renamed)
         self.current = File(self.log.path)
+        self.is_fresh = True
         if creates:
             self.log.path.touch()
         else:
@@ -157,6 +161,7 @@ class Writing(RuleBasedStateMachine):
         self.finish_half()
         if not self.current.path.exists() or not self.current.size:
             return
+        self.is_fresh = False
         copy = Path(shutil.copy2(self.current.path, self.next_name()))
         self.rotated.append(File(copy, ends=[*self.current.ends]))
         os.truncate(self.current.path, 0)
@@ -178,6 +183,7 @@ class Writing(RuleBasedStateMachine):
     def compress(self, leaves_newest: bool) -> None:
         """All, or all but the newest (delaycompress)."""
         self.finish_half()
+        self.is_fresh = self.is_fresh and leaves_newest
         for file in self.rotated[: -1 if leaves_newest else None]:
             if file.path.suffix != ".gz":
                 status = file.path.stat()
@@ -206,11 +212,13 @@ class Writing(RuleBasedStateMachine):
     def fill_disk(self, is_full: bool) -> None:
         self.state.is_full = is_full
 
-    @rule(seed=st.integers(0, 2**32), zeroes=st.booleans())
-    def cut_power(self, seed: int, zeroes: bool) -> None:
+    @rule(seed=st.integers(0, 2**32), zeroes=st.booleans(), renames=st.booleans())
+    def cut_power(self, seed: int, zeroes: bool, renames: bool) -> None:
+        """`renames`: a renaming that was not synced is lost as well."""
         dice = random.Random(seed)
         self.lose_state(dice)
-        lost: set[int] = set()
+        lost: set[int] = self.lose_renaming() if renames and self.is_fresh else set()
+        self.is_fresh = False
         for file in (self.current, *self.rotated[-1:]):
             if file.path.exists() and file.path.suffix != ".gz":
                 lost |= self.lose_end(file, dice, zeroes=zeroes)
@@ -231,13 +239,25 @@ class Writing(RuleBasedStateMachine):
             file.write(dice.randbytes(dice.randrange(900)))
         (self.folder / "state.db-shm").unlink(missing_ok=True)
 
+    def lose_renaming(self) -> set[int]:
+        """The log has its name again, and what was new then was never there."""
+        lost = {number for _, number in self.current.ends}
+        if self.half_of is self.current:
+            lost.add(len(self.delivered) - 1)
+        self.current.path.unlink(missing_ok=True)
+        self.current = self.rotated.pop()
+        self.current.path = self.current.path.rename(self.log.path)
+        return lost
+
     def lose_end(self, file: File, dice: random.Random, *, zeroes: bool) -> set[int]:
-        size = file.size
+        status = file.path.stat()
+        size = status.st_size
         kept = dice.randint(file.synced, size)
         os.truncate(file.path, kept)
         is_whole = file.path.read_bytes()[-1:] in (b"\n", b"")
         if zeroes:
             os.truncate(file.path, size)
+        os.utime(file.path, ns=(status.st_atime_ns, status.st_mtime_ns))  # nobody wrote to it
         lost = {number for end, number in file.ends if end > kept}
         if self.half_of is file:
             lost.add(len(self.delivered) - 1)
