@@ -18,6 +18,7 @@ from collector.core.model import Detector, Snapshot
 from collector.core.policy import Policy
 from collector.ports import Clock, Doorbell, JudgementStore, StoreError
 from collector.vitals import Vitals
+from deliverability.catalogue import Catalogue
 
 PACE_MIN_SECONDS = 0.2
 PACE_MAX_SECONDS = 1.0
@@ -44,6 +45,8 @@ class Control:
         self._census = census
         self._vitals = vitals
         self._policy = policy
+        # With the paces handed out; None: the journal's word on zones counts.
+        self.catalogue: Callable[[], Catalogue] | None = None
         self._backlog = Backlog()
         self._wants_round = False
         self._lost: set[str] = set()
@@ -103,6 +106,8 @@ class Control:
 
     async def _load(self, ids: list[str], policy: Policy) -> Snapshot:
         read = await self._store.load(ids)
+        if self.catalogue is not None:
+            read = replace(read, fleet=replace(read.fleet, catalogue=self.catalogue()))
         now = self._clock.monotonic()
         self._census.learn(read.nodes, now=now)
         pools = self._census.pools(read.fleet, policy, now=now)

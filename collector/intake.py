@@ -12,19 +12,21 @@ import structlog
 
 from collector.core import liveness, news, restored
 from collector.core.allowance import Allowance
-from collector.core.heartbeat import Account, Heartbeat, Hello, NewEpoch, Welcome
+from collector.core.heartbeat import Account, HandedOut, Heartbeat, Hello, NewEpoch, Welcome
 from collector.core.model import Order, Severity
 from collector.core.policy import Policy
 from collector.nuisances import DUPLICATE, TALKATIVE, Nuisance, Nuisances
 from collector.ports import Clock, Doorbell, IntakeStore, JudgementStore, Refused
 from collector.presence import Presence
 from deliverability.catalogue import CATALOGUE, Catalogue
+from deliverability.zones import ZEN
 
 # Events of one node: what a long outage saves up, and a rate no honest node comes near.
 EVENTS_AT_ONCE = 1_000
 EVENTS_PER_SECOND = 1 / 6
 # Charts have a hole after so long; a node keeps a day of minutes.
 HISTORY_AFTER = timedelta(minutes=2)
+MOMENT = timedelta(0)
 HISTORY_KEPT = timedelta(days=1)
 # Longer than any commit takes.
 SETTLING = timedelta(seconds=10)
@@ -58,6 +60,8 @@ class Around:
     # How many nodes may come back at once.
     fleet_size: Callable[[], int]
     catalogue: Callable[[], Catalogue] = lambda: CATALOGUE
+    # What nodes are to look at; None: each at its own zones.
+    handed_out: Callable[[], HandedOut | None] = lambda: None
     # Told how many seconds each heartbeat's commit took: the detector distrusts a slow journal.
     committed: Callable[[float], None] = lambda _: None
 
@@ -69,6 +73,7 @@ class Opening:
     welcome: Welcome
     new_epoch: NewEpoch | None
     order: Order | None
+    handed_out: HandedOut | None = None
 
 
 class Intake:
@@ -117,6 +122,7 @@ class Intake:
             new_epoch=new_epoch,
             # Also one the node holds already: it resumes only on our word in its present run.
             order=hello.applied if was_restored else account.order,
+            handed_out=self._around.handed_out(),
         )
 
     async def heartbeat(self, beat: Heartbeat) -> Heartbeat:
@@ -257,14 +263,17 @@ class Intake:
 
     def pace(self, node_id: str) -> Welcome:
         """How often a node is to report and to sweep, at its Hello and whenever that changes."""
-        policy = self._around.policy()
+        policy, zones = self._around.policy(), self._around.handed_out()
+        zen = self._around.catalogue().get(ZEN.name)
         return Welcome(
             term=self._terms.term,
             node_id=node_id,
             heartbeat_interval=policy.heartbeat_interval,
             heartbeat_jitter=policy.heartbeat_jitter,
             reconnect_spread=self.reconnect_spread(),
-            sweep_critical=policy.sweep_critical,
+            # An agent that takes no catalogue looks at this one zone alone.
+            sweep_critical=max(policy.sweep_critical, zen.pace if zones and zen else MOMENT),
+            catalogue_revision=zones.revision if zones else 0,
             collector_time=self._around.clock.now(),
             full_state=False,
             replay_events=False,

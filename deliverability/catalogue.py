@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
 
-from deliverability.zones_rows import Rows
-from deliverability.zones_shapes import Access, Kind, Status, Tier, Zone
+from deliverability.zones_rows import Rows, revision
+from deliverability.zones_shapes import PACES, Access, Kind, Status, Tier, Zone
 
-OVERRIDES_MADE_MAX = 512  # more than there are zones
+CHANGED_MAX = 1024  # several times as many as there are zones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +24,40 @@ class Override:
     is_enabled: bool | None = None
     tier: Tier | None = None
     pace: timedelta | None = None
+    queries_per_day_max: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Override()
+
+
+UNCHANGED = Override()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Zones by name, what hurts most first as shipped. `overrides`: by name of the zone; one for a
-    zone that we do not ship (any more) means nothing."""
+    zone that we do not ship (any more) means nothing. `paces`: those handed out, where they are
+    not the zone's own."""
 
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    paces: Mapping[str, timedelta] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Zone:
         override = self.overrides.get(name) if self.overrides else None
-        return SHIPPED[name] if override is None else _overridden(name, override)
+        pace = self.paces.get(name) if self.paces else None
+        if override is None and pace is None:
+            return SHIPPED[name]
+        return _changed(name, override or UNCHANGED, pace)
 
     def __contains__(self, name: object) -> bool:
         return name in SHIPPED
+
+    def is_dismissed(self, name: str) -> bool:
+        """Whether the fleet said that it looks at this zone no more; what was said of it before
+        counts no longer."""
+        said = self.overrides.get(name)
+        return name not in SHIPPED or (said is not None and said.is_enabled is False)
 
     def get(self, name: str) -> Zone | None:
         return self[name] if name in SHIPPED else None
@@ -49,9 +68,9 @@ class Catalogue:
     @property
     def revision(self) -> int:
         """A number from 1 to 2**63 - 1 that says what is in it: equal where the content is."""
-        said = (f"{name} {one}" for name, one in sorted(self.overrides.items()) if name in SHIPPED)
-        text = "\n".join((SHIPPED_HASH, *said))
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 or 1
+        said = [f"{name} {one}" for name, one in sorted(self.overrides.items()) if name in SHIPPED]
+        said += [f"{name} {one}" for name, one in sorted(self.paces.items()) if name in SHIPPED]
+        return revision("\n".join((SHIPPED_HASH, *said)))
 
     def enabled(self, kind: Kind | None = None) -> tuple[Zone, ...]:
         """The zones that are looked at; of this kind alone, when one is given."""
@@ -106,14 +125,16 @@ def why_unselectable(zone: Zone) -> str:
     return ""
 
 
-@lru_cache(maxsize=OVERRIDES_MADE_MAX)
-def _overridden(name: str, override: Override) -> Zone:
+@lru_cache(maxsize=CHANGED_MAX)
+def _changed(name: str, override: Override, pace: timedelta | None) -> Zone:
     zone = SHIPPED[name]
+    limit = override.queries_per_day_max
     return replace(
         zone,
         is_enabled=zone.is_enabled if override.is_enabled is None else override.is_enabled,
         tier=override.tier or zone.tier,
-        pace=override.pace or zone.pace,
+        pace=pace or override.pace or (PACES[override.tier] if override.tier else zone.pace),
+        queries_per_day_max=zone.queries_per_day_max if limit is None else limit,
     )
 
 

@@ -18,6 +18,7 @@ from collector.adapters import store as journal
 from collector.adapters.ca import FileAuthority
 from collector.adapters.doorbell import Bell
 from collector.adapters.store import SqlStore
+from collector.core.heartbeat import HandedOut
 from collector.core.model import Automation
 from collector.core.policy import Policy
 from collector.identity import Register
@@ -70,6 +71,7 @@ class Bed:
         self.store = store
         self.authority = authority
         self.policy = Policy()
+        self.handed_out: HandedOut | None = None
         self.bell = Bell()
         self.presence = Presence(started_at=self.clock.monotonic())
         self.streams = LiveStreams(self.clock)
@@ -82,6 +84,7 @@ class Bed:
             doorbell=self.bell,
             policy=lambda: self.policy,
             fleet_size=lambda: 100,
+            handed_out=lambda: self.handed_out,
         )
         self.intake = Intake(store, presence=self.presence, terms=self.reign, around=around)
         self.rejections = Rejections(store=store, clock=self.clock)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.core import evidence
 from collector.core.model import AlertFact, Listing, NodeFacts, Severity, Snapshot, ZoneFact
 from collector.core.policy import Policy
-from collector.core.reputation import Stand
+from collector.core.reputation import Opinion, Stand
 from collector.core.signals import AddressSignals, NodeSignals
 from collector.core.zonebrake import ZoneBrakes
 from deliverability.zones import Sentinels, Tier, Zone
@@ -18,6 +18,7 @@ NODE_CAUSES = frozenset(
     {"listed", "policy-listed", "disagree", "unhealthy", "quarantine", "blind", "disobedient"}
     | {"skew"}
 )
+BLIND_ROUNDS = 2.5
 FLEET_CAUSES = frozenset({"zone-brake", "detector"})
 # Of a listing, by how much it hurts (DESIGN 6).
 SEVERITIES = {
@@ -119,7 +120,7 @@ def _of_address(node: NodeFacts, address: AddressSignals) -> Iterator[_Said]:
         if opinion.stand is Stand.DISAGREE:
             text = f"{fact.zone} lists {ip} for the node, but not for the collector's resolver"
             yield f"disagree:{fact.zone}:{ip}", Severity.HIGH, text
-        if fact.sentinels is Sentinels.WRONG:
+        if fact.sentinels is Sentinels.WRONG and not address.catalogue.is_dismissed(fact.zone):
             text = f"{node.name} does not believe {fact.zone}: {fact.why}"
             yield f"quarantine:{fact.zone}:{node.id}", Severity.LOW, text
 
@@ -140,14 +141,30 @@ def _of_health(node: NodeSignals, policy: Policy, *, now: datetime) -> Iterator[
         text = f"{facts.name} is unhealthy: three heartbeats missed, and none since"
         yield f"unhealthy:{facts.id}", Severity.MEDIUM, text
     usable = facts.last_usable_answer_at or facts.enrolled_at
-    if now - usable > policy.blind_after and not node.is_lost:
-        why = "; ".join(sorted({_why(fact) for a in facts.addresses for fact in a.zones}))
-        text = f"{facts.name} is blind: no usable blocklist answer since {usable:%H:%M} ({why})"
+    if now - usable > _patience(node, policy) and not node.is_lost:
+        why = "; ".join(sorted({_why(one.fact) for one in _critical(node)}))
+        text = (
+            f"{facts.name} is blind: no usable answer of a critical zone since {usable:%H:%M}"
+            f" ({why or 'none was asked'})"
+        )
         yield f"blind:{facts.id}", Severity.MEDIUM, text
     if abs(facts.clock_skew) > policy.clock_skew_max:
         limit = policy.clock_skew_max.total_seconds()
         text = f"{facts.name}'s clock differs from ours by more than {limit:.0f} s"
         yield f"skew:{facts.id}", Severity.LOW, text
+
+
+def _critical(node: NodeSignals) -> Iterator[Opinion]:
+    for address in node.addresses:
+        for opinion in address.opinions:
+            if opinion.zone is not None and opinion.zone.tier is Tier.CRITICAL:
+                yield opinion
+
+
+def _patience(node: NodeSignals, policy: Policy) -> timedelta:
+    """Where a limit makes the pace of the critical zones slow, two rounds of them."""
+    slowest = max((one.zone.pace for one in _critical(node) if one.zone), default=timedelta(0))
+    return max(policy.blind_after, slowest * BLIND_ROUNDS)
 
 
 def _why(fact: ZoneFact) -> str:

@@ -43,6 +43,7 @@ def of_fact(fact: ZoneFact, zone: Zone | None) -> Evidence:
         "since": fact.since.isoformat(),
         "received_at": fact.received_at.isoformat(),
         "why": fact.why,
+        "reason": fact.reason,
         "delisting": zone.delisting if zone else "",
     }
 

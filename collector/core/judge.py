@@ -17,14 +17,14 @@ from collector.core import (
 )
 from collector.core.evidence import meanings
 from collector.core.judgement import Judgement, ListingDraft
-from collector.core.model import Fate, NodeFacts, Snapshot, StandingKey
+from collector.core.model import Fate, NodeFacts, Snapshot, StandingKey, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion
 from collector.core.rule import Case
 from collector.core.signals import NodeSignals
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
-CORE_VERSION = 3
+CORE_VERSION = 4
 
 
 def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
@@ -93,7 +93,7 @@ def _draft(node: NodeFacts, opinion: Opinion) -> ListingDraft:
         answers=opinion.fact.answers,
         consequence="pause" if opinion.is_pausing else "policy",
         confirmed_by=opinion.confirmed_by,
-        details="; ".join(said) or ", ".join(opinion.fact.answers),
+        details=_details(said, opinion.fact),
     )
 
 
@@ -106,6 +106,12 @@ def _probes(
             is_due = pause.probe_at is not None and pause.probe_at <= now
             if is_due and pause.id not in closed:
                 yield pause.id, now + policy.probe_after
+
+
+def _details(said: Sequence[str], fact: ZoneFact) -> str:
+    """What the codes mean, and the zone's own words."""
+    told = "; ".join(said) or ", ".join(fact.answers)
+    return f"{told} ({fact.reason})" if fact.reason else told
 
 
 def _settled(

@@ -79,6 +79,8 @@ class ZoneFact:
     since: datetime
     rounds: int
     why: str = ""
+    # The zone's own words about a listing.
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

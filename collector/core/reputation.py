@@ -63,8 +63,10 @@ def judge(
     address: AddressFacts, fact: ZoneFact, *, catalogue: Catalogue, policy: Policy, now: datetime
 ) -> Opinion:
     """The opinion on one zone's newest answer about one address."""
-    opinion = _judge(address, fact, policy=policy, now=now)
-    return replace(opinion, zone=catalogue.get(fact.zone))
+    zone = catalogue.get(fact.zone)
+    if zone is None or catalogue.is_dismissed(fact.zone):
+        return _of_dismissed(address, fact, zone)
+    return replace(_judge(address, fact, policy=policy, now=now), zone=zone)
 
 
 def _judge(address: AddressFacts, fact: ZoneFact, *, policy: Policy, now: datetime) -> Opinion:
@@ -83,6 +85,13 @@ def is_hit(fact: ZoneFact) -> bool:
 
 def is_clean(fact: ZoneFact) -> bool:
     return fact.verdict is Verdict.CLEAR and fact.sentinels is Sentinels.RIGHT
+
+
+def _of_dismissed(address: AddressFacts, fact: ZoneFact, zone: Zone | None) -> Opinion:
+    """The fleet does not look at this zone any more: it lists nobody."""
+    listing = next((one for one in address.listings if one.zone == fact.zone), None)
+    stand = Stand.OVER if listing is not None else Stand.NOTHING
+    return Opinion(stand=stand, fact=fact, look=None, listing=listing, zone=zone)
 
 
 def _of_hit(fact: ZoneFact, look: Look | None, *, policy: Policy, now: datetime) -> Opinion:

@@ -22,6 +22,9 @@ from collector.ports import (
 )
 from collector.ports_notify import Channel, NotifyStore
 from collector.presence import Presence
+from deliverability.catalogue import Catalogue, Override
+from deliverability.zones import Zone
+from deliverability.zones_pace import Size
 
 CAPACITY_RATIO_MAX = 0.20
 
@@ -55,6 +58,21 @@ class Governor(Protocol):
     async def adopt(self, policy: Policy, entry: AuditEntry) -> Policy: ...
 
 
+class Zoning(Protocol):
+    """Which zones the fleet looks at and how often, as `collector.zoning` keeps it."""
+
+    def catalogue(self) -> Catalogue: ...
+
+    def size(self) -> Size: ...
+
+    def is_keyed(self, zone: Zone) -> bool: ...
+
+    def preview(self, overrides: Mapping[str, Override]) -> Catalogue:
+        """With the paces there would be."""
+
+    async def change(self, zone: str, override: Override | None, *, entry: AuditEntry) -> None: ...
+
+
 class Register(Protocol):
     """Identities, as `collector.identity` keeps them."""
 
@@ -84,6 +102,7 @@ class Desk:
     census: Census
     policy: Callable[[], Policy]
     governor: Governor
+    zoning: Zoning
     doorbell: Doorbell
     authority: Authority
     register: Register

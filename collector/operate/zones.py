@@ -3,12 +3,13 @@
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from collector.operate.desk import Desk
 from collector.operate.overview import rows_of
 from collector.ports import Refused, Row
-from deliverability import catalogue
-from deliverability.catalogue import CATALOGUE
+from deliverability import catalogue, zones_pace
+from deliverability.catalogue import SHIPPED, UNCHANGED, Catalogue
 from deliverability.zones import ZoneKey, meant, why_unaskable
 from deliverability.zones_shapes import Code, Status, Zone
 
@@ -24,7 +25,7 @@ class Asked:
 
 def listed(desk: Desk, asked: Asked) -> list[Row]:
     """In the order of the catalogue: what hurts most first, the dead last in their tier."""
-    rows = (_brief(desk, zone) for zone in CATALOGUE.values())
+    rows = (_brief(desk, zone) for zone in desk.zoning.catalogue().values())
     is_wide = asked.everything or asked.status is not None
     return [
         row
@@ -37,7 +38,7 @@ def listed(desk: Desk, asked: Asked) -> list[Row]:
 
 def one(desk: Desk, name: str) -> Row:
     """Everything known of a zone. Refused: ZONE_UNKNOWN."""
-    zone = _known(name)
+    zone = _known(desk, name)
     return {
         **_brief(desk, zone),
         "why_not_selectable": catalogue.why_unselectable(zone),
@@ -65,7 +66,7 @@ async def test(desk: Desk, name: str, *, address: str) -> Row:
 
     Refused: ZONE_UNKNOWN, ADDRESS_WRONG, ZONE_UNASKED.
     """
-    zone = _known(name)
+    zone = _known(desk, name)
     try:
         ip = str(ipaddress.ip_address(address))
     except ValueError:
@@ -91,27 +92,83 @@ async def test(desk: Desk, name: str, *, address: str) -> Row:
     }
 
 
-def _known(name: str) -> Zone:
-    zone = CATALOGUE.by_name(name)
+def told_of(zone: Zone) -> dict[str, object]:
+    """What a fleet may say of a zone, as it stands."""
+    return {
+        "enabled": zone.is_enabled,
+        "tier": zone.tier.value,
+        "pace": _every(zone.pace),
+        "queries_per_day_max": zone.queries_per_day_max or None,
+    }
+
+
+def _every(pace: timedelta) -> str:
+    seconds = int(pace.total_seconds())
+    if seconds % 3600 == 0:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
+
+
+def _known(desk: Desk, name: str) -> Zone:
+    zone = desk.zoning.catalogue().by_name(name)
     if zone is None:
         raise Refused("ZONE_UNKNOWN", f"{name[:80]!r} is not in the catalogue")
     return zone
 
 
 def _brief(desk: Desk, zone: Zone) -> Row:
+    shipped = SHIPPED[zone.name]
+    is_watched = zone.is_enabled and not catalogue.why_unselectable(zone)
+    is_dead = zone.status is Status.DEAD
     return {
         "name": zone.name,
         "operator": zone.operator,
         "kinds": sorted(kind.value for kind in zone.kinds),
         "tier": zone.tier.value,
-        "pace_seconds": None if zone.status is Status.DEAD else int(zone.pace.total_seconds()),
+        "pace_seconds": None if is_dead else int(zone.pace.total_seconds()),
         "status": zone.status.value,
         "access": zone.access.value,
         "selectable": not catalogue.why_unselectable(zone),
-        "enabled": zone.is_enabled,
-        "why_disabled": zone.why_disabled,
-        "watched": zone.name in desk.standing.zones,
+        "enabled": shipped.is_enabled,
+        "why_disabled": shipped.why_disabled,
+        "watched": is_watched,
+        "changed": _changed(desk, zone),
+        "questions_per_day": _questions(desk, zone) if is_watched else 0,
+        "why_slower": _why_slower(desk, zone) if is_watched else "",
     }
+
+
+def _changed(desk: Desk, zone: Zone) -> Row:
+    """What the fleet says of it instead of the catalogue."""
+    said = desk.zoning.catalogue().overrides.get(zone.name, UNCHANGED)
+    told = {
+        "enabled": said.is_enabled,
+        "tier": said.tier.value if said.tier else None,
+        "pace_seconds": int(said.pace.total_seconds()) if said.pace else None,
+        "queries_per_day_max": said.queries_per_day_max,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _questions(desk: Desk, zone: Zone) -> int:
+    return round(zones_pace.questions_per_day(zone, desk.zoning.size(), pace=zone.pace))
+
+
+def _why_slower(desk: Desk, zone: Zone) -> str:
+    """Why it is looked at less often than it would be for its tier."""
+    found = desk.zoning.catalogue()
+    own = Catalogue(overrides=found.overrides)[zone.name].pace
+    if zone.name not in found.paces or zone.pace <= own:
+        return ""
+    size = desk.zoning.size()
+    limits = (z.queries_per_day_max for z in found.enabled() if z.operator == zone.operator)
+    limit = min(filter(None, limits), default=0)
+    if not limit or desk.zoning.is_keyed(zone):
+        return "the policy's pace of critical zones"
+    return (
+        f"{zone.operator} allows {limit:,} questions a day, for {size.ip4 + size.ip6:,} addresses"
+        f" of {size.nodes:,} nodes"
+    )
 
 
 def _codes(codes: Iterable[Code]) -> list[Row]:

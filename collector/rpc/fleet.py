@@ -26,6 +26,8 @@ HELLO_SECONDS_MAX = 10.0
 ABORT_SECONDS_MAX = 2.0
 # Whoever speaks too often is read no faster than this; its own sending buffer makes it wait.
 QUIET_SECONDS = 0.5
+# What an agent that takes the zones we hand out says it can.
+CATALOGUE = "catalogue"
 
 log = structlog.get_logger(__name__)
 
@@ -147,10 +149,17 @@ class FleetFace:
     async def _open(self, stream: Stream, hello: Hello) -> None:
         opening = await self._behind.intake.hello(hello)
         stream.is_welcomed = True
+        stream.catalogue = None
+        if CATALOGUE in hello.capabilities:
+            stream.catalogue = hello.catalogue_revision
         if opening.order is not None:
             stream.offer(opening.order)
         stream.epochs = Epochs(hello.epoch, is_over=opening.new_epoch is not None)
         await stream.write(*_messages(opening))
+        zones = opening.handed_out
+        if zones is not None and stream.lacks(zones.revision):
+            stream.catalogue = zones.revision
+            await stream.write(wire.encode_catalogue(zones))
 
     async def _refuse(self, refused: Refused, context: Context, *, subject: str) -> None:
         if refused.code not in refusals.OURS:

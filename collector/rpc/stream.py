@@ -55,7 +55,7 @@ class Stream:
     """One call of one node. Writes one message at a time; of directives only the newest waits."""
 
     __slots__ = (
-        *("peer", "claim", "epochs", "refused", "is_welcomed"),
+        *("peer", "claim", "epochs", "refused", "is_welcomed", "catalogue"),
         *(
             "_allowance",
             "_context",
@@ -75,6 +75,8 @@ class Stream:
         # Why it must end; the handler says it to the peer.
         self.refused: Refused | None = None
         self.is_welcomed = False
+        # The revision of the zones the node was handed; None: it is too old to take any.
+        self.catalogue: int | None = None
         self._allowance = Allowance(left=MESSAGES_AT_ONCE, at=0.0)
         self._context = context
         self._limit = limit
@@ -104,6 +106,11 @@ class Stream:
         """Whether one more message is within what a stream may say; `now` is monotonic seconds."""
         most, rate = MESSAGES_AT_ONCE, MESSAGES_PER_SECOND
         return self._allowance.take(1, most=most, per_second=rate, now=now) == 1
+
+    def lacks(self, revision: int) -> bool:
+        """Whether the node is to be handed the zones of this revision."""
+        may = self.is_welcomed and self.refused is None and self.catalogue is not None
+        return may and self.catalogue != revision
 
     def offer(self, order: Order) -> None:
         """To be written by `flush`, unless a newer one waits already."""

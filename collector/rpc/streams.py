@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from collector.core import duplicates
 from collector.core.duplicates import Claim, Ruling
-from collector.core.heartbeat import Recount, Welcome
+from collector.core.heartbeat import HandedOut, Recount, Welcome
 from collector.core.model import Order
 from collector.ports import Clock, Refused
 from collector.rpc import wire
@@ -23,6 +23,8 @@ WRITE_SECONDS_MAX = 10.0
 
 # Of a changed pace: between two such slices heartbeats are read.
 TOLD_AT_ONCE = 100
+# Some kilobytes each; and a fleet need not fall upon a new zone within a second.
+HANDED_OUT_APART_SECONDS = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +76,20 @@ class LiveStreams:
                 await anyio.lowlevel.checkpoint()
             if stream.is_welcomed and stream.refused is None and self._tasks is not None:
                 told = wire.encode_welcome(pace(stream.node_id))
+                self._tasks.start_soon(_flush, stream, (told,))
+
+    def hand_out(self, zones: HandedOut) -> None:
+        """Tells every node that understands it and holds another one."""
+        if self._tasks is not None:
+            self._tasks.start_soon(self._hand_out, zones)
+
+    async def _hand_out(self, zones: HandedOut) -> None:
+        told = wire.encode_catalogue(zones)
+        for index, stream in enumerate(list(self._live.values())):
+            if index % TOLD_AT_ONCE == 0:
+                await anyio.sleep(HANDED_OUT_APART_SECONDS)
+            if stream.lacks(zones.revision) and self._tasks is not None:
+                stream.catalogue = zones.revision
                 self._tasks.start_soon(_flush, stream, (told,))
 
     async def recount(self, node_id: str, *, epoch: str, log_position: bytes) -> Recount:

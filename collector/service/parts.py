@@ -13,6 +13,7 @@ from collector.adapters import ca, secrets, store
 from collector.adapters.clock import SystemClock
 from collector.adapters.doorbell import Bell
 from collector.adapters.resolver import DnsResolver, chosen
+from collector.adapters.store import SqlStore
 from collector.census import Census
 from collector.config import Config
 from collector.control import Control
@@ -23,8 +24,10 @@ from collector.dispatch import Dispatch
 from collector.governor import Governor
 from collector.identity import Register
 from collector.intake import Around, Intake
+from collector.lookout import Lookout
 from collector.operate.desk import Bureau, Desk, Standing
 from collector.ports import Authority, Clock, Store
+from collector.ports_zones import ZoneStore
 from collector.presence import Presence
 from collector.reign import Reign
 from collector.rejections import Rejections
@@ -34,6 +37,7 @@ from collector.service import bureaus
 from collector.service.founding import ca_folder, master_key
 from collector.service.progress import Progress
 from collector.vitals import Vitals
+from collector.zoning import Zoning
 from deliverability.zones import ZoneKey
 
 
@@ -50,6 +54,8 @@ class Parts:
     register: Register
     rejections: Rejections
     reign: Reign
+    zoning: Zoning
+    lookout: Lookout
     intake: Intake
     control: Control
     dispatch: Dispatch
@@ -73,6 +79,8 @@ class _Ground:
     store: Store
     authority: Authority
     governor: Governor
+    zoning: Zoning
+    zone_store: ZoneStore
     presence: Presence
     census: Census
     streams: LiveStreams
@@ -112,6 +120,7 @@ async def made(
         parts = _parts(ground, bureau, courier=courier)
         await parts.register.load()
         await parts.intake.load()
+        await parts.zoning.load()
         await parts.reign.begin()
         yield parts
     finally:
@@ -120,7 +129,7 @@ async def made(
 
 def _ground(
     config: Config,
-    journal: Store,
+    journal: SqlStore,
     *,
     key: ZoneKey | None,
     authority: Authority,
@@ -129,6 +138,12 @@ def _ground(
     clock, bell = SystemClock(), Bell()
     presence = Presence(started_at=clock.monotonic())
     governor = Governor(policy, store=journal, clock=clock, doorbell=bell)
+    zoning = Zoning(
+        journal,
+        policy=governor.policy,
+        doorbell=bell,
+        keyed=(key.operator,) if key is not None else (),
+    )
     streams = LiveStreams(clock)
     return _Ground(
         config=config,
@@ -137,6 +152,8 @@ def _ground(
         store=journal,
         authority=authority,
         governor=governor,
+        zoning=zoning,
+        zone_store=journal,
         presence=presence,
         census=Census(presence, started_at=clock.monotonic(), ears=governor.ears),
         streams=streams,
@@ -150,18 +167,41 @@ def _ground(
     )
 
 
-def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
-    clock, journal, vitals = ground.clock, ground.store, Vitals(ground.clock)
+def _intake(ground: _Ground, vitals: Vitals) -> Intake:
+    """Whoever changes a pace or the zones tells the nodes that have a stream."""
+    clock, zoning = ground.clock, ground.zoning
     around = Around(
         clock=clock,
         doorbell=ground.bell,
         policy=ground.governor.policy,
         ears=ground.governor.ears,
         fleet_size=lambda: len(ground.census),
+        catalogue=zoning.catalogue,
+        handed_out=zoning.handed_out,
         committed=vitals.committed,
     )
-    intake = Intake(journal, presence=ground.presence, terms=ground.reign, around=around)
-    ground.governor.told = lambda: ground.streams.repace(intake.pace)
+    intake = Intake(ground.store, presence=ground.presence, terms=ground.reign, around=around)
+    zoning.told = lambda: ground.streams.hand_out(zoning.handed_out())
+
+    def repaced() -> None:
+        zoning.repace()
+        ground.streams.repace(intake.pace)
+
+    ground.governor.told = repaced
+    return intake
+
+
+def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
+    clock, journal, vitals = ground.clock, ground.store, Vitals(ground.clock)
+    zoning, intake = ground.zoning, _intake(ground, vitals)
+    control = Control(
+        journal,
+        clock=clock,
+        census=ground.census,
+        vitals=vitals,
+        policy=ground.governor.policy,
+    )
+    control.catalogue = zoning.catalogue
     return Parts(
         config=ground.config,
         clock=clock,
@@ -172,14 +212,16 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         register=ground.register,
         rejections=Rejections(store=journal, clock=clock),
         reign=ground.reign,
-        intake=intake,
-        control=Control(
-            journal,
+        zoning=zoning,
+        lookout=Lookout(
+            ground.zone_store,
+            resolver=ground.resolver,
+            catalogue=zoning.catalogue,
             clock=clock,
-            census=ground.census,
-            vitals=vitals,
-            policy=ground.governor.policy,
+            doorbell=ground.bell,
         ),
+        intake=intake,
+        control=control,
         dispatch=Dispatch(
             journal,
             resolver=ground.resolver,
@@ -205,6 +247,7 @@ def _desk(ground: _Ground, bureau: Bureau) -> Desk:
         census=ground.census,
         policy=ground.governor.policy,
         governor=ground.governor,
+        zoning=ground.zoning,
         doorbell=ground.bell,
         authority=ground.authority,
         register=ground.register,

@@ -83,6 +83,8 @@ async def _serve(parts: Parts) -> None:
                 loops.start_soon(_supervised, "control", lambda: _control(parts))
                 loops.start_soon(_supervised, "dispatch", lambda: _dispatch(parts))
                 loops.start_soon(_supervised, "courier", lambda: parts.courier.run(Bell()))
+                loops.start_soon(_supervised, "zoning", parts.zoning.keep)
+                loops.start_soon(_supervised, "lookout", parts.lookout.run)
                 loops.start_soon(_supervised, "prune", lambda: _prune(parts))
                 loops.start_soon(_supervised, "nuisances", lambda: _resolve(parts))
                 loops.start_soon(_supervised, "vigil", lambda: _keep_vigil(parts))

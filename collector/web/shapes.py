@@ -66,6 +66,15 @@ class ZoneTest(Shape):
     address: Name
 
 
+class ZoneChange(Act):
+    """What the fleet says of a zone; what is left out stays as it is."""
+
+    enabled: bool | None = None
+    tier: Literal["critical", "major", "minor", "informational"] | None = None
+    pace_seconds: Annotated[int, Field(ge=1, le=2**31)] | None = None
+    queries_per_day_max: Annotated[int, Field(ge=0, le=2**53)] | None = None
+
+
 class ZonesQuery(Shape):
     """Without `everything` or a status: those one may choose."""
 

@@ -17,6 +17,10 @@ class ZoneRow(Answer):
     enabled: bool
     why_disabled: str
     watched: bool
+    # What the fleet says of it instead of the catalogue, by name.
+    changed: dict[str, object]
+    questions_per_day: int
+    why_slower: str
 
 
 class Zones(Answer):

@@ -47,7 +47,9 @@ async def test_the_list_is_what_one_may_choose(bed: Bed) -> None:
 async def test_default_and_watched_are_two_things(bed: Bed) -> None:
     items = {item["name"]: item for item in (await asked(bed, "ls"))["items"]}
     assert (items["zen.spamhaus.org"]["enabled"], items["zen.spamhaus.org"]["watched"]) == (1, 1)
-    assert (items["bl.spamcop.net"]["enabled"], items["bl.spamcop.net"]["watched"]) == (1, 0)
+    assert (items["bl.spamcop.net"]["enabled"], items["bl.spamcop.net"]["watched"]) == (1, 1)
+    off = items["b.barracudacentral.org"]
+    assert (off["enabled"], off["watched"], off["questions_per_day"]) == (0, 0, 0)
     assert items["b.barracudacentral.org"]["why_disabled"]
 
 
@@ -121,3 +123,73 @@ async def test_a_listing_is_told_by_its_meaning(bed: Bed) -> None:
     code, out, _ = await bed.mailfleet("zone", "test", "zen.spamhaus.org", "192.0.2.9")
     assert code == 0
     assert "https://check.spamhaus.org/" in out
+
+
+async def acted(bed: Bed, *words: str) -> tuple[int, str]:
+    code, out, err = await bed.mailfleet("zone", *words)
+    return code, out + err
+
+
+async def test_a_zone_is_switched_on_set_and_reset(bed: Bed) -> None:
+    off = next(
+        zone.name
+        for zone in CATALOGUE.selectable()
+        if not zone.is_enabled and zone.access.value == "free"
+    )
+    code, said = await acted(bed, "enable", off, "--dry-run")
+    assert code == 0, said
+    assert "would be" in said
+    assert not (await asked(bed, "show", off))["watched"]
+    code, said = await acted(bed, "enable", off)
+    assert f"undo: mailfleet zone reset {off}" in said
+    shown = await asked(bed, "show", off)
+    assert (shown["watched"], shown["enabled"], shown["changed"]) == (
+        True,
+        False,
+        {"enabled": True},
+    )
+    words = ("--tier", "critical", "--pace", "2h", "--queries-per-day", "500", "--reason", "ours")
+    code, said = await acted(bed, "set", off, *words)
+    assert code == 0, said
+    assert "pace" in said
+    shown = await asked(bed, "show", off)
+    assert (shown["tier"], shown["pace_seconds"], shown["queries_per_day_max"]) == (
+        "critical",
+        7200,
+        500,
+    )
+    code, said = await acted(bed, "reset", off)
+    assert code == 0
+    shown = await asked(bed, "show", off)
+    assert (shown["watched"], shown["changed"]) == (False, {})
+    _, out, _ = await bed.mailfleet("events")
+    assert out.count("zone set") == 3
+
+
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        (("enable", "dnsbl.sorbs.net"), "dead: "),
+        (("enable", "dbl.spamhaus.org"), "lists domains"),
+        (("enable", "bl.example"), "not in the catalogue"),
+        (("disable", "zen.spamhaus.org", "--reason", "x"), "no critical zone"),
+        (("set", "zen.spamhaus.org", "--tier", "minor", "--reason", "x"), "no critical zone"),
+        (("set", "zen.spamhaus.org", "--pace", "30d", "--reason", "x"), "a pace is"),
+        (("set", "zen.spamhaus.org", "--pace", "soon", "--reason", "x"), "want a number"),
+        (("set", "zen.spamhaus.org", "--reason", "x"), "nothing to change was said"),
+        (("disable", "bl.spamcop.net"), "--reason"),
+    ],
+)
+async def test_what_nobody_may_do_to_a_zone(bed: Bed, words: tuple[str, ...], why: str) -> None:
+    code, said = await acted(bed, *words)
+    assert code != 0
+    assert why in said
+
+
+async def test_saying_the_same_again_changes_nothing(bed: Bed) -> None:
+    await acted(bed, "disable", "bl.spamcop.net", "--reason", "noise")
+    code, said = await acted(bed, "disable", "bl.spamcop.net", "--reason", "noise")
+    assert (code, "nothing to change" in said) == (0, True)
+    code, said = await acted(bed, "reset", "bl.spamcop.net")
+    code, said = await acted(bed, "reset", "bl.spamcop.net")
+    assert (code, "nothing to change" in said) == (0, True)

@@ -12,7 +12,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine
 
-from collector.adapters.store import migrate, samples, schema, schema_acts, schema_views
+from collector.adapters.store import (
+    migrate,
+    samples,
+    schema,
+    schema_acts,
+    schema_views,
+    schema_zones,
+)
 from collector.core.judgement import ListingDraft
 from collector.core.model import Automation
 from collector.ports import OperatorPause
@@ -57,6 +64,7 @@ async def test_the_migrations_make_the_tables_of_the_schema(
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert schema_acts.decisions.name in schema.metadata.tables
+        assert schema_zones.zone_overrides.name in schema.metadata.tables
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 

@@ -20,6 +20,7 @@ from collector.core.model import (
     StandingKey,
     ZoneFact,
 )
+from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Sentinels, Verdict
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY, ZEN
@@ -151,3 +152,12 @@ def test_a_policy_listing_alone_never_pauses() -> None:
     mild = replace(fleet.listing(), consequence="policy")
     address = fleet.address(listings=(mild,), zones=(fleet.fact(answers=("127.0.0.10",)),))
     assert judged(fleet.snapshot(fleet.node("n1", address))).decisions == ()
+
+
+def test_what_the_fleet_dismissed_lists_nobody_any_more() -> None:
+    seen = listed(fleet.fact(rounds=3), fleet.look())
+    dismissed = Catalogue(overrides={fleet.ZEN: Override(is_enabled=False)})
+    judgement = judged(replace(seen, fleet=replace(seen.fleet, catalogue=dismissed)))
+    assert judgement.listings_close
+    assert [d.proposal.kind for d in judgement.decisions] == [Kind.RESUME]
+    assert not any(alert.key.startswith("listed") for alert in judgement.alerts_open)

@@ -29,7 +29,8 @@ from collector.core.model import (
     ZoneFact,
 )
 from collector.core.warmup_plan import Warming
-from deliverability.zones import Sentinels, Verdict
+from deliverability.catalogue import Catalogue
+from deliverability.zones import Sentinels, Tier, Verdict
 
 Rows = dict[str, list[Row[Any]]]
 Plans = dict[tuple[str, str], Warming]
@@ -43,13 +44,20 @@ class _Beside(NamedTuple):
     mail: Mail
 
 
-def read(connection: Connection, chunk: list[str], *, now: int) -> list[NodeFacts]:
-    """In the order of the ids."""
+def read(
+    connection: Connection, chunk: list[str], *, catalogue: Catalogue, now: int
+) -> list[NodeFacts]:
+    """In the order of the ids. Blind is who hears nothing of the catalogue's critical zones."""
     parts = {
         table.name: by_node(connection, table, chunk=chunk, but=UNJUDGED)
         for table in (addresses, zone_facts, listings, pauses, orders, node_states)
     }
     asked = looks_of(connection, {row.ip for rows in parts["addresses"].values() for row in rows})
+    critical = {zone.name for zone in catalogue.enabled() if zone.tier is Tier.CRITICAL}
+    parts["usable"] = {
+        node: [row for row in rows if row.zone in critical]
+        for node, rows in parts["zone_facts"].items()
+    }
     beside = _Beside(
         looks=asked,
         plans=warmups.read(connection, chunk, now=from_ms(now)),
@@ -116,7 +124,7 @@ def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...
 def _node(row: Row[Any], parts: dict[str, list[Row[Any]]], beside: _Beside) -> NodeFacts:
     state = parts["node_states"][0]
     order = parts["orders"][0] if parts["orders"] else None
-    usable = [fact.usable_at for fact in parts["zone_facts"] if fact.usable_at is not None]
+    usable = [fact.usable_at for fact in parts["usable"] if fact.usable_at is not None]
     return NodeFacts(
         id=row.id,
         name=row.name,
@@ -171,6 +179,7 @@ def _zone(row: Row[Any]) -> ZoneFact:
         since=from_ms(row.since),
         rounds=row.rounds,
         why=row.why,
+        reason=row.reason,
     )
 
 

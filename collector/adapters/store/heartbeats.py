@@ -21,7 +21,7 @@ from deliverability.zones import Sentinels, Verdict
 # Repeated in each heartbeat until the next sweep: the same answer of the same sweep writes nothing.
 ZONES = Bulk(
     """INSERT INTO zone_facts (node_id, address, zone, verdict, answers, sentinels, round,
- received_at, since, why, usable_at, rounds) VALUES {}
+ received_at, since, why, usable_at, rounds, reason) VALUES {}
  ON CONFLICT DO UPDATE SET
  since = CASE WHEN verdict = excluded.verdict AND sentinels = excluded.sentinels
   THEN since ELSE excluded.since END,
@@ -29,10 +29,11 @@ ZONES = Bulk(
   WHEN round <> excluded.round THEN rounds + 1 ELSE rounds END,
  verdict = excluded.verdict, answers = excluded.answers, sentinels = excluded.sentinels,
  round = excluded.round, received_at = excluded.received_at, why = excluded.why,
+ reason = excluded.reason,
  usable_at = coalesce(excluded.usable_at, usable_at)
  WHERE round <> excluded.round OR verdict <> excluded.verdict
   OR sentinels <> excluded.sentinels OR answers <> excluded.answers""",
-    width=12,
+    width=13,
 )
 
 STATE = """UPDATE node_states SET sequence = ?, last_heartbeat = ?, clock_skew = ?,
@@ -78,7 +79,7 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
     if samples.sums_are_due(state.last_heartbeat, received=received):
         rows.summed.append((number, len(rows.samples)))
     if beat.zones:
-        rows.zones += [_zone(beat.node_id, zone, received=received) for zone in beat.zones]
+        rows.zones += [zone_row(beat.node_id, zone, received=received) for zone in beat.zones]
     if beat.events:
         rows.events += [
             node_events.Seen(beat.node_id, number, received, event) for event in beat.events
@@ -91,7 +92,7 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
     return None
 
 
-def _zone(node_id: str, zone: ZoneReading, *, received: int) -> Row:
+def zone_row(node_id: str, zone: ZoneReading, *, received: int) -> Row:
     usable = zone.sentinels is Sentinels.RIGHT and zone.verdict is not Verdict.UNKNOWN
     return (
         node_id,
@@ -106,6 +107,7 @@ def _zone(node_id: str, zone: ZoneReading, *, received: int) -> Row:
         zone.why,
         received if usable else None,
         1,
+        zone.reason,
     )
 
 
@@ -152,6 +154,8 @@ def _latest(beat: Heartbeat) -> str:
             "services": beat.services,
             "postfix": beat.postfix,
             "agent": beat.agent,
+            "zone_counts": beat.zone_counts,
+            "nameservers": beat.nameservers,
         }
     )
 

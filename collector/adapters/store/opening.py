@@ -26,6 +26,7 @@ from collector.adapters.store.views import Views
 from collector.adapters.store.views_counts import CountViews
 from collector.adapters.store.views_history import HistoryViews
 from collector.adapters.store.writer import Writer
+from collector.adapters.store.zones import Zoning
 from collector.ports import Clock, StoreError
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,9 @@ class SqlStore(
     HistoryViews,
     Alerting,
     Deliveries,
+    Zoning,
 ):
-    """`ports.Store` and `ports_notify.NotifyStore` over the two files of one folder."""
+    """`ports.Store`, `ports_notify.NotifyStore`, `ports_zones.ZoneStore`: two files of a folder."""
 
     def __init__(self, database: Database, *, stack: AsyncExitStack) -> None:
         super().__init__(database)

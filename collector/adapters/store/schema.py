@@ -195,6 +195,8 @@ zone_facts = Table(
     text_column("why"),
     # Arrival of the last answer that said listed or clear with right sentinels.
     Column("usable_at", Integer),
+    # What the zone's TXT record says of a listing.
+    Column("reason", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("node_id", "address", "zone"),
 )
 

@@ -5,11 +5,12 @@ in, every node is unheard and the detector healthy.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from sqlalchemy import Connection, select
 
-from collector.adapters.store import counting, facts, incidents, rotation
+from collector.adapters.store import counting, facts, incidents, rotation, zones
 from collector.adapters.store.among import among
 from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.moments import MILLISECOND, from_ms
@@ -49,12 +50,13 @@ def load(
         node_ids = connection.scalars(select(nodes.c.id).where(going)).all()
     found: list[NodeFacts] = []
     stands: dict[StandingKey, Standing] = {}
+    catalogue = zones.read_catalogue(connection)
     for chunk in chunks(node_ids):
-        found += facts.read(connection, chunk, now=now)
+        found += facts.read(connection, chunk, catalogue=catalogue, now=now)
         stands |= _standing(connection, chunk)
     return Snapshot(
         nodes=tuple(found),
-        fleet=_fleet(connection, baselines=baselines, now=now),
+        fleet=replace(_fleet(connection, baselines=baselines, now=now), catalogue=catalogue),
         standing=stands,
         alerts=_alerts(connection),
         docket=incidents.docket(connection, now=now),

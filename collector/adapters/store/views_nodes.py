@@ -131,6 +131,7 @@ def _zone(row: SqlRow[Any]) -> Shown:
         "since": iso(row.since),
         "usable_at": iso(row.usable_at),
         "why": row.why,
+        "reason": row.reason,
     }
 
 

@@ -1,0 +1,48 @@
+"""What the zones of a fleet need of the journal, in their own words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from collector.core.model import Look
+from collector.ports import AuditEntry
+from deliverability.catalogue import Override
+from deliverability.zones_pace import Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwatched:
+    """An address nobody has said anything about for too long. `asked`: when each zone last said
+    something about it; none at all: no agent ever did."""
+
+    node_id: str
+    address: str
+    asked: Mapping[str, datetime]
+
+
+class ZoneStore(Protocol):
+    """What the fleet says of zones otherwise than we do, and what is said of addresses."""
+
+    async def zone_overrides(self) -> Mapping[str, Override]: ...
+
+    async def set_zone_override(
+        self, zone: str, override: Override | None, *, entry: AuditEntry
+    ) -> None:
+        """None: as shipped. Audited."""
+
+    async def fleet_size(self) -> Size:
+        """Of the addresses present on nodes that are not decommissioned."""
+
+    async def unwatched(
+        self, zones: Sequence[str], *, since: datetime, limit: int
+    ) -> Sequence[Unwatched]:
+        """Addresses present about which none of these zones said anything since then, those longest
+        unheard of first."""
+
+    async def heard_of(self, subjects: Sequence[tuple[str, str]]) -> Sequence[Unwatched]:
+        """The same of these (node id, address), as far as they are present, in their order."""
+
+    async def record_watch(self, node_id: str, look: Look) -> None:
+        """What our own resolver found about an address that no agent looks after: the newest
+        answer, of a round of its own."""

@@ -1,0 +1,135 @@
+"""Which zones the fleet looks at, and how often: one value, known to everybody, changed in one
+place, handed out to the nodes.
+
+The pace follows from the policy, from what operators said and from the fleet's size, so that no
+zone's operator is asked more than it allows.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import anyio
+import structlog
+
+from collector.core.heartbeat import HandedOut
+from collector.core.policy import Policy
+from collector.ports import AuditEntry, Doorbell, StoreError
+from collector.ports_zones import ZoneStore
+from deliverability import zones_pace, zones_rows
+from deliverability.catalogue import CATALOGUE, SHIPPED, Catalogue, Override
+from deliverability.zones import Tier, Zone
+from deliverability.zones_pace import Size
+from deliverability.zones_rows import HANDED_OUT_ZONES_MAX
+
+LOOK_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What follows from the fleet's word and its size."""
+
+    catalogue: Catalogue
+    size: Size
+    handed_out: HandedOut
+
+
+class Zoning:
+    """`told` is called after every change: who has nodes to tell does so."""
+
+    def __init__(
+        self,
+        store: ZoneStore,
+        *,
+        policy: Callable[[], Policy],
+        doorbell: Doorbell,
+        keyed: Collection[str] = (),
+    ) -> None:
+        """`keyed`: operators whose key is held."""
+        self._store = store
+        self._policy = policy
+        self._doorbell = doorbell
+        self._keyed = frozenset(keyed)
+        self._plan = self.plan(CATALOGUE.overrides, Size())
+        self.told: Callable[[], None] = lambda: None
+
+    def catalogue(self) -> Catalogue:
+        """With the paces that are handed out."""
+        return self._plan.catalogue
+
+    def size(self) -> Size:
+        return self._plan.size
+
+    def handed_out(self) -> HandedOut:
+        return self._plan.handed_out
+
+    def is_keyed(self, zone: Zone) -> bool:
+        return zone.operator in self._keyed
+
+    async def load(self) -> None:
+        """Before anybody is greeted, and then now and then: the fleet grows."""
+        size = (await self._store.fleet_size()).stepped()
+        self._adopt(self.plan(await self._store.zone_overrides(), size))
+
+    async def keep(self) -> None:
+        """For ever."""
+        while True:
+            await anyio.sleep(LOOK_SECONDS)
+            before = self._plan.size
+            try:
+                await self.load()
+            except StoreError as error:
+                if not error.retryable:
+                    raise
+                log.warning("fleet not counted, trying again", problem=str(error))
+            if self._plan.size != before:
+                log.info("zones paced anew", addresses=self._plan.size.ip4 + self._plan.size.ip6)
+
+    async def change(self, zone: str, override: Override | None, *, entry: AuditEntry) -> None:
+        """Durable, and then in force."""
+        await self._store.set_zone_override(zone, override, entry=entry)
+        await self.load()
+
+    def preview(self, overrides: Mapping[str, Override]) -> Catalogue:
+        """What would be with these, and the fleet as it is."""
+        return self.plan(overrides, self._plan.size).catalogue
+
+    def repace(self) -> None:
+        """The policy has changed."""
+        self._adopt(self.plan(self._plan.catalogue.overrides, self._plan.size))
+
+    def plan(self, overrides: Mapping[str, Override], size: Size) -> Plan:
+        """What would be, with these."""
+        bare = Catalogue(overrides=overrides)
+        critical = self._policy().sweep_critical
+        wanted = [_paced(zone, bare, critical=critical) for zone in bare.enabled()]
+        wanted = wanted[:HANDED_OUT_ZONES_MAX]
+        paces = zones_pace.paces(wanted, size, unlimited=self._keyed)
+        slower = {
+            name: pace
+            for name, pace in paces.items()
+            if pace != bare[name].pace and pace > timedelta(0)
+        }
+        catalogue = Catalogue(overrides=overrides, paces=slower)
+        rows = zones_rows.hand_out(SHIPPED, [catalogue[zone.name] for zone in wanted], paces=paces)
+        return Plan(
+            catalogue=catalogue,
+            size=size,
+            handed_out=HandedOut(revision=zones_rows.revision(rows), rows=rows),
+        )
+
+    def _adopt(self, plan: Plan) -> None:
+        before, self._plan = self._plan, plan
+        if plan.handed_out != before.handed_out:
+            self.told()
+            self._doorbell.ring()
+
+
+def _paced(zone: Zone, catalogue: Catalogue, *, critical: timedelta) -> Zone:
+    """A critical zone is looked at as often as the policy says, unless somebody said otherwise."""
+    said = catalogue.overrides.get(zone.name)
+    if zone.tier is not Tier.CRITICAL or (said is not None and said.pace is not None):
+        return zone
+    return replace(zone, pace=critical)
