@@ -347,10 +347,10 @@ class ViewStore(CountViews, HistoryViews, Protocol):
 
     async def nodes(self, *, node: str | None = None) -> Sequence[Row]:
         """id, name, pool, automation (own or None), lifecycle, addresses [{ip, in_rotation,
-        rotation_reason, rotation_since}], pauses [{id, address, reason, owner, opened_at, note,
-        decision_id}], listings, zones, order, obedience, latest (the newest readings), epoch,
-        sequence, last_heartbeat, clock_skew_seconds, agent_version, reputation_score,
-        current_load, totals when one node is asked for (by id, name, or address)."""
+        rotation_reason, rotation_since, score {value, median, lost}}], pauses [{id, address,
+        receiver, reason, owner, opened_at, expires_at, probe_at, note, decision_id}], listings,
+        zones, order, obedience, latest (the newest readings), epoch, sequence, last_heartbeat,
+        clock_skew_seconds, agent_version, reputation_score, current_load, totals when one node is asked for (by id, name, or address)."""
 
     async def pools(self) -> Sequence[Row]: ...
 

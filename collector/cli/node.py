@@ -170,10 +170,9 @@ def _facts(item: Json) -> list[tuple[str, object]]:
         ("directive", f"term {order['term']}, revision {order['revision']}" if order else None),
     ]
     facts += [(f"address {one['ip']}", _membership(one)) for one in item["addresses"]]
-    facts += [
-        (f"pause {one['reason']}", f"{one['address'] or 'node'}, by {one['owner']}: {one['note']}")
-        for one in item["pauses"]
-    ]
+    for one in item["addresses"]:
+        facts += _score(one)
+    facts += [(f"pause {one['reason']}", _pause(one)) for one in item["pauses"]]
     facts += [
         (one["zone"], f"{one['verdict']} {' '.join(one['answers'])}") for one in item["zones"]
     ]
@@ -183,6 +182,26 @@ def _facts(item: Json) -> list[tuple[str, object]]:
     ]
     facts += [("alert", one["text"]) for one in item["alerts"]]
     return facts
+
+
+def _score(address: Json) -> list[tuple[str, object]]:
+    """The score, and each point lost with its cause."""
+    score = address.get("score")
+    if score is None:
+        return []
+    lost = "; ".join(f"-{one['points']} {one['cause']}" for one in score["lost"])
+    words = f"{score['value']} of 100, median of 7 days {score['median']}"
+    return [(f"score {address['ip']}", f"{words}: {lost}" if lost else words)]
+
+
+def _pause(pause: Json) -> str:
+    """Whom it covers, who opened it, why, and when it ends or is tried."""
+    whom = pause["address"] or "node"
+    whom += f" at {pause['receiver']}" if pause.get("receiver") else ""
+    said = f"{whom}, by {pause['owner']}: {pause['note']}"
+    for name, words in (("expires_at", "ends"), ("probe_at", "tried next")):
+        said += f" ({words} {pause[name]})" if pause.get(name) else ""
+    return said
 
 
 def _membership(address: Json) -> str:

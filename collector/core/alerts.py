@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from collector.core import evidence
+from collector.core import alerts_state, evidence
 from collector.core.model import AlertFact, Listing, NodeFacts, Severity, Snapshot, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
@@ -17,6 +17,7 @@ from deliverability.zones import Sentinels, Tier, Zone
 NODE_CAUSES = frozenset(
     {"listed", "policy-listed", "disagree", "unhealthy", "quarantine", "blind", "disobedient"}
     | {"skew"}
+    | alerts_state.CAUSES
 )
 BLIND_ROUNDS = 2.5
 FLEET_CAUSES = frozenset({"zone-brake", "detector"})
@@ -96,6 +97,7 @@ def _of_node(node: NodeSignals, policy: Policy, *, now: datetime) -> Iterator[Al
         *_of_listings(node),
         *_of_health(node, policy, now=now),
         *_of_obedience(facts, policy, now=now),
+        *alerts_state.of_node(node, policy, now=now),
     ):
         yield AlertFact(key=cause, severity=severity, text=text, opened_at=now, node_id=facts.id)
 

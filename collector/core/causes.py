@@ -114,6 +114,43 @@ CAUSES: Mapping[str, Cause] = {
         many="{n} nodes cannot count their mail",
         can=("on the node: mailfleet-agent check", "mailfleet node show {node}"),
     ),
+    "service-down": Cause(
+        many="{n} nodes have a service down",
+        coming=("a node whose SMTP service is down is out until it runs again",),
+        can=("mailfleet why {node}", "on the node: systemctl status postfix"),
+    ),
+    "disk": Cause(
+        many="the queue's disk is full on {n} nodes",
+        can=("mailfleet node show {node}", "on the node: postqueue -p | tail -1; df -h"),
+    ),
+    "cpu": Cause(many="{n} nodes are busy", can=("mailfleet node show {node}",)),
+    "certificate": Cause(
+        many="{n} certificates expire",
+        coming=("an agent renews its own in the last third of its life",),
+        can=("mailfleet node show {node}", "on the node: mailfleet-agent check"),
+    ),
+    "target": Cause(many="{n} health targets are missed", can=("mailfleet node show {node}",)),
+    "bounces": Cause(
+        many="{n} addresses bounce",
+        coming=("at twice the rate the address is paused",),
+        can=("mailfleet why {address}",),
+    ),
+    "complaints": Cause(many="{n} addresses draw complaints", can=("mailfleet why {address}",)),
+    "blocked": Cause(
+        many="{n} addresses are refused by a receiver",
+        coming=("every two hours a few messages may try",),
+        can=("mailfleet why {node}",),
+    ),
+    "dns": Cause(many="{n} records are wrong", can=("mailfleet why {node}",)),
+    "score": Cause(
+        many="the score of {n} addresses fell",
+        can=("mailfleet node show {node}", "mailfleet why {address}"),
+    ),
+    "standing-order": Cause(
+        many="{n} nodes silenced themselves while they heard no collector",
+        coming=("it is lifted when its listings are over, or are pauses of their own",),
+        can=("mailfleet why {node}",),
+    ),
     "channel": Cause(
         many="{n} channels of notification fail",
         coming=("what waits is sent, folded, as soon as the channel answers",),

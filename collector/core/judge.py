@@ -11,12 +11,13 @@ from collector.core import (
     incidents,
     inputs,
     safety,
+    score,
     signals,
     warming,
     zonebrake,
 )
 from collector.core.evidence import meanings
-from collector.core.judgement import Judgement, ListingDraft
+from collector.core.judgement import Judgement, ListingDraft, ScoreChange
 from collector.core.model import Fate, NodeFacts, Snapshot, StandingKey, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion
@@ -63,6 +64,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         warmups=warmups,
         lifecycles=tuple(warming.follow(snapshot.nodes, warmups)),
         orders=changes.orders,
+        scores=tuple(_scores(nodes, policy)),
         effects=changes.effects,
         alerts_open=alerted.opened,
         alerts_resolve=alerted.resolved,
@@ -95,6 +97,20 @@ def _draft(node: NodeFacts, opinion: Opinion) -> ListingDraft:
         confirmed_by=opinion.confirmed_by,
         details=_details(said, opinion.fact),
     )
+
+
+def _scores(nodes: Sequence[NodeSignals], policy: Policy) -> Iterator[ScoreChange]:
+    """Of addresses whose score changed; one that never lost a point has none kept."""
+    for node in nodes:
+        for address in node.addresses:
+            now, known = score.of(address, node.facts.pauses, policy=policy), address.facts.score
+            if now.value != (known.score if known else score.FULL):
+                yield ScoreChange(
+                    node_id=node.facts.id,
+                    address=address.facts.ip,
+                    score=now.value,
+                    lost=tuple((one.points, one.cause) for one in now.lost),
+                )
 
 
 def _probes(

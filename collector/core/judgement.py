@@ -81,6 +81,16 @@ class LifecycleChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreChange:
+    """An address's score is another now. `lost`: points and what took them."""
+
+    node_id: str
+    address: str
+    score: int
+    lost: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EffectDraft:
     """A thing to be done after the commit. The same `key` twice is stored once."""
 
@@ -120,6 +130,7 @@ class Judgement:
     notices: tuple[EffectDraft, ...] = ()
     brakes_engage: tuple[str, ...] = ()
     brakes_release: tuple[str, ...] = ()
+    scores: tuple[ScoreChange, ...] = ()
     standing_clear: tuple[StandingKey, ...] = ()
     # Who must be judged again by when though nothing new is said; nothing that is written.
     due: tuple[tuple[str, datetime], ...] = ()

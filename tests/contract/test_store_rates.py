@@ -11,11 +11,12 @@ import pytest
 from collector.adapters.store import SqlStore
 from collector.core.heartbeat import Cell, Detail
 from collector.core.judge import judge
-from collector.core.judgement import PauseDraft, RotationChange
+from collector.core.judgement import PauseDraft, RotationChange, ScoreChange
 from collector.core.model import AddressFacts, Fate, Kind, NodeFacts, Reason, Subject
 from collector.core.policy import Policy
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
-from collector.core.readings import MailFacts
+from collector.core.readings import MailFacts, ScoreFacts
+from collector.operate.overview import rows_of
 from tests.store_bed import HandClock, beat, cell, enrol, host, ip, node_id, opened, pool_of
 from tests.store_judged import decision, judgement
 
@@ -236,3 +237,32 @@ async def test_since_when_the_machine_is_in_trouble(node: Node) -> None:
 async def test_a_nodes_certificate_is_known(node: Node) -> None:
     (own,) = (await node.facts()).certificates
     assert own.expires_at > own.issued_at
+
+
+async def test_a_score_is_kept_with_its_points_and_its_median(node: Node) -> None:
+    journal, clock = node.journal, node.clock
+
+    async def scored(value: int) -> None:
+        lost = ((100 - value, "listed by zen.spamhaus.org"),) if value < 100 else ()
+        one = ScoreChange(node_id=node_id(1), address=ip(1), score=value, lost=lost)
+        await journal.commit(replace(judgement(scores=(one,)), at=clock.now()))
+
+    assert (await node.address()).score is None
+    await scored(60)
+    clock.move(60)
+    assert (await node.address()).score == ScoreFacts(score=60, median=100)
+    (row,) = await journal.nodes(node="mx1")
+    assert row["reputation_score"] == 60
+    (shown,) = rows_of(row, "addresses")
+    assert shown["score"] == {
+        "value": 60,
+        "median": 100,
+        "lost": [{"points": 40, "cause": "listed by zen.spamhaus.org"}],
+    }
+    clock.move(4 * DAY_SECONDS)
+    assert (await node.address()).score == ScoreFacts(score=60, median=60)
+    await scored(100)
+    (row,) = await journal.nodes(node="mx1")
+    assert row["reputation_score"] == 100
+    (untouched,) = rows_of((await journal.nodes(node="mx2"))[0], "addresses")
+    assert untouched["score"] == {"value": 100, "median": 100, "lost": []}

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from collector.core import machine
 from collector.core.judge import judge
 from collector.core.judgement import Judgement
 from collector.core.model import Brake, Fate, Kind, NodeFacts, Pause, Reason, Snapshot
@@ -157,3 +158,11 @@ def test_what_has_not_lasted_long_is_looked_at_when_it_has() -> None:
     (valid,) = named(record(DnsState.VALID)).nodes
     for settled in (node(services=(service(DOWN), service(UP))), valid):
         assert looked.next_look(settled, POLICY, catalogue=Catalogue(), now=NOON) is None
+
+
+def test_what_a_heartbeat_says_of_the_machine() -> None:
+    assert machine.is_smtp_down([("redis", DOWN), ("postfix@-.service", DOWN)])
+    assert not machine.is_smtp_down([("redis", DOWN), ("postfix", UP)])
+    assert [machine.is_busy(ratio) for ratio in (0.90, 0.91)] == [False, True]
+    assert machine.fullest((1, 4), (3, 4), (9, 0)) == 0.75
+    assert machine.fullest((9, 0)) is None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, select
 
-from collector.adapters.store import encode, mail_rates, readings, warmups
+from collector.adapters.store import encode, mail_rates, readings, scores, warmups
 from collector.adapters.store.among import among
 from collector.adapters.store.mail_rates import Mail
 from collector.adapters.store.moments import from_ms
@@ -28,6 +28,7 @@ from collector.core.model import (
     Reason,
     ZoneFact,
 )
+from collector.core.readings import ScoreFacts
 from collector.core.warmup_plan import Warming
 from deliverability.catalogue import Catalogue
 from deliverability.zones import Sentinels, Tier, Verdict
@@ -42,6 +43,7 @@ class _Beside(NamedTuple):
     looks: dict[str, tuple[Look, ...]]
     plans: Plans
     mail: Mail
+    scores: dict[tuple[str, str], ScoreFacts]
 
 
 def read(
@@ -62,6 +64,7 @@ def read(
         looks=asked,
         plans=warmups.read(connection, chunk, now=from_ms(now)),
         mail=mail_rates.read(connection, chunk, now=now),
+        scores=scores.read(connection, chunk, now=now),
     )
     machines = readings.read(connection, chunk)
     query = select(nodes).where(among(nodes.c.id, chunk)).order_by(nodes.c.id)
@@ -161,6 +164,7 @@ def _address(row: Row[Any], parts: dict[str, list[Row[Any]]], beside: _Beside) -
         listings=tuple(listing_of(item) for item in parts["listings"] if item.address == row.ip),
         hour_cap=cap.hour if cap is not None else None,
         warmup=warmup,
+        score=beside.scores.get((row.node_id, row.ip)),
         mail=mail_rates.of_address(
             beside.mail, row.node_id, ip=row.ip, is_only=len(parts["addresses"]) == 1
         ),

@@ -11,6 +11,7 @@ from collector.adapters.store import (
     incidents,
     outcomes,
     rotation,
+    scores,
     snapshot,
     verdicts,
     warmups,
@@ -85,6 +86,7 @@ def commit(connection: Connection, judgement: Judgement) -> list[str]:
     outcomes.close_pauses(connection, judgement.pauses_close, at=at)
     outcomes.probe_pauses(connection, judgement.pauses_probe)
     rotation.change(connection, judgement, ids=ids)
+    scores.change(connection, judgement)
     warmups.change(connection, judgement, ids=ids)
     verdicts.put_orders(connection, judgement.orders, at=at)
     effects.add(connection, judgement, batch=batch)

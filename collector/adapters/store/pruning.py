@@ -22,6 +22,13 @@ ACTS_KEPT = timedelta(days=400)  # a year to look back on, and what a month's re
 JOURNAL = (
     ("timeline", "seq", "at < :edge", TIMELINE_KEPT),
     ("node_events", "epoch_number, id", "received_at < :edge", EVENTS_KEPT),
+    (
+        "scores",
+        "node_id, address, at",
+        """at < :edge AND at < (SELECT max(n.at) FROM scores n
+ WHERE n.node_id = scores.node_id AND n.address = scores.address AND n.at < :edge)""",
+        ROTATIONS_KEPT,
+    ),
     ("moves", "id", "at < :edge", ROTATIONS_KEPT),
     ("tokens", "secret_hash", "expires_at < :edge", TOKENS_KEPT),
     ("effects", "key", "finished_at < :edge", ACTS_KEPT),

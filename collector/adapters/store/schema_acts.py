@@ -207,3 +207,17 @@ audit = Table(
     text_column("after"),
     Index("audit_by_age", "at"),
 )
+
+# A score until the next one; before the first it was 100. `lost`: [points, cause] each.
+scores = Table(
+    "scores",
+    metadata,
+    text_column("node_id"),
+    text_column("address"),
+    whole_column("at"),
+    whole_column("score"),
+    text_column("lost"),
+    PrimaryKeyConstraint("node_id", "address", "at"),
+    Index("scores_by_age", "at"),
+    sqlite_with_rowid=False,
+)

@@ -20,7 +20,8 @@ SHOWN: list[Any] = [column for column in decisions.columns if column.name != "in
 
 class Views(Part):
     async def nodes(self, *, node: str | None = None) -> Sequence[Row]:
-        return await self._database.read(lambda c: views_nodes.read(c, node))
+        now = to_ms(self._database.clock.now())
+        return await self._database.read(lambda c: views_nodes.read(c, node, now=now))
 
     async def pools(self) -> Sequence[Row]:
         now = to_ms(self._database.clock.now())

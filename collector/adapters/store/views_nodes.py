@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, text
 from sqlalchemy import Row as SqlRow
 
-from collector.adapters.store import encode, facts, views_counts
+from collector.adapters.store import encode, facts, scores, views_counts
 from collector.adapters.store.among import among
 from collector.adapters.store.moments import iso
 from collector.adapters.store.schema import (
@@ -29,7 +29,7 @@ Parts = dict[str, list[SqlRow[Any]]]
 Shown = dict[str, object]
 
 
-def read(connection: Connection, node: str | None) -> list[Row]:
+def read(connection: Connection, node: str | None, *, now: int) -> list[Row]:
     """All nodes by name, or those whose id, name or address is `node`."""
     query = select(nodes.c.id)
     if node is not None:
@@ -37,20 +37,25 @@ def read(connection: Connection, node: str | None) -> list[Row]:
         query = query.where(or_(nodes.c.id == node, nodes.c.name == node, nodes.c.id.in_(holds)))
     found: list[Shown] = []
     for chunk in chunks(connection.scalars(query).all()):
-        found += _chunk(connection, chunk, with_totals=node is not None)
+        found += _chunk(connection, chunk, with_totals=node is not None, now=now)
     return [*sorted(found, key=lambda row: str(row["name"]))]
 
 
-def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool) -> list[Shown]:
+def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool, now: int) -> list[Shown]:
     parts = {table.name: facts.by_node(connection, table, chunk=chunk) for table in TABLES}
     query = select(nodes, pools.c.name.label("pool")).join(pools).where(among(nodes.c.id, chunk))
     ids = encode.joined(chunk)
     loads = {row.id: row.current_load for row in connection.execute(LOADS, {"ids": ids})}
+    kept = scores.kept(connection, chunk)
     rows: list[Shown] = []
     for row in connection.execute(query).all():
         mine = {name: by_node.get(row.id, []) for name, by_node in parts.items()}
         shown = _identity(row) | {"current_load": loads.get(row.id, 0)}
         shown |= _standing(mine) | _state(mine["node_states"][0])
+        shown["addresses"] = [
+            _address(one) | {"score": scores.shown(kept.get((row.id, one.ip), ()), now=now)}
+            for one in mine["addresses"]
+        ]
         if with_totals:
             shown["log_position"] = mine["node_states"][0].log_position.hex()
             shown["totals"] = _totals(connection, mine["node_states"][0].epoch_number)
@@ -72,7 +77,6 @@ def _identity(row: SqlRow[Any]) -> Shown:
 def _standing(mine: Parts) -> Shown:
     order = mine["orders"][0] if mine["orders"] else None
     return {
-        "addresses": [_address(row) for row in mine["addresses"]],
         "pauses": [_pause(row) for row in mine["pauses"]],
         "listings": [_listing(row) for row in mine["listings"]],
         "zones": [_zone(row) for row in mine["zone_facts"]],
