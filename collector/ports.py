@@ -350,7 +350,8 @@ class ViewStore(CountViews, HistoryViews, Protocol):
         rotation_reason, rotation_since, score {value, median, lost}}], pauses [{id, address,
         receiver, reason, owner, opened_at, expires_at, probe_at, note, decision_id}], listings,
         zones, order, obedience, latest (the newest readings), epoch, sequence, last_heartbeat,
-        clock_skew_seconds, agent_version, reputation_score, current_load, totals when one node is asked for (by id, name, or address)."""
+        clock_skew_seconds, agent_version, reputation_score, current_load; totals when one node is
+        asked for (by id, name, or address)."""
 
     async def pools(self) -> Sequence[Row]: ...
 
