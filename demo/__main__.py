@@ -10,9 +10,11 @@ from pathlib import Path
 import anyio
 import uvloop
 
+from collector.core.channels import Webhook
 from demo import channel, pace
 from demo.dns import DnsServer
 from demo.fleet import Fleet, Node
+from demo.inbox import Inbox
 from demo.incidents import EXPECT
 from demo.processes import ChildError
 from demo.stories import Stage
@@ -32,11 +34,14 @@ async def run() -> int:
     folder = await anyio.Path(FOLDER).absolute()
     shutil.rmtree(folder, ignore_errors=True)
     print(f"demo policy, default in brackets: {pace.stated()}; same rules, same ratios")
+    inbox = Inbox(Path(folder) / "notices.jsonl")
+    told = Webhook(name="demo", url=inbox.url)
     async with DnsServer() as dns:
-        fleet = Fleet(Path(folder), nameserver=dns.address, policy=pace.DEMO)
+        fleet = Fleet(Path(folder), nameserver=dns.address, policy=pace.DEMO, channels=[told])
         try:
             with World(fleet.folder, sockets=fleet.sockets, dns=dns).closing() as world:
-                problem = await _play(fleet, world, begun=begun)
+                async with inbox.serving():
+                    problem = await _play(fleet, world, begun=begun)
         finally:
             await fleet.stop()
             print("demo: stopped")
@@ -87,7 +92,9 @@ def _say(fleet: Fleet, seconds: float) -> None:
         f"  export MAILFLEET_CONTEXT={fleet.context_file}\n"
         f"  {mailfleet} status -w\n"
         f"  {mailfleet} demo incident spamhaus    (or {', '.join(list(EXPECT)[1:])})\n"
-        f"  {mailfleet} why node-05\n\n"
+        f"  {mailfleet} why node-05\n"
+        f"  {mailfleet} alert ls\n\n"
+        f"What people are told comes here, and whole into {fleet.folder / 'notices.jsonl'}.\n"
         "Ctrl-C ends it.",
         flush=True,
     )

@@ -16,6 +16,7 @@ import aiohttp
 import anyio
 
 from collector.config import Config
+from collector.core.channels import Settings
 from collector.core.policy import Policy
 from collector.ports import Actor
 from collector.service import governing
@@ -51,6 +52,7 @@ class Fleet:
     nameserver: str
     policy: Policy
     names: Sequence[str] = ("127.0.0.1", "localhost")
+    channels: Sequence[Settings] = ()
     # What nodes look at; None: what the collector hands out.
     zones: Sequence[str] | None = (ZEN.name,)
     sockets: Path = field(init=False)
@@ -96,6 +98,7 @@ class Fleet:
             enrolment_port=enrolment,
             fleet_port=fleet,
             nameservers=(self.nameserver,),
+            channels=tuple(self.channels),
         )
 
     async def found(self) -> None:

@@ -21,6 +21,11 @@ DEMO = replace(
     look_again_after=DEFAULT.look_again_after * SWEEP,
     blind_after=DEFAULT.blind_after * SWEEP,
     freeze_ends_after=DEFAULT.freeze_ends_after * HEARTBEAT,
+    notify_gather=DEFAULT.notify_gather * SWEEP,
+    notify_fold_pace=DEFAULT.notify_fold_pace * SWEEP,
+    notify_again_after=DEFAULT.notify_again_after * SWEEP,
+    reopens_within=DEFAULT.reopens_within * SWEEP,
+    calm_after_flapping=DEFAULT.calm_after_flapping * SWEEP,
     # The least the bounds allow: a reload takes its two seconds at any pace.
     obey_within=DEFAULT.obey_within / 12,
 )

@@ -103,7 +103,41 @@ def test_a_story_from_beginning_to_end(tmp_path: Path) -> None:
         why = mailfleet(tmp_path, "why", "node-05")
         for word in ("zen.spamhaus.org", "127.0.0.2", "LISTED"):
             assert word in why, why
+        until(lambda: events(tmp_path) == ["opened"], seconds=30)
+
+        mailfleet(tmp_path, "demo", "incident", "calm")
+        until(lambda: paused(tmp_path) == [], seconds=60)
+        until(lambda: events(tmp_path) == ["opened", "resolved"], seconds=30)
+        opened, over = notices(tmp_path)
+        assert "node-05" in opened["title"]
+        assert opened["did"] == ["198.51.100.5 is paused (LISTED)"]
+        assert over["thread"] == opened["thread"]
+        assert f"told: {over['title']}" in said(tmp_path)
+        assert len(incidents(tmp_path, "--all")) == 1
+
+        mailfleet(tmp_path, "demo", "incident", "list-gone-mad")
+        until(lambda: len(incidents(tmp_path)) == 1, seconds=60)
+        until(lambda: incidents(tmp_path)[0]["standing"] == 12, seconds=60)
+        assert incidents(tmp_path)[0]["cause"] == "quarantine:zen.spamhaus.org"
+        assert paused(tmp_path) == []
         interrupt(process, tmp_path)
+
+
+def notices(folder: Path) -> list[dict[str, Any]]:
+    """What people were told, in its order."""
+    file = folder / ".run/demo/notices.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def events(folder: Path) -> list[str]:
+    return [str(one["event"]) for one in notices(folder)]
+
+
+def incidents(folder: Path, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        mailfleet(folder, "alert", "ls", *words, "-o", "json")
+    )["items"]
+    return found
 
 
 def paused(folder: Path) -> list[str]:
