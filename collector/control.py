@@ -47,6 +47,8 @@ class Control:
         self._policy = policy
         # With the paces handed out; None: the journal's word on zones counts.
         self.catalogue: Callable[[], Catalogue] | None = None
+        # Told after a commit that may have changed a pool's rotation.
+        self.rotated: Callable[[], None] = _nobody
         self._backlog = Backlog()
         self._wants_round = False
         self._lost: set[str] = set()
@@ -124,6 +126,8 @@ class Control:
         begun = self._clock.monotonic()
         await self._store.commit(judgement)
         self._vitals.committed(self._clock.monotonic() - begun)
+        if judgement.rotation or judgement.warmups:
+            self.rotated()
         for decision in judgement.decisions:
             log.info(
                 "decided",
@@ -167,3 +171,7 @@ class Control:
         started = self._clock.monotonic()
         await anyio.sleep(seconds)
         self._vitals.late(self._clock.monotonic() - started - seconds)
+
+
+def _nobody() -> None:
+    """Watches nothing."""

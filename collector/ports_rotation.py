@@ -1,12 +1,12 @@
 """What rotation and warm-up need of the journal: members with counts, shares, grants, plans."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from collector.core.ledger import Key
-from collector.core.rotation import Rotation, Strategy
+from collector.core.ledger import Asked, Key
+from collector.core.rotation import Member, Rotation, Strategy
 from collector.core.warmup_plan import Plan
 from collector.ports import AuditEntry, Row
 
@@ -57,6 +57,34 @@ class Standing:
     plan: Plan
     node_id: str
     pool_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`grant` None: hold the mail, for the reasons in `held` (how many addresses each)."""
+
+    pool: str
+    revision: int
+    grant: Grant | None
+    names: dict[Key, Member] = field(default_factory=dict)
+    held: tuple[tuple[str, int], ...] = ()
+    retry_at: datetime | None = None
+
+
+class Granting(Protocol):
+    """Who may send now, as `collector.rotations` keeps it."""
+
+    async def grant(self, pool_id: str, asked: Asked, *, key: str) -> Answer:
+        """Refused GRANT_KEY_USED, GRANT_BUSY."""
+
+    async def wait(self, pool_id: str, *, after: int, seconds: float) -> None:
+        """Until the pool's revision is past `after`, at most so long."""
+
+    def changed(self) -> None:
+        """Some pool has a new revision."""
+
+    async def run(self) -> None:
+        """For ever: shares follow what was sent."""
 
 
 class RotationStore(Protocol):

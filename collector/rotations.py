@@ -16,7 +16,7 @@ from collector.core.ledger import Asked, Given, Key, Ledger
 from collector.core.policy import Policy
 from collector.core.rotation import Member, Rotation, Strategy
 from collector.ports import Clock, Refused, StoreError
-from collector.ports_rotation import Grant, GrantDraft, RotationStore
+from collector.ports_rotation import Answer, Grant, GrantDraft, RotationStore
 
 # What was sent is asked anew this often, and at once when the rotation's revision has changed.
 REFRESH_SECONDS = 60.0
@@ -26,18 +26,6 @@ WATCHERS_MAX = 200
 WATCH_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """`grant` None: hold the mail, for the reasons in `held` (how many addresses each)."""
-
-    pool: str
-    revision: int
-    grant: Grant | None
-    names: dict[Key, Member] = field(default_factory=dict)
-    held: tuple[tuple[str, int], ...] = ()
-    retry_at: datetime | None = None
 
 
 @dataclass(slots=True)

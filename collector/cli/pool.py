@@ -50,6 +50,32 @@ def observe(*, name: str, output_: str, **options: Any) -> None:
     _automate(name, value="observe", output_=output_, options=options)
 
 
+@pool.command("set")
+@click.argument("name", metavar="POOL")
+@click.option("--strategy", type=click.Choice(["round-robin", "weighted", "region"]))
+@click.option("--region", help="Whose nodes come first.")
+@click.option("--monthly", type=click.IntRange(min=0), help="Messages a month it is meant for.")
+@acts(needs_reason=False)
+@output.formats("table", "json")
+def set_pool(
+    *,
+    name: str,
+    strategy: str | None,
+    region: str | None,
+    monthly: int | None,
+    output_: str,
+    **options: Any,
+) -> None:
+    """What a pool rotates by. A new address of it warms up by the band of its messages a month."""
+    path = f"/pools/{segment(name)}/settings"
+    body = {"strategy": strategy, "region": region, "monthly": monthly}
+    answer = Act(options).post(Api(), path, body=body)
+    if output_ == "json":
+        return output.show_json(answer)
+    click.echo(answer["text"])
+    return None
+
+
 def _automate(name: str, *, value: str, output_: str, options: dict[str, Any]) -> None:
     path = f"/pools/{segment(name)}/automation"
     answer = Act(options).post(Api(), path, body={"value": value})

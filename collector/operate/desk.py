@@ -21,6 +21,7 @@ from collector.ports import (
     Streams,
 )
 from collector.ports_notify import Channel, NotifyStore
+from collector.ports_rotation import Granting, RotationStore
 from collector.presence import Presence
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Zone
@@ -110,6 +111,8 @@ class Desk:
     resolver: Resolver
     standing: Standing
     bureau: Bureau
+    rotating: RotationStore
+    rotations: Granting
     audits: Audits = field(default_factory=Audits)
 
 

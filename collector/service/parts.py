@@ -27,10 +27,12 @@ from collector.intake import Around, Intake
 from collector.lookout import Lookout
 from collector.operate.desk import Bureau, Desk, Standing
 from collector.ports import Authority, Clock, Store
+from collector.ports_rotation import RotationStore
 from collector.ports_zones import ZoneStore
 from collector.presence import Presence
 from collector.reign import Reign
 from collector.rejections import Rejections
+from collector.rotations import Rotations
 from collector.rpc.listeners import Listeners
 from collector.rpc.streams import LiveStreams
 from collector.service import bureaus
@@ -77,6 +79,8 @@ class _Ground:
     key: ZoneKey | None
     clock: Clock
     store: Store
+    rotating: RotationStore
+    rotations: Rotations
     authority: Authority
     governor: Governor
     zoning: Zoning
@@ -150,6 +154,8 @@ def _ground(
         key=key,
         clock=clock,
         store=journal,
+        rotating=journal,
+        rotations=Rotations(journal, clock=clock, policy=governor.policy),
         authority=authority,
         governor=governor,
         zoning=zoning,
@@ -202,6 +208,7 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         policy=ground.governor.policy,
     )
     control.catalogue = zoning.catalogue
+    control.rotated = ground.rotations.changed
     return Parts(
         config=ground.config,
         clock=clock,
@@ -255,6 +262,8 @@ def _desk(ground: _Ground, bureau: Bureau) -> Desk:
         resolver=ground.resolver,
         standing=_standing(ground),
         bureau=bureau,
+        rotating=ground.rotating,
+        rotations=ground.rotations,
     )
 
 

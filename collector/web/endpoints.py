@@ -8,6 +8,7 @@ from collector.web import (
     endpoints_alerts,
     endpoints_judged,
     endpoints_mail,
+    endpoints_rotation,
     endpoints_zones,
     shapes,
 )
@@ -16,6 +17,7 @@ from collector.web.routes import Role, Routes
 ROUTES = Routes()
 ROUTES.rows += endpoints_mail.ROUTES.rows + endpoints_zones.ROUTES.rows
 ROUTES.rows += endpoints_judged.ROUTES.rows + endpoints_alerts.ROUTES.rows
+ROUTES.rows += endpoints_rotation.ROUTES.rows
 VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 

@@ -79,6 +79,24 @@ ROWS: dict[str, Row] = {
         "More than one node, or a fifth of capacity",
         "look with --dry-run, then confirm the count: --max-affected N",
     ),
+    "WARMUP_UNKNOWN": Row(
+        HTTPStatus.NOT_FOUND, "No such warm-up", "mailfleet warmup start SUBJECT --reason TEXT"
+    ),
+    "WARMUP_WARM": Row(HTTPStatus.CONFLICT, "It has no cap", "mailfleet warmup ls --all"),
+    "WARMUP_NOT_HELD": Row(HTTPStatus.CONFLICT, "Nobody holds it", "mailfleet warmup ls"),
+    "LADDER_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such ladder", "mailfleet warmup ladders"),
+    "LADDER_MISFIT": Row(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "Not a ladder for that", "mailfleet warmup ladders"
+    ),
+    "STAGE_UNKNOWN": Row(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "No such stage", "mailfleet warmup plan --ladder NAME"
+    ),
+    "SUBJECT_WRONG": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Not an address nor a domain", ""),
+    "GRANT_TOO_LARGE": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Too many messages at once", ""),
+    "GRANT_TOO_LONG": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "A grant is shorter", ""),
+    "GRANT_KEY_USED": Row(HTTPStatus.CONFLICT, "The key was used for another wish", ""),
+    "GRANT_BUSY": Row(HTTPStatus.SERVICE_UNAVAILABLE, "The rotation is changing", "ask again"),
+    "REGION_MISSING": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Where?", "name a region"),
     "JOURNAL_BUSY": Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "The journal did not answer", "mailfleet doctor"
     ),

@@ -177,6 +177,8 @@ async def test_answers_keep_what_the_description_promises(
         "receiver": "gmail.com",
         "zone": "bl.mailspike.net",
         "decision": newest["id"],
+        "pool": "default",
+        "plan": bed.nodes["mta-2"].address,
     }
     for row in endpoints.ROUTES.rows:
         if row.method != "GET":

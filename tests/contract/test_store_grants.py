@@ -17,8 +17,8 @@ from collector.core.policy import Policy
 from collector.core.rotation import EVEN_WEIGHT, Member, Strategy, Used
 from collector.core.warmup_plan import Holder, Plan
 from collector.ports import OperatorPause, Refused
-from collector.ports_rotation import GrantDraft, Standing
-from collector.rotations import Answer, Rotations
+from collector.ports_rotation import Answer, GrantDraft, Standing
+from collector.rotations import Rotations
 from deliverability.ladders import LADDERS
 from tests.store_bed import (
     START,

@@ -71,7 +71,7 @@ def _pools(connection: Connection, *, baselines: Baselines, now: int) -> list[Ro
         row.pool_id: row.revision
         for row in connection.execute(latest.group_by(rotations.c.pool_id))
     }
-    made = {row.id: row.created_at for row in connection.execute(select(pools))}
+    made = {row.id: row for row in connection.execute(select(pools))}
     return [
         {
             "id": pool.id,
@@ -82,7 +82,10 @@ def _pools(connection: Connection, *, baselines: Baselines, now: int) -> list[Ro
             "baseline": pool.baseline,
             "nodes": pool.nodes,
             "rotation_revision": newest.get(pool.id, 0),
-            "created_at": iso(made[pool.id]),
+            "strategy": made[pool.id].strategy,
+            "region": made[pool.id].region,
+            "monthly": pool.monthly,
+            "created_at": iso(made[pool.id].created_at),
         }
         for pool in found.values()
     ]
