@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from deliverability.zones_shapes import Access, Kind, Status, Zone
 
@@ -88,12 +89,9 @@ def query_name(zone: Zone, address: str, *, key: ZoneKey | None = None) -> Query
     The key counts only where the zone knows one of that operator. ValueError when `address` is no
     IP address, and for a zone that must not or cannot be asked about it: a dead one above all.
     """
-    ip = ipaddress.ip_address(address)
-    if "%" in address:
-        raise ValueError("an address with a scope cannot be asked for")
+    reversed_ip = _reversed(address)
     if why := why_unaskable(zone, address, key=key):
         raise ValueError(why)
-    reversed_ip = ip.reverse_pointer.rsplit(".", 2)[0]
     if not _counts(zone, key):
         name = f"{reversed_ip}.{zone.name}"
         return QueryName(shown=name, revealed=name)
@@ -102,6 +100,15 @@ def query_name(zone: Zone, address: str, *, key: ZoneKey | None = None) -> Query
     return QueryName(
         shown=template.replace("{key}", "<key>"), revealed=template.replace("{key}", key.reveal())
     )
+
+
+@lru_cache(maxsize=256)
+def _reversed(address: str) -> str:
+    """The same few addresses and test points are asked about at every zone."""
+    ip = ipaddress.ip_address(address)
+    if "%" in address:
+        raise ValueError("an address with a scope cannot be asked for")
+    return ip.reverse_pointer.rsplit(".", 2)[0]
 
 
 def why_unaskable(zone: Zone, address: str, *, key: ZoneKey | None = None) -> str:

@@ -30,7 +30,8 @@ _RECORD = struct.Struct("!HHIH")
 _TTL_MAX = 2**31 - 1  # above it a TTL is 0 (RFC 2181 section 8)
 _TEXT_PARTS_MAX = 8
 _RECURSION_DESIRED = 0x0100
-_IS_RESPONSE, _OPCODE, _TRUNCATED, _RCODE = 0x8000, 0x7800, 0x0200, 0x000F
+# Of the third byte: a response to a plain query (QR, OPCODE); cut short (TC). Of the fourth: RCODE.
+_NO_ANSWER_MASK, _IS_RESPONSE, _TRUNCATED, _RCODE = 0xF8, 0x80, 0x02, 0x0F
 # RFC 6891: root name, type OPT, our buffer size, version 0 and no flags, no options.
 _EDNS = b"\x00" + struct.pack("!HHIH", 41, MESSAGE_BYTES_MAX, 0, 0)
 
@@ -60,27 +61,26 @@ def encode(identity: int, asked: bytes) -> bytes:
 
 def identity(message: bytes) -> int | None:
     """The id of a response; None for what is no response."""
-    if len(message) < _HEADER.size:
+    if len(message) < _HEADER.size or message[2] & _NO_ANSWER_MASK != _IS_RESPONSE:
         return None
-    number, flags, *_ = _HEADER.unpack_from(message)
-    return number if flags & _IS_RESPONSE and not flags & _OPCODE else None
+    return message[0] << 8 | message[1]
 
 
 def echoes(message: bytes, *, asked: bytes) -> bool:
     """Whether it repeats exactly our question (names are compared without case, RFC 4343)."""
-    _, _, questions, *_ = _HEADER.unpack_from(message)
+    if message[4:6] != b"\x00\x01":
+        return False
     section = message[_HEADER.size : _HEADER.size + len(asked)]
-    return questions == 1 and section.lower() == asked.lower()
+    return section == asked or section.lower() == asked.lower()
 
 
 def is_truncated(message: bytes) -> bool:
-    return bool(_HEADER.unpack_from(message)[1] & _TRUNCATED)
+    return bool(message[2] & _TRUNCATED)
 
 
 def decode(message: bytes) -> Reply:
     """The reply in a response that echoes our A question. Never raises for what a peer may send."""
-    _, flags, _, answers, *_ = _HEADER.unpack_from(message)
-    rcode = flags & _RCODE
+    rcode, answers = message[3] & _RCODE, message[6] << 8 | message[7]
     if rcode == NXDOMAIN and not answers:
         return Reply(is_nxdomain=True, ttl_seconds=_negative_ttl(message))
     if rcode not in (NOERROR, NXDOMAIN):

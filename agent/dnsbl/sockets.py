@@ -149,7 +149,8 @@ class _Exchange(asyncio.DatagramProtocol):
         if codec.is_truncated(data):
             self.truncated.append(flight.index)
         self._settle(flight, self.decode(data))
-        self._launch()
+        if self._waiting or not self._flying:
+            self._launch()
 
     def error_received(self, exc: Exception) -> None:
         """ICMP says nobody listens. Handled later, as it may come from within `sendto`."""

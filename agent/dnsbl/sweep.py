@@ -13,7 +13,7 @@ from agent.dnsbl.sockets import Way
 from agent.dnsbl.subjects import Subject
 from agent.model import ZoneReading
 from deliverability import zones
-from deliverability.zones import Finding, Reply, Sentinels, Tier, Verdict, Zone, ZoneKeys
+from deliverability.zones import Finding, QueryName, Reply, Sentinels, Tier, Verdict, Zone, ZoneKeys
 
 # Sentinels that were right vouch for what is clear for so long; whatever else a zone says is
 # vouched for by sentinels asked in the same round.
@@ -37,7 +37,17 @@ class _Found:
 
     @property
     def is_right(self) -> bool:
-        return all(one.sentinels is Sentinels.RIGHT for one in self.findings)
+        return self.findings[0].sentinels is Sentinels.RIGHT  # asked once for all of them
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a zone is asked about these addresses, and under which names. Made once."""
+
+    zone: Zone
+    addresses: tuple[str, ...]
+    subjects: tuple[Subject, ...]
+    names: Mapping[str, QueryName]
 
 
 Asked = Mapping[str, tuple[Zone, tuple[Subject, ...]]]
@@ -55,16 +65,17 @@ class Sweep:
         self.ways = tuple(ways)
         self._keys = keys
         self._known = {(one.zone, one.address): one for one in known}
+        self._plans: dict[str, _Plan] = {}
         self._held: dict[tuple[str, str], datetime] = {}
         self._right: dict[tuple[str, int], datetime] = {}
 
     def askable(self, zone: Zone, addresses: Sequence[str]) -> bool:
         """Whether there is anything to ask it about."""
-        return bool(subjects.of(zone, addresses, key=self._keys.of(zone)))
+        return bool(self._plan(zone, addresses).subjects)
 
     def held_until(self, zone: Zone, addresses: Sequence[str]) -> datetime | None:
         """When the first answer of this zone may be asked for again; None: at once."""
-        asked = subjects.of(zone, addresses, key=self._keys.of(zone))
+        asked = self._plan(zone, addresses).subjects
         ends = [self._held.get((zone.name, one.asked)) for one in asked]
         return min((end for end in ends if end is not None), default=None) if all(ends) else None
 
@@ -110,28 +121,46 @@ class Sweep:
         self._known |= {(one.zone, one.address): one for one in readings}
         return readings
 
+    def _plan(self, zone: Zone, addresses: Sequence[str]) -> _Plan:
+        before = self._plans.get(zone.name)
+        if before is not None and before.zone is zone and before.addresses == tuple(addresses):
+            return before
+        key = self._keys.of(zone)
+        asked = subjects.of(zone, addresses, key=key)
+        points = _points(zone) if asked else ()
+        names = {
+            ip: zones.query_name(zone, ip, key=key)
+            for ip in (*points, *(one.asked for one in asked))
+        }
+        plan = self._plans[zone.name] = _Plan(zone, tuple(addresses), asked, names)
+        return plan
+
     def _subjects(
         self, zone: Zone, addresses: Sequence[str], *, now: datetime
     ) -> tuple[Subject, ...]:
         return tuple(
             one
-            for one in subjects.of(zone, addresses, key=self._keys.of(zone))
+            for one in self._plan(zone, addresses).subjects
             if self._held.get((zone.name, one.asked), now) <= now
         )
 
     async def _through(self, way: int, asked: Asked, *, now: datetime) -> Mapping[str, _Found]:
         """The addresses of all these zones in one batch, with the sentinels of those nobody
         vouches for; then the sentinels of those that say anything but what they said before."""
-        unvouched = [zone for zone, _ in asked.values() if not self._is_vouched(zone, way, now=now)]
+        unvouched = {
+            name: zone
+            for name, (zone, _) in asked.items()
+            if not self._is_vouched(zone, way, now=now)
+        }
         questions = [(zone, one.asked) for zone, known in asked.values() for one in known]
-        points = [(zone, point) for zone in unvouched for point in _points(zone)]
+        points = [(zone, point) for zone in unvouched.values() for point in _points(zone)]
         replies = await self._ask(way, [*questions, *points])
         said = dict(zip(((z.name, ip) for z, ip in questions), replies, strict=False))
         sane = dict(zip(((z.name, ip) for z, ip in points), replies[len(questions) :], strict=True))
         doubted = [
             (zone, point)
-            for zone, known in asked.values()
-            if zone not in unvouched and any(self._is_news(zone, one, said) for one in known)
+            for name, (zone, known) in asked.items()
+            if name not in unvouched and any(self._is_news(zone, one, said) for one in known)
             for point in _points(zone)
         ]
         again = await self._ask(way, doubted)
@@ -147,7 +176,7 @@ class Sweep:
     async def _ask(self, way: int, asked: Sequence[tuple[Zone, str]]) -> tuple[Reply, ...]:
         if not asked:
             return ()
-        names = [zones.query_name(zone, ip, key=self._keys.of(zone)) for zone, ip in asked]
+        names = [self._plans[zone.name].names[ip] for zone, ip in asked]
         return await self.ways[way].ask(names)
 
     def _is_vouched(self, zone: Zone, way: int, *, now: datetime) -> bool:
@@ -156,7 +185,9 @@ class Sweep:
 
     def _is_news(self, zone: Zone, subject: Subject, said: Mapping[tuple[str, str], Reply]) -> bool:
         """All but "still clear"."""
-        if zones.verdict(zone, said[zone.name, subject.asked]) is not Verdict.CLEAR:
+        reply = said[zone.name, subject.asked]
+        is_absent = reply.is_nxdomain and not (reply.addresses or reply.problem)
+        if not is_absent and zones.verdict(zone, reply) is not Verdict.CLEAR:
             return True
         before = self._known.get((zone.name, subject.asked))
         return before is None or before.verdict is not Verdict.CLEAR
@@ -164,7 +195,7 @@ class Sweep:
     def _find(self, zone: Zone, reply: Reply, sane: Mapping[tuple[str, str], Reply]) -> Finding:
         positive, negative = (sane.get((zone.name, point)) for point in _points(zone))
         if positive is None or negative is None:
-            return replace(_KEPT_CLEAR, answers=reply.addresses)
+            return replace(_KEPT_CLEAR, answers=reply.addresses) if reply.addresses else _KEPT_CLEAR
         return zones.assess(zone, reply, positive=positive, negative=negative)
 
     def _vouch(
@@ -197,7 +228,7 @@ class Sweep:
                 else:
                     unsaid.setdefault(found[name].way, []).append((zone, subject.asked))
         for way, wanted in unsaid.items():
-            names = [zones.query_name(zone, ip, key=self._keys.of(zone)) for zone, ip in wanted]
+            names = [self._plans[zone.name].names[ip] for zone, ip in wanted]
             for (zone, ip), reply in zip(
                 wanted, await self.ways[way].ask_texts(names), strict=True
             ):
