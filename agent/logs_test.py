@@ -76,7 +76,7 @@ class Judge:
         if name is None:
             if len(self._receivers) >= NAMES_MAX:
                 self._receivers.clear()
-            name = self._receivers[key] = self._names.by_relay(event)
+            name = self._receivers[key] = self._names.by_relay(event.daemon, relay=event.relay)
         return name or tally_names.by_domain(event.recipient)
 
 

@@ -49,6 +49,8 @@ _BOUNCED = Outcome.BOUNCED
 # transport in defer_transports, a destination the queue manager takes for dead.
 UNASKED = frozenset((b"error", b"retry"))
 UNASKED_TEXTS = (b"delivery temporarily suspended", b"deferred transport")
+# smtp_connect(): a content filter or a mailbox server on this machine that is not there.
+_NOBODY_HOME = re.compile(rb"connect to [^\s\[]*\[(?:127\.[0-9.]+|::1|[^\]\s]*/[^\]\s]*)\]")
 
 TEXT_BYTES_MAX = 1024  # of a text that are read; the longest replies known, of Gmail, have 700
 KEPT_MAX = 512  # replies remembered with their class
@@ -91,7 +93,9 @@ def outcome_of(daemon: bytes, *, status: bytes, text: bytes) -> Outcome | None:
         return outcome
     if daemon in UNASKED:
         return Outcome.OURS
-    if outcome is Outcome.DEFERRED and text.startswith(UNASKED_TEXTS):
+    if outcome is Outcome.DEFERRED and (
+        text.startswith(UNASKED_TEXTS) or _NOBODY_HOME.match(text) is not None
+    ):
         return Outcome.OURS
     return outcome
 

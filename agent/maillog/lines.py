@@ -57,6 +57,9 @@ class Rejected(NamedTuple):
     `stage` is the client's command (RCPT, MAIL, DATA, END-OF-MESSAGE, CONNECT, header…), `client`
     name[address] or [address]:port, `said` all that follows, `of_content` by a check of what was
     written. `queue_id` is NOQUEUE before there is one.
+
+    What access(5) and header_checks(5) only discard, hold or warn of is none: the client was told
+    250. A held message is counted in the queue, a discarded one came in and left.
     """
 
     stamp: bytes
@@ -195,5 +198,9 @@ def is_hop(delivery: Delivery) -> bool:
 
 def is_nearby(relay: bytes) -> bool:
     """Whether a relay is this machine: a loopback address or a socket."""
-    place = relay.partition(b"[")[2].partition(b"]")[0]
-    return b"/" in place or place.startswith(b"127.") or place == b"::1"
+    start = relay.find(b"[") + 1
+    if not start:
+        return False
+    if relay.startswith((b"127.", b"::1]"), start):
+        return True
+    return b"/" in relay and b"/" in relay[start:].partition(b"]")[0]

@@ -93,7 +93,9 @@ def read_bulk(
         found.removed.append,
         found.accepted.append,
     )
-    for one in _pattern(form, is_exact).findall(b"\n" + chunk):
+    # A match begins with the end of the line before: so the first line has none.
+    read_line(chunk[: chunk.find(b"\n")])
+    for one in _pattern(form, is_exact).findall(chunk):
         stamp, name, id_, to, relay, delay, parts, dsn, status, text, size, client, rest, line = one
         if not name:
             read_line(line)

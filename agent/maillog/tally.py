@@ -165,17 +165,17 @@ class Tally:
 
     def _find(self, event: Delivery) -> Count | None:
         """None: without an outcome (an address probe) it is no attempt."""
-        outcome = replies.outcome_of(event.daemon, status=event.status, text=event.text)
+        _, instance, daemon, _, recipient, relay, _, _, _, status, text = event
+        outcome = replies.outcome_of(daemon, status=status, text=text)
         if outcome is None:
             return None
-        by_relay = self._names.by_relay(event)
-        receiver = by_relay or tally_names.by_domain(event.recipient)
-        count = self._row(receiver, event.instance).count(outcome)
-        if by_relay and event.relay != b"none":
+        by_relay = self._names.by_relay(daemon, relay=relay)
+        receiver = by_relay or tally_names.by_domain(recipient)
+        count = self._row(receiver, instance).count(outcome)
+        if by_relay and relay != b"none":
             if len(self._shortcuts) >= SHORTCUTS_MAX:
                 self._shortcuts.clear()
-            key = (event.instance, event.daemon, event.relay, event.status)
-            self._shortcuts[key] = count
+            self._shortcuts[instance, daemon, relay, status] = count
         return count
 
     def _row(self, receiver: str, instance: bytes) -> Row:

@@ -7,7 +7,7 @@ so that no total ever moves.
 from collections.abc import Iterable
 from functools import lru_cache
 
-from agent.maillog.lines import Delivery, is_nearby
+from agent.maillog.lines import is_nearby
 from agent.model import CellKey
 from deliverability import receivers
 
@@ -57,16 +57,16 @@ class Names:
             self._strangers.add(name)
         return name
 
-    def by_relay(self, delivery: Delivery) -> str:
+    def by_relay(self, daemon: bytes, *, relay: bytes) -> str:
         """Empty: the recipient's domain decides."""
-        if delivery.daemon in _AT_HOME:
+        if daemon in _AT_HOME:
             return receivers.LOCAL
-        if delivery.daemon == b"pipe":
-            return "" if delivery.relay in self._pipes_out else receivers.LOCAL
+        if daemon == b"pipe":
+            return "" if relay in self._pipes_out else receivers.LOCAL
         # `host[ip]:port`, `none`, `host[/a/socket]`
-        if is_nearby(delivery.relay):
+        if is_nearby(relay):
             return receivers.LOCAL
-        return _of_relay(delivery.relay.partition(b"[")[0])
+        return _of_relay(relay.partition(b"[")[0])
 
 
 def by_domain(recipient: bytes) -> str:

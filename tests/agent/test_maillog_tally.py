@@ -192,6 +192,21 @@ def test_the_newest_words_of_a_receiver_are_kept_by_what_they_mean() -> None:
     assert reply.at == START
 
 
+def test_the_recipients_name_is_hidden_where_it_stands_alone() -> None:
+    refusal = line(
+        status="bounced", dsn="5.1.1", text="550 no mailbox bob here", to="bob@b.example"
+    )
+    (reply,) = fold(tally(), refusal).replies
+    assert "bob" not in reply.text
+
+
+def test_a_content_filter_that_is_down_is_ours() -> None:
+    text = "connect to 127.0.0.1[127.0.0.1]:10024: Connection refused"
+    (cell,) = fold(tally(), line("none", status="deferred", dsn="4.4.1", text=text)).cells
+    assert cell.attempts == {Outcome.OURS: 1}
+    assert (cell.classes, cell.first_deferred) == ({}, 0)
+
+
 def test_each_minute_has_its_own_count() -> None:
     deferred = line(at="09:01:59", status="deferred", text="421 later", dsn="4.7.0")
     mine = tally()
