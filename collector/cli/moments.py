@@ -32,6 +32,10 @@ def ago(value: str | None) -> str:
     return f"{seconds}s"
 
 
+def between(first: str, *, then: str) -> timedelta:
+    return datetime.fromisoformat(then) - datetime.fromisoformat(first)
+
+
 def short(value: str) -> str:
     """`11-22 10:02:03`, in UTC."""
     return f"{datetime.fromisoformat(value).astimezone(UTC):%m-%d %H:%M:%S}"

@@ -1,10 +1,12 @@
 """`mailfleet policy`: every threshold, who set it when and why, and the way back."""
 
+import sys
+from datetime import datetime
 from typing import Any
 
 import click
 
-from collector.cli import moments, output
+from collector.cli import moments, output, simulated
 from collector.cli.acting import Act, acts
 from collector.cli.api import Api, Json
 from collector.cli.failure import Exit, Failure
@@ -80,6 +82,38 @@ def rollback(*, revision: int, output_: str, **options: Any) -> None:
     """The values of an earlier revision, as a new one."""
     answer = Act(options).post(Api(), "/policy/rollback", body={"revision": revision})
     _tell(answer, output_)
+
+
+@policy.command("simulate")
+@click.argument("values", metavar="[NAME=VALUE]...", nargs=-1)
+@click.option("--since", default="7d", show_default=True, help="24h, 7d or a date.")
+@output.formats("table", "json")
+def simulate(*, values: tuple[str, ...], since: str, output_: str) -> None:
+    """Who would have been paused under these values, when and how long, beside what really was.
+
+    Without values: under the policy in force. What the journal cannot tell is said with it.
+    """
+    answer = _simulated(given(values), moments.since(since))
+    if output_ == "json":
+        return output.show_json(answer)
+    simulated.show(answer)
+    return None
+
+
+def _simulated(values: dict[str, str], since: datetime) -> Json:
+    """All slices as one answer; on a terminal with a word of progress."""
+    api, after = Api(), ""
+    whole: Json = {}
+    while True:
+        body = {"values": values, "since": since.isoformat(), "after": after}
+        answer = api.post("/policy/simulate", body)
+        whole = simulated.joined(answer, before=whole)
+        after = answer["after"]
+        if after is None:
+            return whole
+        if sys.stderr.isatty():
+            done, left = whole["nodes"], answer["left"]
+            click.echo(f"\r{done} of {done + left} nodes", nl=False, err=True)
 
 
 def given(values: tuple[str, ...]) -> dict[str, str]:

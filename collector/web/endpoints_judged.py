@@ -1,6 +1,6 @@
 """Routes about how it was decided, and by which policy: replay, revisions, changes."""
 
-from collector.operate import policy, replay
+from collector.operate import policy, replay, simulate
 from collector.operate.desk import Desk
 from collector.ports import Actor
 from collector.web import shapes_judged as shapes
@@ -8,7 +8,7 @@ from collector.web.routes import Role, Routes
 from collector.web.shapes import Done
 
 ROUTES = Routes()
-VIEWER, ADMIN = Role.VIEWER, Role.ADMIN
+VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 
 @ROUTES.add("GET", path="/decisions/{decision}/replay", role=VIEWER, reply=shapes.Replay)
@@ -39,3 +39,10 @@ async def read_policy_history(desk: Desk, *, query: shapes.HistoryQuery) -> obje
 async def roll_policy_back(desk: Desk, *, body: shapes.PolicyRollback, actor: Actor) -> object:
     """The values of an earlier revision as a new one."""
     return (await policy.rollback(desk, body.revision, wish=body.wish(actor))).to_json()
+
+
+@ROUTES.add("POST", path="/policy/simulate", role=OPERATOR, reply=shapes.Simulated)
+async def simulate_policy(desk: Desk, *, body: shapes.Simulation) -> object:
+    """Who would have been paused under these values, beside what was: a slice of the nodes."""
+    asked = simulate.Asked(values=body.values, since=body.since, after=body.after)
+    return await simulate.read(desk, asked)

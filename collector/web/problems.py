@@ -48,6 +48,7 @@ ROWS: dict[str, Row] = {
     "POLICY_UNFIT": Row(
         HTTPStatus.CONFLICT, "The policy would not be sound", "mailfleet policy show"
     ),
+    "TOO_LONG_AGO": Row(HTTPStatus.CONFLICT, "Not kept for so long", ""),
     "REVISION_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such revision", "mailfleet policy history"),
     "NOT_JUDGED": Row(HTTPStatus.CONFLICT, "Nothing to judge again", "mailfleet why DECISION"),
     "NOT_CONNECTED": Row(HTTPStatus.CONFLICT, "The node is not connected", "mailfleet node ls"),

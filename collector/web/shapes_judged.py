@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from collector.operate.policy import HISTORY_MAX
 from collector.web.routes import Shape
@@ -16,6 +16,14 @@ class PolicyChange(ReasonedAct):
     """Values as people write them: 30s, 5m, 10%, 3."""
 
     values: Annotated[dict[Name, Word], Field(min_length=1, max_length=200)]
+
+
+class Simulation(Shape):
+    """`after`: as the slice before said; empty for the first."""
+
+    values: Annotated[dict[Name, Word], Field(max_length=200)] = Field(default_factory=dict)
+    since: AwareDatetime
+    after: str = Field(default="", max_length=64)
 
 
 class PolicyRollback(ReasonedAct):
@@ -93,3 +101,40 @@ class Replay(Answer):
     core_version_now: str
     missing: list[str]
     differences: list[Difference]
+
+
+class Episode(Answer):
+    """`until` None: still."""
+
+    reason: str
+    since: str
+    until: str | None
+    hours: float
+    mail: int
+    why: str
+
+
+class SimulatedAddress(Answer):
+    node: str
+    pool: str
+    address: str
+    would: list[Episode]
+    really: list[Episode]
+    hours_would: float
+    hours_really: float
+    mail_would: int
+    verdict: Literal["both", "only under this policy", "only really"]
+
+
+class Simulated(Answer):
+    """A slice: `left` nodes come after it, from `after` on."""
+
+    since: str
+    until: str
+    changes: list[PolicyDifference]
+    items: list[SimulatedAddress]
+    addresses: int
+    nodes: int
+    left: int
+    after: str | None
+    limits: list[str]

@@ -22,6 +22,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("policy", "show"),
     ("policy", "set", "blind_after=2h", *REASON),
     ("policy", "history"),
+    ("policy", "simulate", "bounce_pause=8%", "--since", "2d"),
     ("policy", "rollback", "1", *REASON),
     ("events",),
     ("node", "ls"),

@@ -1,14 +1,16 @@
 """What decisions were made of, and every policy there was."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from collector.adapters.store import encode
+from collector.adapters.store import encode, hindsight
 from collector.adapters.store.database import Part
-from collector.adapters.store.moments import iso
+from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.schema import policies
 from collector.adapters.store.schema_acts import decisions
+from collector.core.hindsight import Past
 from collector.ports import Row
 
 
@@ -16,6 +18,17 @@ class HistoryViews(Part):
     async def inputs(self, decision_id: str) -> str | None:
         query = select(decisions.c.inputs).where(decisions.c.id == decision_id)
         return await self._database.read(lambda c: c.scalar(query))
+
+    async def pasts(self, node_ids: Sequence[str], *, since: datetime) -> Sequence[Past]:
+        until = to_ms(self._database.clock.now())
+        return await self._database.read(
+            lambda c: hindsight.pasts(c, node_ids, since=to_ms(since), until=until)
+        )
+
+    async def paused(self, node_ids: Sequence[str], *, since: datetime) -> Sequence[Row]:
+        return await self._database.read(
+            lambda c: hindsight.paused(c, node_ids, since=to_ms(since))
+        )
 
     async def policies(self, *, revision: int | None = None, limit: int) -> Sequence[Row]:
         query = select(policies).order_by(policies.c.revision.desc()).limit(limit)
