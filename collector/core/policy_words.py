@@ -68,7 +68,7 @@ DOES: dict[str, str] = {
     "obey_within": "how long a node may take to show that it is silent",
     "clock_skew_max": "how far a node's clock may differ from ours",
     "warmup_sent_ratio_min": "part of a day's cap that must be sent for the day to count",
-    "warmup_over_ratio": "sending so far above the cap is told",
+    "warmup_over_ratio": "a day that sent so many times its cap or more does not count",
     "warmup_trouble_min": "so many troubled recipients are chance",
     "warmup_bounce_hold": "bounces of a day that hold a warm-up",
     "warmup_bounce_back": "bounces of a day that take a warm-up one stage back",

@@ -6,7 +6,16 @@ from collector.operate.moments import clock
 from collector.operate.overview import row_of, rows_of
 from collector.ports import Row
 
-WORDS = {"pause": "PAUSE", "resume": "RESUME", "remove": "OUT OF THE ROTATION", "admit": "ADMIT"}
+WORDS = {
+    "pause": "PAUSE",
+    "resume": "RESUME",
+    "remove": "OUT OF THE ROTATION",
+    "admit": "ADMIT",
+    "warm": "WARM-UP",
+    "advance": "WARM-UP ONE STAGE FURTHER",
+    "hold": "WARM-UP HELD",
+    "step_back": "WARM-UP STEPPED BACK",
+}
 
 
 def headline(decision: Row | None) -> str:
@@ -54,7 +63,9 @@ def answer(fact: Row) -> str:
 
 def _evidence(evidence: Row) -> Iterator[str]:
     if "who" in evidence:
-        yield f"asked by {evidence['who']} ({evidence['from']}): {evidence['why'] or 'no reason'}"
+        why = evidence.get("why") or (row_of(evidence, "after") or {}).get("reason")
+        yield f"asked by {evidence['who']} ({evidence['from']}): {why or 'no reason'}"
+    yield from _warmup(evidence)
     if "silence_seconds" in evidence:
         yield f"{evidence['liveness']}: no word for {evidence['silence_seconds']} s"
     if "zone" not in evidence:
@@ -78,6 +89,29 @@ def _look(evidence: Row) -> Iterator[str]:
     look = row_of(_fact(evidence), "look")
     if look is not None:
         yield f"the collector's resolver said: {answer(look)}, {clock(look['at'])}"
+
+
+def _warmup(evidence: Row) -> Iterator[str]:
+    """Where the plan stood, and what its day was like."""
+    if "stages" in evidence:
+        cap = f"{evidence['cap']} a day" if evidence["cap"] else "no cap"
+        stage = f"stage {evidence['stage']} of {evidence['stages']}"
+        yield f"it stood on {evidence['ladder']}, {stage}: {cap}"
+    if "sent" in evidence:
+        yield (
+            f"{evidence['day']}: {evidence['sent']} sent, {evidence['deferred']} deferred,"
+            f" {evidence['bounced']} bounced of {evidence['first_attempts']} first attempts"
+        )
+    if "paused_hours" in evidence:
+        yield f"it was paused for {evidence['paused_hours']} h"
+    if "idle_days" in evidence:
+        yield f"it sent nothing for {evidence['idle_days']} days"
+    if evidence.get("trouble"):
+        yield f"trouble: {evidence['trouble']}"
+    after = row_of(evidence, "to")
+    if after is not None:
+        stage = f"stage {after['stage']} of {after['stages']}"
+        yield f"now on {after['ladder']}, {stage}: {after['cap']} a day"
 
 
 def _fact(evidence: Row) -> Row:

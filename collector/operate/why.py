@@ -89,6 +89,7 @@ def _chapters(node: Row, decision: Row | None, now: datetime) -> Iterator[Chapte
     yield "effect", list(_effect(node))
     yield "rotation", [_member(one, now) for one in rows_of(node, "addresses")]
     yield "pauses", [_pause(one) for one in rows_of(node, "pauses")]
+    yield "warm-up", list(_warmup(node, now))
     yield "zones now", list(_zones(node, now))
     yield "heard", [_heard(node)]
     yield "alerts", [str(one["text"]) for one in rows_of(node, "alerts") if not _is_told(one)]
@@ -124,6 +125,23 @@ def _member(address: Row, now: datetime) -> str:
         return f"{address['ip']} is in the rotation{since}"
     reason = address["rotation_reason"] or "not admitted yet"
     return f"{address['ip']} is out of the rotation{since}: {reason}"
+
+
+def _warmup(node: Row, now: datetime) -> Iterator[str]:
+    """What each address may send while it warms, and how to hold it or let it go on."""
+    for address in rows_of(node, "addresses"):
+        plan = row_of(address, "warmup")
+        if plan is None:
+            continue
+        ip, since = address["ip"], ago(plan["since"], now)
+        yield (
+            f"{ip} may send {plan['cap_day']} a day, {plan['cap_hour']} an hour:"
+            f" stage {plan['stage']} of {plan['ladder']}, since {since}"
+        )
+        if plan["held_by"]:
+            yield f"held by {plan['held_by']}: {plan['held_why']}; mailfleet warmup resume {ip}"
+        else:
+            yield f"to hold it there: mailfleet warmup hold {ip} --reason TEXT"
 
 
 def _pause(pause: Row) -> str:

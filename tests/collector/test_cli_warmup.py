@@ -64,6 +64,13 @@ async def test_a_plan_is_begun_held_and_goes_on(bed: Bed) -> None:
         ("hold", "OPERATOR"),
         ("warm", "OPERATOR"),
     }
+    text = await done(bed, "why", "mta-1")
+    assert f"{ip} may send 10 a day, 5 an hour: stage 1 of owners-10k" in text
+    assert f"held by operator: audit; mailfleet warmup resume {ip}" in text
+    (newest,) = await bed.parts.store.decisions(ip, limit=1)
+    text = await done(bed, "why", str(newest["id"]))
+    assert f"WARM-UP HELD of {ip} for OPERATOR: made" in text
+    assert ": audit" in text
     assert "goes on" in await done(bed, "warmup", "resume", ip)
     assert "nobody holds" in await done(bed, "warmup", "resume", ip, code=4)
     rows = await bed.parts.store.journal(after=-20, limit=20, node_id=bed.nodes["mta-1"].id)

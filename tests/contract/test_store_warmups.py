@@ -15,6 +15,7 @@ from collector.core.judgement import LifecycleChange, WarmupChange
 from collector.core.model import Kind, Lifecycle, NodeFacts, Subject
 from collector.core.policy import Policy
 from collector.core.warmup_plan import Holder, Plan, Warming, midnight
+from collector.operate import testimony
 from deliverability.ladders import LADDERS
 from tests.store_bed import (
     START,
@@ -122,8 +123,9 @@ async def test_a_day_is_read_once_it_is_over_and_its_judgement_stands(
     clock.seconds += 1
     day = (await warming(journal)).day
     assert day is not None
+    # An hour in which a tenth bounced says nothing of what the address can do.
     assert (day.day, day.heard, day.volume) == (midnight(START), True, 10)
-    assert (day.firsts, day.bounced, day.deferred, day.best_hour) == (9, 1, 0, 10)
+    assert (day.firsts, day.bounced, day.deferred, day.best_hour) == (9, 1, 0, 0)
     made = judge(await journal.load([node_id(1)]), POLICY, now=clock.now())
     assert [one.proposal.kind for one in made.decisions] == [Kind.ADVANCE]
     assert [move.after for move in made.lifecycles] == [Lifecycle.WARMING]
@@ -134,11 +136,29 @@ async def test_a_day_is_read_once_it_is_over_and_its_judgement_stands(
     assert kept == Warming(plan=made.warmups[0].plan)
     (decided,) = await journal.decisions(ip(1), limit=9)
     assert (decided["id"], decided["kind"]) == (id_, "advance")
+    told = dict(testimony.chapters(decided))
+    assert told["evidence"] == [
+        "it stood on owners-10k, stage 1 of 21: 10 a day",
+        "2026-03-01: 10 sent, 0 deferred, 1 bounced of 9 first attempts",
+    ]
+    assert told["decision"][0].startswith(f"WARM-UP ONE STAGE FURTHER of {ip(1)} for WARMUP: made")
     with closing(sqlite3.connect(tmp_path / "journal.db")) as reading:
         rows = reading.execute("SELECT volume, cap, why FROM warmup_days").fetchall()
         assert rows == [(10, 10, "a healthy day with enough sent: one stage further")]
         stood = reading.execute("SELECT decision_id, day_cap FROM warmups WHERE stage = 1")
         assert stood.fetchall() == [(id_, 12)]
+
+
+async def test_the_best_healthy_hour_is_what_a_warm_address_can_do(
+    journal: SqlStore, clock: HandClock
+) -> None:
+    await send(journal, clock, sent=120, deferred=2, first_sent=120, first_deferred=2)
+    clock.seconds = DAY / 2 + 1_800
+    made = judge(await journal.load([node_id(1)]), POLICY, now=clock.now())
+    await journal.commit(made)
+    (member, _) = (await journal.rotation(await the_pool(journal))).members
+    assert (member.cap, member.best_hour) == (None, 122)
+    assert (await warming(journal)).plan.usual == 122
 
 
 async def test_the_load_is_of_the_caps_in_force(journal: SqlStore, clock: HandClock) -> None:

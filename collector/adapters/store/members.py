@@ -24,8 +24,10 @@ POOL = text("SELECT name, strategy, region FROM pools WHERE id = :pool")
 REVISION = text("SELECT coalesce(max(revision), 0) FROM rotations WHERE pool_id = :pool")
 MEMBERS = text(
     """SELECT a.node_id, n.name, a.ip, a.in_rotation, a.rotation_reason, a.share, n.region,
- n.lifecycle, n.reputation_score, t.number, t.convergence, t.obeyed_term, t.obeyed_revision,
+ n.lifecycle, t.number, t.convergence, t.obeyed_term, t.obeyed_revision,
  o.term, o.revision, w.ladder, w.stage,
+ coalesce((SELECT s.score FROM scores s WHERE s.node_id = a.node_id AND s.address = a.ip
+  ORDER BY s.at DESC LIMIT 1), 100) AS score,
  (SELECT max(d.best_hour) FROM warmup_days d WHERE d.node_id = a.node_id AND d.subject = a.ip
   AND d.day >= :since) AS best_hour
  FROM addresses a JOIN nodes n ON n.id = a.node_id JOIN node_states t ON t.node_id = a.node_id
@@ -100,7 +102,7 @@ def _member(
         region=row.region,
         against=_against(row, {reason for receiver, reason in pauses if not receiver}),
         blocked=tuple(sorted({receiver for receiver, _ in pauses if receiver})),
-        score=max(0, min(100, row.reputation_score)),
+        score=row.score,
         cap=_cap(row),
         best_hour=row.best_hour or 0,
         used=Used(

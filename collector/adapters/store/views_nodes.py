@@ -18,10 +18,11 @@ from collector.adapters.store.schema import (
 )
 from collector.adapters.store.schema_acts import listings, pauses
 from collector.adapters.store.schema_counts import totals
+from collector.adapters.store.schema_rotation import warmups
 from collector.adapters.store.snapshot import chunks
 from collector.ports import Row
 
-TABLES = (addresses, pauses, listings, zone_facts, orders, node_states)
+TABLES = (addresses, pauses, listings, zone_facts, orders, node_states, warmups)
 LOADS = text(
     "SELECT id, current_load FROM sending_nodes WHERE id IN (SELECT value FROM json_each(:ids))"
 )
@@ -53,7 +54,9 @@ def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool, now: 
         shown = _identity(row) | {"current_load": loads.get(row.id, 0)}
         shown |= _standing(mine) | _state(mine["node_states"][0])
         shown["addresses"] = [
-            _address(one) | {"score": scores.shown(kept.get((row.id, one.ip), ()), now=now)}
+            _address(one)
+            | {"score": scores.shown(kept.get((row.id, one.ip), ()), now=now)}
+            | {"warmup": _warmup(one.ip, mine["warmups"])}
             for one in mine["addresses"]
         ]
         if with_totals:
@@ -91,6 +94,22 @@ def _address(row: SqlRow[Any]) -> Shown:
         "rotation_reason": row.rotation_reason,
         "rotation_since": iso(row.rotation_since),
     }
+
+
+def _warmup(ip: str, plans: list[SqlRow[Any]]) -> Shown | None:
+    """None: it has no cap."""
+    for row in plans:
+        if row.subject == ip and row.day_cap is not None:
+            return {
+                "ladder": row.ladder,
+                "stage": row.stage + 1,
+                "cap_day": row.day_cap,
+                "cap_hour": row.hour_cap,
+                "since": iso(row.since),
+                "held_by": row.held_by,
+                "held_why": row.held_why,
+            }
+    return None
 
 
 def _pause(row: SqlRow[Any]) -> Shown:

@@ -168,8 +168,7 @@ def _day(connection: Connection, node_id: str, *, ip: str, over: datetime) -> Se
         bounced=sums.first_bounced if sums.firsts else sums.bounced,
         listed=tuple(connection.scalars(LISTED, span)),
         pauses=tuple(connection.scalars(PAUSED, span)),
-        # Hours know no receiver: what stayed on the machine is in them too.
-        best_hour=min(volume, connection.execute(BEST_HOUR, of_day).scalar_one()),
+        best_hour=connection.execute(BEST_HOUR, of_day).scalar_one(),
     )
 
 
