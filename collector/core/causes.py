@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """`many` names several of it: {n}, {zone}. `coming` and `can` may name {node}, {zone},
+    """`many` names several of it: {n}, {part}. `coming` and `can` may name {node}, {part},
     {address}, {subject}; a sentence whose word is not known is left out."""
 
     many: str
     coming: tuple[str, ...] = ()
     can: tuple[str, ...] = ()
-    # Its keys are cause:zone:subject.
-    has_zone: bool = False
+    # What stands between cause and subject in its keys: a zone, a receiver, or another name. Zones
+    # and receivers make incidents of their own.
+    part: str = ""
     # Told at once, whatever its severity.
     is_listing: bool = False
     # The cause whose incident it belongs to; "" is its own.
@@ -25,56 +26,62 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:
-    """What an alert's key says. `address` is None unless its subject is one."""
+    """What an alert's key says. `part` is its zone, receiver or name, None where it has none;
+    `address` is None unless its subject is one."""
 
     cause: str
-    zone: str | None
+    part: str | None
     subject: str
     address: str | None
 
+    @property
+    def zone(self) -> str | None:
+        return self.part if known(self.cause).part == ZONE else None
 
+
+ZONE, RECEIVER, NAME = "zone", "receiver", "name"
 _DELISTED = "the zone is asked again at its pace; after two clean rounds the pause ends by itself"
 _DELIST = "ask the zone to delist {address}, once its reason is gone"
 
 CAUSES: Mapping[str, Cause] = {
     "listed": Cause(
-        many="{n} addresses are listed by {zone}",
+        many="{n} addresses are listed by {part}",
         coming=(_DELISTED,),
         can=("mailfleet why {address}", _DELIST),
-        has_zone=True,
+        part=ZONE,
         is_listing=True,
     ),
     "zone-brake": Cause(
-        many="{zone} lists much of the fleet",
+        many="{part} lists much of the fleet",
         coming=(
             "its pauses are held while so many stand, longer only where nothing confirms them",
         ),
         can=(
-            "mailfleet zone test {zone} ADDRESS",
+            "mailfleet zone test {part} ADDRESS",
             "whoever is truly listed: mailfleet node pause NODE --reason TEXT",
         ),
-        has_zone=True,
+        part=ZONE,
         part_of="listed",
     ),
     "policy-listed": Cause(
-        many="{n} addresses have a configuration fault, says {zone}",
+        many="{n} addresses have a configuration fault, says {part}",
         coming=("nothing is paused for it; it ends when the zone no longer says so",),
         can=("mailfleet why {address}", _DELIST),
-        has_zone=True,
+        part=ZONE,
         is_listing=True,
     ),
     "disagree": Cause(
-        many="{n} addresses are listed by {zone} for their nodes, but not for the collector",
+        many="{n} addresses are listed by {part} for their nodes, but not for the collector",
         coming=("both look again every minute until they agree",),
-        can=("mailfleet why {address}", "mailfleet zone test {zone} {address}"),
-        has_zone=True,
+        can=("mailfleet why {address}", "mailfleet zone test {part} {address}"),
+        part=ZONE,
         is_listing=True,
     ),
     "quarantine": Cause(
-        many="{n} nodes do not believe {zone}",
-        coming=("nothing {zone} says counts until its test points answer rightly again",),
-        can=("mailfleet doctor", "mailfleet zone show {zone}"),
-        has_zone=True,
+        many="{n} nodes do not believe {part}",
+        coming=("nothing {part} says counts until its test points answer rightly again",),
+        can=("mailfleet doctor", "mailfleet zone show {part}"),
+        part=ZONE,
     ),
     "detector": Cause(
         many="removals for silence are frozen",
@@ -118,6 +125,7 @@ CAUSES: Mapping[str, Cause] = {
         many="{n} nodes have a service down",
         coming=("a node whose SMTP service is down is out until it runs again",),
         can=("mailfleet why {node}", "on the node: systemctl status postfix"),
+        part=NAME,
     ),
     "disk": Cause(
         many="the queue's disk is full on {n} nodes",
@@ -128,8 +136,13 @@ CAUSES: Mapping[str, Cause] = {
         many="{n} certificates expire",
         coming=("an agent renews its own in the last third of its life",),
         can=("mailfleet node show {node}", "on the node: mailfleet-agent check"),
+        part=NAME,
     ),
-    "target": Cause(many="{n} health targets are missed", can=("mailfleet node show {node}",)),
+    "target": Cause(
+        many="{n} health targets are missed",
+        can=("mailfleet node show {node}",),
+        part=NAME,
+    ),
     "bounces": Cause(
         many="{n} addresses bounce",
         coming=("at twice the rate the address is paused",),
@@ -137,11 +150,12 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "complaints": Cause(many="{n} addresses draw complaints", can=("mailfleet why {address}",)),
     "blocked": Cause(
-        many="{n} addresses are refused by a receiver",
+        many="{part} refuses {n} addresses",
         coming=("every two hours a few messages may try",),
-        can=("mailfleet why {node}",),
+        can=("mailfleet why {node}", "mailfleet receiver show {part}"),
+        part=RECEIVER,
     ),
-    "dns": Cause(many="{n} records are wrong", can=("mailfleet why {node}",)),
+    "dns": Cause(many="{n} records are wrong", can=("mailfleet why {node}",), part=NAME),
     "score": Cause(
         many="the score of {n} addresses fell",
         can=("mailfleet node show {node}", "mailfleet why {address}"),
@@ -167,17 +181,19 @@ def known(name: str) -> Cause:
 
 def facets(key: str) -> Facets:
     name, _, rest = key.partition(":")
-    zone, subject = None, rest
-    if known(name).has_zone:
-        zone, _, subject = rest.partition(":")
-    return Facets(cause=name, zone=zone, subject=subject, address=_address(subject))
+    part: str | None = None
+    subject, kind = rest, known(name).part
+    if kind and (":" in rest or kind == ZONE):
+        part, _, subject = rest.partition(":")
+    return Facets(cause=name, part=part, subject=subject, address=_address(subject))
 
 
 def cause_of(key: str) -> str:
-    """The cause that makes an incident: with its zone, where it has one."""
+    """The cause that makes an incident: with its zone or receiver, where it has one."""
     said = facets(key)
-    name = known(said.cause).part_of or said.cause
-    return name if said.zone is None else f"{name}:{said.zone}"
+    cause = known(said.cause)
+    name = cause.part_of or said.cause
+    return name if said.part is None or cause.part == NAME else f"{name}:{said.part}"
 
 
 def _address(text: str) -> str | None:

@@ -142,7 +142,7 @@ def _headline(telling: Telling, scene: Scene) -> str:
     nodes = list(dict.fromkeys(nodes))
     whose = ", ".join(nodes[:3])
     rest = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
-    many = causes.known(name).many.format(n=len(telling.alerts), zone=zone)
+    many = causes.known(name).many.format(n=len(telling.alerts), part=zone)
     return f"{many} ({whose}{rest})" if whose else many
 
 
@@ -150,7 +150,7 @@ def _ended(incident: Incident) -> str:
     named = [one.words for one in incident.told.values() if one.words]
     if not named:
         name, _, zone = incident.cause.partition(":")
-        return causes.known(name).many.format(n=len(incident.told), zone=zone)
+        return causes.known(name).many.format(n=len(incident.told), part=zone)
     more = f" (and {len(incident.told) - 1} more)" if len(incident.told) > 1 else ""
     return f"{harmless(named[0], most=80)}{more}"
 
@@ -207,7 +207,7 @@ def _advice(telling: Telling, scene: Scene, *, coming: bool) -> Iterator[str]:
         cause = causes.known(said.cause)
         known = {
             "node": _node(alert, scene) or None,
-            "zone": said.zone,
+            "part": said.part,
             "address": said.address,
             "subject": said.subject or None,
         }

@@ -129,7 +129,7 @@ def headline(cause: str, alerts: Sequence[AlertFact], *, standing: Standing) -> 
     places = (standing.docket.places.get(alert.node_id or "") for alert in alerts)
     nodes = list(dict.fromkeys(place.node for place in places if place))
     whose = f" ({', '.join(nodes[:3])}{' …' if len(nodes) > 3 else ''})" if nodes else ""
-    return causes.known(name).many.format(n=len(alerts), zone=zone) + whose
+    return causes.known(name).many.format(n=len(alerts), part=zone) + whose
 
 
 def _state(row: Row, *, alerts: int, silenced: int) -> str:

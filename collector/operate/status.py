@@ -184,7 +184,7 @@ def _told(alerts: Sequence[Row], *, incident: Row | None, sources: Sources) -> R
     if len(alerts) > 1:
         nodes = list(dict.fromkeys(names[a["node_id"]] for a in alerts if a["node_id"] in names))
         whose = f" ({', '.join(nodes[:3])}{' …' if len(nodes) > 3 else ''})" if nodes else ""
-        text = named.known(facets.cause).many.format(n=len(alerts), zone=facets.zone) + whose
+        text = named.known(facets.cause).many.format(n=len(alerts), part=facets.part) + whose
     fix = REMEDIES.get(facets.cause, "mailfleet events").format(
         subject=facets.zone or facets.subject,
         address=facets.address or facets.subject,

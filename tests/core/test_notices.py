@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from collector.core import causes, deeds, notice, phrases
+from collector.core import alerts, causes, deeds, notice, phrases, vigil
 from collector.core.causes import Facets
 from collector.core.incident import Place
 from collector.core.model import (
@@ -223,23 +223,38 @@ def test_it_travels_as_json_and_comes_out_as_it_went_in() -> None:
     ("key", "expected", "cause"),
     [
         (
+            "blocked:gmail.com:2001:db8::1",
+            Facets(cause="blocked", part="gmail.com", subject="2001:db8::1", address="2001:db8::1"),
+            "blocked:gmail.com",
+        ),
+        (
+            "service-down:opendkim:n1",
+            Facets(cause="service-down", part="opendkim", subject="n1", address=None),
+            "service-down",
+        ),
+        (
+            "service-down:n1",
+            Facets(cause="service-down", part=None, subject="n1", address=None),
+            "service-down",
+        ),
+        (
             f"listed:{ZEN}:2001:db8::1",
-            Facets(cause="listed", zone=ZEN, subject="2001:db8::1", address="2001:db8::1"),
+            Facets(cause="listed", part=ZEN, subject="2001:db8::1", address="2001:db8::1"),
             f"listed:{ZEN}",
         ),
         (
             f"zone-brake:{ZEN}",
-            Facets(cause="zone-brake", zone=ZEN, subject="", address=None),
+            Facets(cause="zone-brake", part=ZEN, subject="", address=None),
             f"listed:{ZEN}",
         ),
         (
             "bounce-rate:192.0.2.1",
-            Facets(cause="bounce-rate", zone=None, subject="192.0.2.1", address="192.0.2.1"),
+            Facets(cause="bounce-rate", part=None, subject="192.0.2.1", address="192.0.2.1"),
             "bounce-rate",
         ),
         (
             "deferral:gmail.com",
-            Facets(cause="deferral", zone=None, subject="gmail.com", address=None),
+            Facets(cause="deferral", part=None, subject="gmail.com", address=None),
             "deferral",
         ),
     ],
@@ -269,9 +284,14 @@ def test_lines_are_bounded_and_said_once() -> None:
     assert phrases.lines(map(str, range(40)), most=3) == ("0", "1", "… and 38 more")
 
 
+def test_every_cause_has_a_row() -> None:
+    told = alerts.NODE_CAUSES | alerts.FLEET_CAUSES | set(vigil.CAUSES)
+    assert told <= causes.CAUSES.keys()
+
+
 def test_every_cause_has_words_that_can_be_filled() -> None:
-    known = {"node": "n", "zone": "z", "address": "a", "subject": "s"}
+    known = {"node": "n", "part": "z", "address": "a", "subject": "s"}
     for cause in causes.CAUSES.values():
-        assert cause.many.format(n=6, zone="z")
+        assert cause.many.format(n=6, part="z")
         assert all(text.format(**known) for text in (*cause.coming, *cause.can))
         assert cause.part_of in ("", *causes.CAUSES)
