@@ -5,6 +5,7 @@ helps. Reads an alert's key (`cause:subject`, or `cause:zone:subject`); opens an
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +27,27 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:
-    """What an alert's key says. `part` is its zone, receiver or name, None where it has none;
-    `address` is None unless its subject is one."""
+    """What an alert's key says. `part` is its zone, receiver or name, None where it has none."""
 
     cause: str
     part: str | None
     subject: str
-    address: str | None
+
+    @property
+    def address(self) -> str | None:
+        """The subject, where it is one."""
+        try:
+            return str(ipaddress.ip_address(self.subject))
+        except ValueError:
+            return None
 
     @property
     def zone(self) -> str | None:
         return self.part if known(self.cause).part == ZONE else None
 
 
+# The same alerts stand pass after pass: each key is read once.
+KEYS_REMEMBERED = 20_000
 ZONE, RECEIVER, NAME = "zone", "receiver", "name"
 _DELISTED = "the zone is asked again at its pace; after two clean rounds the pause ends by itself"
 _DELIST = "ask the zone to delist {address}, once its reason is gone"
@@ -179,25 +188,20 @@ def known(name: str) -> Cause:
     return CAUSES.get(name) or Cause(many=f"{{n}} × {name}", can=("mailfleet events",))
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def facets(key: str) -> Facets:
     name, _, rest = key.partition(":")
     part: str | None = None
     subject, kind = rest, known(name).part
     if kind and (":" in rest or kind == ZONE):
         part, _, subject = rest.partition(":")
-    return Facets(cause=name, part=part, subject=subject, address=_address(subject))
+    return Facets(cause=name, part=part, subject=subject)
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def cause_of(key: str) -> str:
     """The cause that makes an incident: with its zone or receiver, where it has one."""
     said = facets(key)
     cause = known(said.cause)
     name = cause.part_of or said.cause
     return name if said.part is None or cause.part == NAME else f"{name}:{said.part}"
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None

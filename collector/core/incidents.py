@@ -97,7 +97,7 @@ def _places(snapshot: Snapshot, nodes: Iterable[NodeFacts]) -> dict[str, Place]:
 def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -> Iterator[Case]:
     """One for each cause that has an open incident or an alert, in a fixed order."""
     groups: dict[_Key, dict[str, AlertFact]] = {}
-    for key, alert in sorted(standing.items()):
+    for key, alert in standing.items():
         groups.setdefault(group_of(alert, scene.places), {})[key] = alert
     known = _known(docket.incidents, scene)
     numbers = count(docket.next_number)
@@ -120,14 +120,20 @@ def _fresh(key: _Key, number: int, *, now: datetime) -> Incident:
 
 
 def _loud(alerts: Iterable[AlertFact], scene: Scene, *, docket: Docket) -> tuple[AlertFact, ...]:
-    """Those nobody silenced, the gravest and oldest first."""
+    """Those nobody silenced."""
     now = scene.now
-    heard = (
+    active = [one for one in docket.silences if one.is_active(now)]
+    if not active:
+        return tuple(alerts)
+    return tuple(
         one
         for one in alerts
-        if not silences.silencing(one, docket.silences, place=_place(one, scene.places), now=now)
+        if not silences.silencing(one, active, place=_place(one, scene.places), now=now)
     )
-    return tuple(sorted(heard, key=lambda one: (-one.severity.rank, one.opened_at, one.key)))
+
+
+def _gravest_first(alerts: Iterable[AlertFact]) -> tuple[AlertFact, ...]:
+    return tuple(sorted(alerts, key=lambda one: (-one.severity.rank, one.opened_at, one.key)))
 
 
 def group_of(alert: AlertFact, places: Mapping[str, Place]) -> _Key:
@@ -156,6 +162,7 @@ def _told(case: Case, step: Step, scene: Scene) -> tuple[IncidentDraft | None, E
         is_same = step.incident == case.incident and not case.is_new
         draft = IncidentDraft(incident=step.incident, unacknowledge=step.unacknowledge)
         return (None if is_same else draft), None
+    case = replace(case, loud=_gravest_first(case.loud))
     shown = case.loud if case.alerts else ()
     told = Telling(
         event=step.event,

@@ -224,37 +224,37 @@ def test_it_travels_as_json_and_comes_out_as_it_went_in() -> None:
     [
         (
             "blocked:gmail.com:2001:db8::1",
-            Facets(cause="blocked", part="gmail.com", subject="2001:db8::1", address="2001:db8::1"),
+            Facets(cause="blocked", part="gmail.com", subject="2001:db8::1"),
             "blocked:gmail.com",
         ),
         (
             "service-down:opendkim:n1",
-            Facets(cause="service-down", part="opendkim", subject="n1", address=None),
+            Facets(cause="service-down", part="opendkim", subject="n1"),
             "service-down",
         ),
         (
             "service-down:n1",
-            Facets(cause="service-down", part=None, subject="n1", address=None),
+            Facets(cause="service-down", part=None, subject="n1"),
             "service-down",
         ),
         (
             f"listed:{ZEN}:2001:db8::1",
-            Facets(cause="listed", part=ZEN, subject="2001:db8::1", address="2001:db8::1"),
+            Facets(cause="listed", part=ZEN, subject="2001:db8::1"),
             f"listed:{ZEN}",
         ),
         (
             f"zone-brake:{ZEN}",
-            Facets(cause="zone-brake", part=ZEN, subject="", address=None),
+            Facets(cause="zone-brake", part=ZEN, subject=""),
             f"listed:{ZEN}",
         ),
         (
             "bounce-rate:192.0.2.1",
-            Facets(cause="bounce-rate", part=None, subject="192.0.2.1", address="192.0.2.1"),
+            Facets(cause="bounce-rate", part=None, subject="192.0.2.1"),
             "bounce-rate",
         ),
         (
             "deferral:gmail.com",
-            Facets(cause="deferral", part=None, subject="gmail.com", address=None),
+            Facets(cause="deferral", part=None, subject="gmail.com"),
             "deferral",
         ),
     ],
