@@ -44,8 +44,10 @@ class Timetable:
         asked = self._asked.get(zone.name)
         if asked is None:
             within = FIRST_WITHIN if zone.tier is Tier.CRITICAL else min(FIRST_SPREAD, zone.pace)
-            first = now + within * self._luck()
-            return self._not_before.setdefault(zone.name, first)
+            first = self._not_before.get(zone.name)
+            if first is None or first > now + within:  # its pace may have changed meanwhile
+                first = self._not_before[zone.name] = now + within * self._luck()
+            return first
         if asked > now:  # the clock was set back
             asked = self._asked[zone.name] = now
         at = asked + next_delay(zone.pace, self._chance.get(zone.name, 0.5))

@@ -116,8 +116,15 @@ class Node:
         if is_enrolled:
             identity.swap(folder, issuer.identity("node-1"))
 
-    def start(self, collector: StandIn | int, *, enrolment_port: int = 1, **environ: str) -> None:
-        """Against this stand-in, or a port where nobody listens."""
+    def start(
+        self,
+        collector: StandIn | int,
+        *,
+        enrolment_port: int = 1,
+        dns: str = "zones = []",
+        **environ: str,
+    ) -> None:
+        """Against this stand-in, or a port where nobody listens. `dns`: that section."""
         port = collector if isinstance(collector, int) else collector.place.fleet_port
         config = self.folder / "agent.toml"
         config.write_text(
@@ -134,7 +141,7 @@ class Node:
             queue = "{self.folder}"
             helper = "{self.postfix.socket}"
             [dns]
-            zones = []
+            {dns}
             """
         )
         told = {"MAILFLEET_CONFIG": str(config), "NOTIFY_SOCKET": str(self.folder / "notify.sock")}

@@ -65,3 +65,11 @@ def test_a_clock_set_back_stops_nothing() -> None:
 
 def test_nothing_to_ask_is_no_busy_loop() -> None:
     assert Timetable(lambda: 0.5).wait((), now=NOW) == minutes(10)
+
+
+def test_a_zone_told_to_hurry_before_its_first_round_does() -> None:
+    table = Timetable(lambda: 0.9)
+    assert table.due([SPAMCOP], now=NOW) == ()
+    hurried = replace(SPAMCOP, pace=timedelta(seconds=10))
+    assert table.due([hurried], now=NOW) == ()
+    assert table.due([hurried], now=NOW + timedelta(seconds=9)) == (hurried,)
