@@ -96,7 +96,7 @@ class Zoning:
         """What would be with these, and the fleet as it is."""
         return self.plan(overrides, self._plan.size).catalogue
 
-    def repace(self) -> None:
+    def tell_pace(self) -> None:
         """The policy has changed."""
         self._adopt(self.plan(self._plan.catalogue.overrides, self._plan.size))
 

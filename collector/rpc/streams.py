@@ -65,12 +65,12 @@ class LiveStreams:
             self._tasks.start_soon(_flush, stream)
         return True
 
-    def repace(self, pace: Callable[[str], Welcome]) -> None:
+    def tell_pace(self, pace: Callable[[str], Welcome]) -> None:
         """Tells every node its pace once more; one without a stream is told at its Hello."""
         if self._tasks is not None:
-            self._tasks.start_soon(self._repace, pace)
+            self._tasks.start_soon(self._tell_pace, pace)
 
-    async def _repace(self, pace: Callable[[str], Welcome]) -> None:
+    async def _tell_pace(self, pace: Callable[[str], Welcome]) -> None:
         for index, stream in enumerate(list(self._live.values())):
             if index % TOLD_AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()

@@ -189,11 +189,11 @@ def _intake(ground: _Ground, vitals: Vitals) -> Intake:
     intake = Intake(ground.store, presence=ground.presence, terms=ground.reign, around=around)
     zoning.told = lambda: ground.streams.hand_out(zoning.handed_out())
 
-    def repaced() -> None:
-        zoning.repace()
-        ground.streams.repace(intake.pace)
+    def pace_changed() -> None:
+        zoning.tell_pace()
+        ground.streams.tell_pace(intake.pace)
 
-    ground.governor.told = repaced
+    ground.governor.told = pace_changed
     return intake
 
 
