@@ -141,6 +141,7 @@ class Rotations:
             return book.seen
         seen = await self._store.rotation(pool_id)
         wall, is_first = self._clock.now(), book.seen is None
+        book.ledger.policy = self._policy()
         book.ledger.refresh(seen, now=wall)
         if is_first:
             since = wall - self._policy().grant_report_lag

@@ -70,7 +70,8 @@ class Ledger:
     """`refresh` first; then grants are given, taken back, and forgotten when they are over."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+        # Whoever keeps the ledger may change it before a refresh.
+        self.policy = policy
         self._lanes: dict[Key, _Lane] = {}
         self._turns: list[tuple[float, Key]] = []
         self._strategy = Strategy.ROUND_ROBIN
@@ -85,7 +86,7 @@ class Ledger:
         known, self._lanes = self._lanes, {}
         self._strategy, self._region = rotation.strategy, rotation.region
         self._is_stopped = rotation.is_stopped
-        over, at = now - self._policy.grant_report_lag, slots(now)
+        over, at = now - self.policy.grant_report_lag, slots(now)
         for member in rotation.members:
             lane = known.get(member.key) or _Lane(member=member, weight=1.0, turn=front)
             lane.member, lane.against = member, ""

@@ -192,3 +192,19 @@ async def test_a_watch_hears_of_the_next_revision(bed: Bed) -> None:
     assert seen[0] > before
     with pytest.raises(Refused, match="no pool"):
         await rotation.show(desk, "nope")
+
+
+async def test_after_a_delisting_an_address_comes_back_under_a_cap(bed: Bed) -> None:
+    ip = bed.nodes["mta-1"].address
+    await bed.list("mta-1", "127.0.0.2")
+    assert not (await read(bed, "rotation", "show"))["members"][0]["may_send"]
+    await bed.delist("mta-1")
+    await bed.hear("mta-1")
+    await bed.settle()
+    (item,) = (await read(bed, "warmup", "ls"))["items"]
+    assert (item["subject"], item["stage"], item["cap_day"]) == (ip, 21, 383)
+    decided = await why.read(bed.parts.desk, str(item["decision_id"]))
+    assert str(decided["headline"]).startswith(f"WARM-UP STEPPED BACK of {ip} for LISTED: made")
+    assert (await read(bed, "node", "show", "mta-1"))["lifecycle"] == Lifecycle.WARMING.value
+    member = (await read(bed, "rotation", "show"))["members"][0]
+    assert (member["may_send"], member["cap_day"]) == (True, 383)

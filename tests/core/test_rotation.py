@@ -231,3 +231,13 @@ def test_a_newcomer_does_not_make_up_for_what_it_missed() -> None:
     book.give(asked(300), now=NOON)
     book.refresh(pool(first, member(2)), now=NOON)
     assert by_node(book.give(asked(10), now=NOON)) == {"n1": 5, "n2": 5}
+
+
+def test_a_new_day_begins_with_what_is_still_granted() -> None:
+    book = ledger(pool(member(1, cap=CAP, used=Used(day=45))))
+    late = NOON + timedelta(hours=11, minutes=58)
+    book.refresh(pool(member(1, cap=CAP, used=Used(day=45))), now=late)
+    wish = asked(20, expires_at=late + timedelta(minutes=10))
+    assert book.give(wish, now=late).messages == 5
+    midnight = NOON + timedelta(hours=12)
+    assert book.give(replace(wish, messages=50), now=midnight).messages == 15
