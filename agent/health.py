@@ -14,6 +14,7 @@ class Health:
     def __init__(self) -> None:
         self.state_errors = 0
         self._problems: dict[str, str] = {}
+        self._refused: dict[str, str] = {}  # by what was to be written
 
     def say(self, part: str, *, problem: str) -> None:
         """The part's problem from here on; "" when it has none. Logged when it changes."""
@@ -40,6 +41,7 @@ class Health:
             if not error.retryable:
                 raise
             self.state_errors += 1
-            self.say("state", problem=f"{doing}: {error}")
+            self._refused[doing] = f"{doing}: {error}"
         else:
-            self.say("state", problem="")
+            self._refused.pop(doing, None)  # what else was refused may be so still
+        self.say("state", problem="; ".join(self._refused.values()))

@@ -134,6 +134,7 @@ class State:
 
         StateError: nothing of it is counted; read the same lines again from `position`.
         """
+        self._file.make_room()
         with self._file.transaction() as database:
             values = (position.to_bytes(), to_microseconds(counted_to))
             database.execute("UPDATE node SET position = ?, counted_to = ?", values)

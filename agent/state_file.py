@@ -45,11 +45,13 @@ class StateFile:
         self.path = path
         self._lock = _take_lock(path)
         self.note = ""
+        self._descriptor = -1
         try:
             try:
                 self._database, self.is_fresh = _connect(path)
             except _Corrupt as error:
                 self._replace(str(error), now)
+            self._hold()
         except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise StateError(f"{path}: {error}", retryable=is_retryable(error)) from error
@@ -62,11 +64,13 @@ class StateFile:
         self._database.close()
         try:
             self._replace(reason, now)
+            self._hold()
         except (sqlite3.Error, OSError, _Corrupt) as error:
             raise StateError(f"{self.path}: {error}", retryable=is_retryable(error)) from error
 
     def close(self) -> None:
         self._database.close()
+        os.close(self._descriptor)
         os.close(self._lock)
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
@@ -101,6 +105,21 @@ class StateFile:
             self._roll_back()
             raise
 
+    def make_room(self) -> None:
+        """Before a transaction that may be large: StateError unless so much is free within the file
+        or can be taken for it now. A commit that only its log had room for could not be moved into
+        the file, and no later one, however small, would find room in the log.
+        """
+        ((pages,),), ((free,),) = self.rows("PRAGMA page_count"), self.rows("PRAGMA freelist_count")
+        wanted = pages * state_schema.PAGE_BYTES + state_schema.ROOM_BYTES
+        try:
+            size = os.fstat(self._descriptor).st_size
+            if free * state_schema.PAGE_BYTES < state_schema.ROOM_BYTES and size < wanted:
+                os.posix_fallocate(self._descriptor, size, wanted - size)
+        except OSError as error:
+            text = f"{self.path}: {error.strerror}"
+            raise StateError(f"{text}: no room to grow", retryable=True) from error
+
     def reserve(self) -> None:
         """Takes the blocks now that the file and its log will need; without room, without them."""
         with suppress(StateError):
@@ -109,6 +128,13 @@ class StateFile:
                 database.execute("INSERT INTO reserve VALUES (zeroblob(?))", (size,))
             with self.transaction() as database:
                 database.execute("DELETE FROM reserve")
+
+    def _hold(self) -> None:
+        """Kept as long as the database is open: to close any descriptor of a file gives up all the
+        locks this process has on it (fcntl(2)), SQLite's as well."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
 
     def _replace(self, reason: str, now: datetime) -> None:
         kept_as = _aside(self.path, now)

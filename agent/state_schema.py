@@ -159,7 +159,10 @@ MIGRATIONS = {
 # What is committed is on the disk. A small log that is written over again and again: with the
 # reserve it needs no new block, so that a full disk does not silence the node's own report of it.
 CHECKPOINT_PAGES = 64
-RESERVE_BYTES = 128 * 4096
+PAGE_BYTES = 4096
+RESERVE_BYTES = 128 * PAGE_BYTES
+# Of which no account of the log may take the last: what else is noted needs little, but needs it.
+ROOM_BYTES = 64 * PAGE_BYTES
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",

@@ -1,11 +1,14 @@
 """What the daemon last said of itself, in one small file: `mailfleet-agent status` reads it."""
 
+import errno
 import json
 import os
 from pathlib import Path
 
 NAME = "status.json"
 BYTES_MAX = 262_144
+BLOCK_BYTES = 4096
+ROOM_BYTES = BLOCK_BYTES + 2048  # for the problems that come with a full disk
 
 
 class StatusError(Exception):
@@ -13,11 +16,19 @@ class StatusError(Exception):
 
 
 def write(folder: Path, status: dict[str, object]) -> None:
-    """Replaced as a whole, not synced: after a crash there is nothing to know. OSError when the
-    disk would not have it."""
-    path = folder / f".{NAME}"
-    path.write_text(json.dumps(status))
-    path.replace(folder / NAME)
+    """Replaced as a whole, not synced: after a crash there is nothing to know. Where the disk is
+    full, over the last word, whose blocks are there. OSError when the disk would not have it."""
+    body = json.dumps(status).encode()
+    draft, path = folder / f".{NAME}", folder / NAME
+    try:
+        draft.write_bytes(body.ljust((len(body) + ROOM_BYTES) // BLOCK_BYTES * BLOCK_BYTES))
+        draft.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not path.exists():
+            raise
+        draft.unlink(missing_ok=True)
+        with path.open("r+b") as file:
+            file.write(body.ljust(path.stat().st_size))
 
 
 def read(folder: Path) -> dict[str, object]:

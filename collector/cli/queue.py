@@ -15,19 +15,29 @@ def queue() -> None:
 
 
 @queue.command("summary")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Nodes shown."
+)
 @output.formats("table", "json")
-def summary(*, output_: str) -> None:
-    """Messages by queue, of each node and of all; the fullest first."""
+def summary(*, limit: int, output_: str) -> None:
+    """Messages by queue, of each node and of all; the fullest first, the rest in one line."""
     answer = Api().get("/queues")
     if output_ == "json":
         return output.show_json(answer)
     headers = ("NODE", "STATUS", *(f"#{name.upper()}" for name in QUEUES), "#OLDEST", "HEARD")
-    rows = [_row(item) for item in answer["items"]]
+    rows = [_row(item) for item in answer["items"][:limit]]
+    if rest := answer["items"][limit:]:
+        rows.append(_rest(rest))
     totals = [answer["totals"][name] for name in QUEUES]
     output.show_table(headers, [*rows, ["all", None, *totals, None, None]])
     if answer["nodes_unknown"]:
         click.echo(f"\n{answer['nodes_unknown']} nodes could not count all of theirs", err=True)
     return None
+
+
+def _rest(items: list[Json]) -> list[object]:
+    counts = [sum(item[name] or 0 for item in items) for name in QUEUES]
+    return [f"{len(items)} more", None, *counts, None, None]
 
 
 def _row(item: Json) -> list[object]:

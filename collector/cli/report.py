@@ -15,9 +15,10 @@ COLUMNS = (
     *("first_sent", "first_deferred", "first_bounced", "first_unknown", "bytes_sent"),
     *("deferral_ratio", "bounce_ratio"),
 )
-STYLE = """body{font:15px system-ui,sans-serif;margin:2rem}table{border-collapse:collapse}
-td,th{padding:.2rem .8rem;text-align:right}td:first-child,th:first-child{text-align:left}
-tr:nth-child(even){background:#f3f3f3}"""
+STYLE = """body{font:15px system-ui,sans-serif;margin:2rem;color:#222}h1{font-size:1.4rem}
+table{border-collapse:collapse;margin:0 0 2rem;width:54rem;font-variant-numeric:tabular-nums}
+td,th{padding:.25rem .8rem;text-align:right}td:first-child,th:first-child{text-align:left}
+th{font-size:.8rem;color:#666;border-bottom:1px solid #bbb}tr:nth-child(even){background:#f4f4f4}"""
 
 
 @click.group()
@@ -79,7 +80,7 @@ def _csv(answer: Json) -> str:
 
 def _plain(text: str) -> str:
     """A spreadsheet takes what begins so for a formula; a receiver's name may be anybody's."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _html(answer: Json) -> str:

@@ -186,9 +186,13 @@ async def _zone(desk: Desk, zone: str) -> Check:
 
 def _logs(told: Row) -> Iterator[Check]:
     """What agents did not understand of their logs: of all nodes, then of each that has some."""
-    share = _share(told["unknown"], of=told["lines"])
-    text = f"{told['unknown']} of {told['lines']} lines of Postfix's logs not understood{share}"
-    yield Check(name="logs", state=OK, text=f"{text}, on {told['nodes_unknown']} nodes")
+    if told["unknown"]:
+        share = _share(told["unknown"], of=told["lines"])
+        text = f"{told['unknown']} of {told['lines']} lines of Postfix's logs not understood{share}"
+        yield Check(name="logs", state=OK, text=f"{text}, on {told['nodes_unknown']} nodes")
+    elif told["nodes"]:
+        text = f"every line of Postfix's that {told['nodes']} nodes read was understood"
+        yield Check(name="logs", state=OK, text=text)
     yield from map(_log, rows_of(told, "items"))
 
 

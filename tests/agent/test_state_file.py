@@ -1,11 +1,7 @@
-"""The file itself: synced, private, one process's, moved aside when corrupt, full disks."""
+"""The file itself: synced, private, one process's, moved aside when corrupt."""
 
-import json
 import os
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,12 +11,10 @@ from agent.maillog.position import LogPosition
 from agent.model import Cell, CellKey, Counted, Directive, EventKind
 from agent.state import State, StateError
 from deliverability.replies import Outcome
-from tests.maillog_bed import Bed
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 GOOGLE = CellKey("198.51.100.9", "google")
 SEVEN = Counted(cells=[Cell(key=GOOGLE, attempts={Outcome.SENT: 7})])
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -187,105 +181,3 @@ def test_few_corrupt_files_are_kept(path: Path) -> None:
     kept = sorted(found.name for found in path.parent.glob("*.corrupt-*"))
     hours = [name.partition("T")[2][:2] for name in kept]
     assert hours == ["12", "13", "14"]
-
-
-CHILD = """
-import json, resource, signal, sys
-from pathlib import Path
-from tests.maillog_bed import Bed
-from agent.state import StateError
-
-bed = Bed(Path(sys.argv[1]))
-bed.log.write(2)
-bed.read()
-bed.log.truth.clear()
-size = resource.getrlimit(resource.RLIMIT_FSIZE)
-failures = 0
-for limit in (100, 4096, 60_000):
-    bed.log.write(400)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, size[1]))
-    for _ in range(5):
-        try:
-            bed.account.step(bed.log.now)
-        except StateError as error:
-            assert error.retryable, error
-            failures += 1
-    told = bed.totals
-    resource.setrlimit(resource.RLIMIT_FSIZE, size)
-    assert sum(told.values()) <= sum(bed.log.truth.values())
-    bed.read()
-    assert bed.totals == bed.log.truth, (bed.totals, bed.log.truth)
-bed.close()
-print(json.dumps({"failures": failures}))
-"""
-
-
-def test_a_disk_that_refuses_stops_counting_and_loses_nothing(tmp_path: Path) -> None:
-    """A limit on file sizes, in a process of its own: every kind of write fails for a while."""
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    assert child.returncode == 0, child.stderr
-    assert json.loads(child.stdout)["failures"] >= 5
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Not a byte is left."""
-    path = disk / "filler"
-    with path.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            pass
-    assert os.statvfs(disk).f_bavail == 0
-    return path
-
-
-@pytest.mark.needs("root")
-def test_a_full_disk_does_not_stop_the_nodes_report(small_disk: Path, tmp_path: Path) -> None:
-    """The blocks were taken beforehand: sequence, totals and position still reach the disk."""
-    bed = Bed(tmp_path)
-    bed.close()
-    bed.state = State.open(small_disk / "state.db", now=NOW)
-    bed.account = bed.new_account()
-    bed.log.write(2)
-    bed.read()
-    bed.log.truth.clear()
-    fill(small_disk)
-    for turn in range(1, 301):
-        bed.log.write(3)
-        bed.read()
-        assert bed.state.next_sequence() == turn
-    assert bed.totals == bed.log.truth
-    bed.close()
-
-
-@pytest.mark.needs("root")
-def test_a_state_file_made_on_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
-    """No room at all: a clear error, and all is well when there is room again."""
-    bed = Bed(tmp_path)
-    bed.close()
-    filler = fill(small_disk)
-    with pytest.raises(StateError) as caught:
-        State.open(small_disk / "state.db", now=NOW)
-    assert caught.value.retryable
-    filler.unlink()
-    bed.state = State.open(small_disk / "state.db", now=NOW)
-    bed.account = bed.new_account()
-    bed.log.write(2)
-    bed.read()
-    bed.close()

@@ -102,6 +102,10 @@ async def test_what_waits_where(bed: Bed) -> None:
     assert code == 0
     *_, total = out.splitlines()
     assert total.split()[:5] == ["all", "-", "2", "0", "4"]
+    _, out, _ = await bed.mailfleet("queue", "summary", "-n", "1")
+    *_, rest, total = out.splitlines()
+    assert rest.split()[:6] == ["1", "more", "-", "1", "0", "2"]
+    assert total.split()[:5] == ["all", "-", "2", "0", "4"]
 
 
 async def test_a_nodes_targets(bed: Bed) -> None:
