@@ -74,6 +74,8 @@ class Agent:
         self.world = world
         self.luck = luck
         self.runs = 0
+        # Changes when its state is put back.
+        self.lineage = 0
         self.epochs = 0
         self.log = Log()
         self.postfix = Postfix(clock)
@@ -103,7 +105,7 @@ class Agent:
         )
         now = self.clock.seconds
         self.next_sweep_at = {zone.name: now + 5 + 10 * self.luck for zone in self.zones}
-        self.is_obeying = True
+        self.is_obeying, self.obeys_at = True, 0.0
 
     def now(self) -> datetime:
         return self.clock.true_now() + self.skew
@@ -133,16 +135,17 @@ class Agent:
         directive = readings.directive(order)
         if self.enforcement.order(directive):
             self.state.held = directive
-            self.is_obeying = True
+            self.is_obeying, self.obeys_at = True, 0.0
             self.has_news = True
 
     async def obey(self) -> None:
         """Until Postfix does as the directive says, or cannot."""
-        if self.is_obeying:
+        if self.is_obeying and self.clock.seconds >= self.obeys_at:
             before = self.enforcement.reading
             again = await self.enforcement.once()
             now = self.enforcement.reading
             self.is_obeying = again is not None
+            self.obeys_at = self.clock.seconds + (again.total_seconds() if again else 0.0)
             if (before.convergence, before.is_silent, before.directive_order) != (
                 now.convergence,
                 now.is_silent,
@@ -156,12 +159,22 @@ class Agent:
         settled = self.enforcement.reading.convergence is not Convergence.FAILED
         return settled and not self.is_obeying and not self.has_news
 
-    def sweep(self, pace: Callable[[Zone], float]) -> None:
-        """Asks about what is due; a change is news."""
+    def spread_sweeps(self, pace: Callable[[Zone], float], *, luck: float) -> None:
+        """It sweeps on, somewhere in its pace."""
+        for zone in self.zones:
+            self.next_sweep_at[zone.name] = self.clock.seconds + luck * pace(zone)
+
+    def sleep(self, until: float) -> None:
+        """Sweeps that could say nothing new are passed over."""
+        for name, at in self.next_sweep_at.items():
+            self.next_sweep_at[name] = max(at, until)
+
+    def sweep(self, pace: Callable[[Zone], float], *, early: float) -> bool:
+        """Asks about what is due within `early` seconds; a change is news. Whether it did."""
         now = self.clock.seconds
-        due = [zone for zone in self.zones if self.next_sweep_at[zone.name] <= now]
+        due = [zone for zone in self.zones if self.next_sweep_at[zone.name] <= now + early]
         if not due:
-            return
+            return False
         self.state.round += 1
         for zone in due:
             self.next_sweep_at[zone.name] = now + pace(zone)
@@ -171,6 +184,7 @@ class Agent:
                 if before is None or readings.said(before) != readings.said(reading):
                     self.has_news = True
                 self.state.readings[address, zone.name] = reading
+        return True
 
     def _ask(self, zone: Zone, address: str) -> ZoneReading:
         finding = self.world.find(zone, address, asker=self.name)
@@ -249,6 +263,7 @@ class Agent:
         else:
             self.services[name] = state
         self.is_obeying = self.has_news = True
+        self.obeys_at = 0.0
 
     def _postfix_state(self) -> str:
         return "running" if self.postfix.observed.running else "stopped"

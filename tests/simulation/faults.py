@@ -36,7 +36,12 @@ class FaultyStore:
         self._failures = writes
 
     def calm(self) -> None:
-        self._crash_in, self._failures = None, 0
+        self._crash_in = None
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing fails now."""
+        return self._failures == 0
 
     def __getattr__(self, name: str) -> Any:
         method: Callable[..., Awaitable[object]] = getattr(self.memory, name)

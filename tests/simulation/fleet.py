@@ -32,8 +32,12 @@ OPERATOR = Actor(name="anna", origin="192.0.2.200")
 # After so long without an event only sweeps are told.
 CALM_AFTER_SECONDS = 150.0
 TICK_SECONDS = 5.0
-TICK_CALM_SECONDS = 60.0
+TICK_CALM_SECONDS = 100.0
+# Shorter than what makes a node blind.
+ASLEEP_SECONDS = 1500.0
 BEAT_APART_SECONDS = 1.0
+# A sweep's pace is jittered by a tenth: while all is calm nodes may as well sweep together.
+EARLY_SECONDS = 25.0
 
 Act = Callable[[], object]
 Watcher = Callable[["Fleet", list[Judgement]], None]
@@ -59,6 +63,8 @@ class Fleet:
         self._order = count()
         self._stirred_at = 0.0
         self._tick_at = 0.0
+        # All is well everywhere: even sweeps are passed over, since nobody could answer otherwise.
+        self._is_asleep = False
         self.stalled_for = 0.0
 
     # What happens, and when.
@@ -73,6 +79,12 @@ class Fleet:
             self._touch()
             for link in self.links.values():
                 link.beat_at = self.clock.seconds + self._interval * self.random.random()
+                if self._is_asleep:
+                    link.agent.spread_sweeps(self._pace, luck=self.random.random())
+        self.keep_awake()
+
+    def keep_awake(self) -> None:
+        self._is_asleep = False
         self._stirred_at = self.clock.seconds
 
     @property
@@ -99,8 +111,11 @@ class Fleet:
     def _wakes_at(self, link: Link) -> float:
         agent = link.agent
         moments = [min(agent.next_sweep_at.values(), default=float("inf"))]
-        if agent.has_news or agent.is_obeying:
+        if agent.has_news and link.is_up:
             moments.append(self.clock.seconds + BEAT_APART_SECONDS)
+        if agent.is_obeying:
+            apart = TICK_CALM_SECONDS if self.is_calm else BEAT_APART_SECONDS
+            moments.append(max(agent.obeys_at, self.clock.seconds + apart))
         if link.stream is None and not link.is_cut and self.process is not None:
             moments.append(link.connect_at)
         if link.is_up and not self.is_calm:
@@ -133,6 +148,22 @@ class Fleet:
             self.at(now + 1 + 20 * self.random.random(), self.start_collector)
         if now >= self._tick_at:
             self._tick_at = now + (TICK_CALM_SECONDS if self.is_calm else TICK_SECONDS)
+            if self.is_calm and self._is_all_well():
+                self._is_asleep = True
+                self._tick_at = now + ASLEEP_SECONDS
+                for link in self.links.values():
+                    link.agent.sleep(self._tick_at)
+
+    def _is_all_well(self) -> bool:
+        tables = self.memory.tables
+        troubles = (self.world.sayings, tables.alerts, tables.brakes, tables.switches)
+        return (
+            self.process is not None
+            and not any(troubles)
+            and self.faulty.is_calm
+            and all(link.is_up and link.agent.is_settled for link in self.links.values())
+            and all(row.in_rotation for row in tables.addresses.values())
+        )
 
     @property
     def _is_rung(self) -> bool:
@@ -157,8 +188,7 @@ class Fleet:
         agent, now = link.agent, self.clock.seconds
         if not link.is_running:
             return
-        has_swept = any(at <= now for at in agent.next_sweep_at.values())
-        agent.sweep(self._pace)
+        has_swept = agent.sweep(self._pace, early=EARLY_SECONDS if self.is_calm else 0.0)
         await agent.obey()
         if link.stream is not None and link.stream.refused is not None:
             self.disconnect(link)
@@ -174,7 +204,6 @@ class Fleet:
 
     async def _connect(self, link: Link, process: Process) -> None:
         agent = link.agent
-        self.stir()
 
         def listener(order: object) -> None:
             if link.is_up or link.stream is None:
@@ -203,6 +232,7 @@ class Fleet:
             )
             link.connect_at = self.clock.seconds + wait.total_seconds()
             return
+        self.stir()
         link.failures = 0
         link.beat_at = link.touched_at = self.clock.seconds
         agent.has_news = True
@@ -230,7 +260,7 @@ class Fleet:
                 judged = await self.process.pass_()
             except StoreError:
                 self.process.bell.ring()
-        if any(not one.is_empty for one in judged):
+        if any(one.decisions or one.rotation or one.orders for one in judged):
             self.stir()
         for watcher in self.watchers:
             watcher(self, judged)

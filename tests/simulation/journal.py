@@ -26,6 +26,7 @@ from collector.core.model import (
     ZoneFact,
 )
 from collector.core.policy import Policy
+from collector.core.readings import MailFacts
 from collector.ports import ApiToken, Certificate, PendingEffect, Token
 
 
@@ -145,6 +146,8 @@ class Journal:
     events: set[tuple[str, str, int]] = field(default_factory=set)
     # By address and receiver: what each quarter of an hour added, by its begin.
     quarters: dict[tuple[str, str], dict[int, dict[str, int]]] = field(default_factory=dict)
+    # What was last made of an address's quarters, and of what.
+    mail: dict[str, tuple[object, MailFacts | None]] = field(default_factory=dict)
     # By number.
     incidents: dict[int, Incident] = field(default_factory=dict)
     # By node and service: since when it is so.

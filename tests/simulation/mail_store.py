@@ -26,6 +26,7 @@ def slot_of(at: datetime) -> int:
 def grow(journal: Journal, before: Cell | None, now: Cell, *, at: datetime) -> None:
     """What the cell grew by goes into the quarter in which it was told."""
     key, slot = (now.address, now.receiver), slot_of(at)
+    journal.mail.pop(now.address, None)
     quarter = journal.quarters.setdefault(key, {}).setdefault(slot, {})
     old = {} if before is None else _counted(before)
     for name, count in _counted(now).items():
@@ -46,6 +47,14 @@ def _blocked(detail: Detail | None) -> int:
 
 def of_address(journal: Journal, ip: str, *, now: datetime) -> MailFacts | None:
     """None while nothing was ever counted, and nobody complained."""
+    said = (slot_of(now), _since(journal, ip), journal.complaints.get(ip))
+    known = journal.mail.get(ip)
+    if known is None or known[0] != said:
+        known = journal.mail[ip] = (said, _of_address(journal, ip, now=now))
+    return known[1]
+
+
+def _of_address(journal: Journal, ip: str, *, now: datetime) -> MailFacts | None:
     told = {key[1]: slots for key, slots in journal.quarters.items() if key[0] == ip}
     complaints = journal.complaints.get(ip)
     if not told and complaints is None:

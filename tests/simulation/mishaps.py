@@ -14,6 +14,7 @@ class Mishaps:
         """The collector's loop stands still; the world does not."""
         self._fleet.stir()
         self._fleet.clock.seconds += seconds
+        self._fleet.keep_awake()
         self._fleet.stalled_for += seconds
 
     def backup(self) -> Journal:
@@ -50,6 +51,7 @@ class Mishaps:
         link = self._fleet.links[name]
         if state is not None:
             link.agent.state = state.copy()
+            link.agent.lineage += 1
         link.agent.begin_run()
         link.is_running = True
         link.connect_at = self._fleet.clock.seconds + 2

@@ -11,6 +11,7 @@ from deliverability.catalogue import CATALOGUE
 from deliverability.zones import Finding, Reply, Zone
 
 COLLECTOR = "collector"
+LATELY = 8
 # Words for replies that are no addresses.
 WORDS: Mapping[str, Reply] = {
     "nxdomain": Reply(is_nxdomain=True),
@@ -54,6 +55,11 @@ class World:
     """The newest saying that covers a question answers it."""
 
     sayings: list[Saying] = field(default_factory=list)
+    # What is no longer said, the newest last.
+    over: list[Saying] = field(default_factory=list)
+
+    def lately(self) -> list[Saying]:
+        return self.over[-LATELY:]
 
     def says(self, saying: Saying) -> None:
         self.sayings.append(saying)
@@ -61,6 +67,7 @@ class World:
     def stops(self, saying: Saying) -> None:
         if saying in self.sayings:
             self.sayings.remove(saying)
+            self.over.append(saying)
 
     def ask(self, zone: Zone, point: str, *, asker: str) -> Reply:
         covering = [one for one in self.sayings if one.covers(zone.name, point, asker=asker)]
