@@ -40,6 +40,10 @@ class NaiveChecker:
             return
         wall = fleet.clock.now().timestamp()
         lost: list[str] = []
+        if fleet.is_calm:
+            # Heartbeats that say nothing new are passed over, and were heard.
+            for link in fleet.links.values():
+                self._hear(link, wall=wall)
         for link in fleet.links.values():
             agent = link.agent
             if wall - self._heard.get(agent.node_id, wall) > MISSED_SECONDS:

@@ -33,8 +33,8 @@ OPERATOR = Actor(name="anna", origin="192.0.2.200")
 CALM_AFTER_SECONDS = 150.0
 TICK_SECONDS = 5.0
 TICK_CALM_SECONDS = 100.0
-# Shorter than what makes a node blind.
-ASLEEP_SECONDS = 1500.0
+# Shorter than what makes a node blind, or its mail history.
+ASLEEP_SECONDS = 840.0
 BEAT_APART_SECONDS = 1.0
 # A sweep's pace is jittered by a tenth: while all is calm nodes may as well sweep together.
 EARLY_SECONDS = 25.0
@@ -63,7 +63,8 @@ class Fleet:
         self._order = count()
         self._stirred_at = 0.0
         self._tick_at = 0.0
-        # All is well everywhere: even sweeps are passed over, since nobody could answer otherwise.
+        # While all is well everywhere even sweeps may be passed over: none could say otherwise.
+        self.may_sleep = False
         self._is_asleep = False
         self.stalled_for = 0.0
 
@@ -148,7 +149,7 @@ class Fleet:
             self.at(now + 1 + 20 * self.random.random(), self.start_collector)
         if now >= self._tick_at:
             self._tick_at = now + (TICK_CALM_SECONDS if self.is_calm else TICK_SECONDS)
-            if self.is_calm and self._is_all_well():
+            if self.may_sleep and self.is_calm and self._is_all_well():
                 self._is_asleep = True
                 self._tick_at = now + ASLEEP_SECONDS
                 for link in self.links.values():

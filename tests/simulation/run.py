@@ -32,6 +32,7 @@ def play(plan: Plan) -> Played:
 
 async def _play(plan: Plan) -> Played:
     fleet = Fleet(plan.pools, policy=Policy(), random=Random(plan.seed))
+    fleet.may_sleep = True
     happening = Happening(fleet, plan)
     goals = Goals(fleet, happening.truth)
     violation = ""
