@@ -124,7 +124,11 @@ class Control:
 
     async def _commit(self, judgement: Judgement) -> None:
         begun = self._clock.monotonic()
-        await self._store.commit(judgement)
+        try:
+            await self._store.commit(judgement)
+        except StoreError:
+            self._vitals.failed()
+            raise
         self._vitals.committed(self._clock.monotonic() - begun)
         if judgement.rotation or judgement.warmups:
             self.rotated()

@@ -3,7 +3,8 @@
 Decides nothing about sending; it rings for the control pass when a node said something new.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -16,7 +17,7 @@ from collector.core.heartbeat import Account, HandedOut, Heartbeat, Hello, NewEp
 from collector.core.model import Order, Severity
 from collector.core.policy import Policy
 from collector.nuisances import DUPLICATE, TALKATIVE, Nuisance, Nuisances
-from collector.ports import Clock, Doorbell, IntakeStore, JudgementStore, Refused
+from collector.ports import Clock, Doorbell, IntakeStore, JudgementStore, Refused, StoreError
 from collector.presence import Presence
 from deliverability.catalogue import CATALOGUE, Catalogue
 from deliverability.zones import ZEN
@@ -64,6 +65,8 @@ class Around:
     handed_out: Callable[[], HandedOut | None] = lambda: None
     # Told how many seconds each heartbeat's commit took: the detector distrusts a slow journal.
     committed: Callable[[float], None] = lambda _: None
+    # Told when one could not be committed at all.
+    failed: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +110,9 @@ class Intake:
         applied_term = hello.applied.term if hello.applied else 0
         term = await self._terms.see(hello.node_id, max(hello.term_highest, applied_term))
         was_restored = await self._import_restored(account, hello)
-        new_epoch = await self._epoch(account, hello)
-        await self._store.record_hello(hello)
+        with self._writing():
+            new_epoch = await self._epoch(account, hello)
+            await self._store.record_hello(hello)
         self._own(hello.node_id, frozenset(hello.addresses or account.addresses))
         if was_restored or account.order is None or hello.applied != account.order:
             self._around.doorbell.ring(hello.node_id)
@@ -136,7 +140,8 @@ class Intake:
         if beat.events:
             beat = await self._allowed(beat)
         begun = self._around.clock.monotonic()
-        with self._presence.recording(beat.node_id, monotonic=self._around.clock.monotonic):
+        monotonic = self._around.clock.monotonic
+        with self._presence.recording(beat.node_id, monotonic=monotonic), self._writing():
             await self._store.record(beat)
         self._around.committed(self._around.clock.monotonic() - begun)
         said, is_news = news.compare(self._said.get(beat.node_id), beat, policy=policy)
@@ -174,6 +179,15 @@ class Intake:
         await self._nuisances.saw(beat.node_id, nuisance, term=self._terms.term)
         oldest = sorted(beat.events, key=lambda event: event.id)[:granted]
         return replace(beat, events=tuple(oldest))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What cannot be written was not listened to: the detector is told."""
+        try:
+            yield
+        except StoreError:
+            self._around.failed()
+            raise
 
     async def settle(self, node_id: str) -> None:
         """Returns when every heartbeat handed in before is committed: an account read earlier would

@@ -14,6 +14,7 @@ class Vitals:
         self._offset = _offset(clock.now(), clock.monotonic())
         self._loop_lag = 0.0
         self._commit_lag = 0.0
+        self._journal_failed = False
         self.passes = 0
 
     def late(self, seconds: float) -> None:
@@ -24,6 +25,10 @@ class Vitals:
         """A commit took this long, from the wish to its end."""
         self._commit_lag = max(self._commit_lag, seconds)
 
+    def failed(self) -> None:
+        """The journal could not be written: whoever spoke then was sent away unheard."""
+        self._journal_failed = True
+
     def take(self) -> Health:
         """The worst since the last take. A wall clock that left the monotonic one has jumped."""
         offset = _offset(self._clock.now(), self._clock.monotonic())
@@ -31,7 +36,9 @@ class Vitals:
             loop_lag=timedelta(seconds=self._loop_lag),
             commit_lag=timedelta(seconds=self._commit_lag),
             clock_jump=timedelta(seconds=offset - self._offset),
+            journal_failed=self._journal_failed,
         )
+        self._journal_failed = False
         self._offset, self._loop_lag, self._commit_lag = offset, 0.0, 0.0
         return health
 

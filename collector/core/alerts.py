@@ -1,6 +1,6 @@
 """Which alerts should stand, from facts and this pass's decisions. Opened and resolved by level."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -55,12 +55,19 @@ def update(
         )
     }
     standing = {alert.key: alert for alert in snapshot.alerts}
+    if snapshot.fleet.detector.frozen:
+        wanted = {key: one for key, one in wanted.items() if not _is_doubted(key, standing)}
     judged = {node.facts.id for node in nodes}
     gone = (key for key, alert in standing.items() if key not in wanted and _ours(alert, judged))
     return AlertChanges(
         opened=tuple(one for key, one in sorted(wanted.items()) if _is_news(one, standing)),
         resolved=tuple(sorted(gone)),
     )
+
+
+def _is_doubted(key: str, standing: Mapping[str, AlertFact]) -> bool:
+    """A silence that is newly heard of while our ears are not trusted: one alert says that."""
+    return key.startswith("unhealthy:") and key not in standing
 
 
 def _ours(alert: AlertFact, judged: set[str]) -> bool:

@@ -51,6 +51,7 @@ class Health:
     loop_lag: timedelta
     commit_lag: timedelta
     clock_jump: timedelta
+    journal_failed: bool = False
 
 
 def distrust(
@@ -74,6 +75,8 @@ def distrust(
 
 
 def _doubt(health: Health, pools: Iterable[PoolFacts], *, policy: Policy) -> str:
+    if health.journal_failed:
+        return "the journal could not be written, so nobody was listened to"
     if health.loop_lag > policy.loop_lag_max:
         return f"our own loop stood still for {health.loop_lag.total_seconds():.1f} s"
     if health.commit_lag > policy.commit_lag_max:

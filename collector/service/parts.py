@@ -185,6 +185,7 @@ def _intake(ground: _Ground, vitals: Vitals) -> Intake:
         catalogue=zoning.catalogue,
         handed_out=zoning.handed_out,
         committed=vitals.committed,
+        failed=vitals.failed,
     )
     intake = Intake(ground.store, presence=ground.presence, terms=ground.reign, around=around)
     zoning.told = lambda: ground.streams.hand_out(zoning.handed_out())

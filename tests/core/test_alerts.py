@@ -94,6 +94,16 @@ def test_a_frozen_detector_is_said_once() -> None:
     assert again.alerts_resolve == ()
 
 
+def test_while_ears_are_not_trusted_no_node_is_newly_unhealthy() -> None:
+    """One alert says it; who was unhealthy before stays so."""
+    frozen = Detector(frozen=True, healthy_since=None, why="our own loop stood still for 90.0 s")
+    lost = [fleet.node(name, liveness=Liveness.LOST) for name in ("n1", "n2")]
+    seen = replace(fleet.snapshot(*lost, detector=frozen), alerts=(alert("unhealthy:n2", "n2"),))
+    assert "unhealthy:n1" not in opened(seen)
+    assert "detector:silence" in opened(seen)
+    assert judged(seen).alerts_resolve == ()
+
+
 def alert(key: str, node_id: str | None) -> AlertFact:
     return AlertFact(
         key=key, severity=Severity.MEDIUM, text="…", opened_at=fleet.ago(hours=1), node_id=node_id

@@ -186,6 +186,7 @@ def test_an_operators_pause_takes_out_at_once_whatever_the_brakes_say() -> None:
         (replace(CALM, loop_lag=timedelta(seconds=1.1)), 0, True),
         (replace(CALM, commit_lag=timedelta(seconds=5.1)), 0, True),
         (replace(CALM, clock_jump=timedelta(seconds=-3600)), 0, True),
+        (replace(CALM, journal_failed=True), 0, True),
     ],
 )
 def test_the_detector_distrusts_itself(health: Health, silent: int, frozen: bool) -> None:

@@ -4,7 +4,27 @@ from datetime import timedelta
 
 from collector.ports import AuditEntry, Certificate, NewNode, Token
 from tests.simulation.agent import Agent
+from tests.simulation.clock import VirtualClock
+from tests.simulation.link import PoolPlan, address
 from tests.simulation.store import MemoryStore
+from tests.simulation.world import World, known
+
+
+async def found(store: MemoryStore, plan: PoolPlan, *, entry: AuditEntry) -> str:
+    """The pool's id."""
+    return await store.add_pool(plan.name, automation=plan.automation, entry=entry)
+
+
+def agent_of(number: int, plan: PoolPlan, *, world: World, clock: VirtualClock) -> Agent:
+    return Agent(
+        f"00000000-0000-4000-8000-{number:012}",
+        f"n{number}",
+        addresses=tuple(address(number, place, plan) for place in range(plan.addresses)),
+        zones=known(plan.zones),
+        clock=clock,
+        world=world,
+        luck=0.5,
+    )
 
 
 async def enrol(store: MemoryStore, agent: Agent, pool_id: str, *, entry: AuditEntry) -> None:

@@ -19,14 +19,13 @@ from collector.core.policy import Policy
 from collector.ports import Actor, AuditEntry, Refused, Store, StoreError
 from deliverability.zones import Tier, Zone
 from tests.simulation import enrolment
-from tests.simulation.agent import Agent
 from tests.simulation.clock import VirtualClock
 from tests.simulation.faults import Crash, FaultyStore
 from tests.simulation.journal import Journal
-from tests.simulation.link import Link, PoolPlan, address
+from tests.simulation.link import Link, PoolPlan
 from tests.simulation.process import Process, Stream
 from tests.simulation.store import MemoryStore
-from tests.simulation.world import World, known
+from tests.simulation.world import World
 
 OPERATOR = Actor(name="anna", origin="192.0.2.200")
 # After so long without an event only sweeps are told.
@@ -149,22 +148,11 @@ class Fleet:
             self.at(now + 1 + 20 * self.random.random(), self.start_collector)
         if now >= self._tick_at:
             self._tick_at = now + (TICK_CALM_SECONDS if self.is_calm else TICK_SECONDS)
-            if self.may_sleep and self.is_calm and self._is_all_well():
+            if self.may_sleep and self.is_calm and all_well(self):
                 self._is_asleep = True
                 self._tick_at = now + ASLEEP_SECONDS
                 for link in self.links.values():
                     link.agent.sleep(self._tick_at)
-
-    def _is_all_well(self) -> bool:
-        tables = self.memory.tables
-        troubles = (self.world.sayings, tables.alerts, tables.brakes, tables.switches)
-        return (
-            self.process is not None
-            and not any(troubles)
-            and self.faulty.is_calm
-            and all(link.is_up and link.agent.is_settled for link in self.links.values())
-            and all(row.in_rotation for row in tables.addresses.values())
-        )
 
     @property
     def _is_rung(self) -> bool:
@@ -271,27 +259,16 @@ class Fleet:
         await self.start_collector()
         number = 0
         for plan in self.plans:
-            pool_id = await self.memory.add_pool(
-                plan.name, automation=plan.automation, entry=self.entry("add pool")
-            )
+            entry = self.entry("enrol")
+            pool_id = await enrolment.found(self.memory, plan, entry=entry)
             self.pool_ids[plan.name] = pool_id
             for _ in range(plan.nodes):
                 number += 1
-                agent = self._agent(number, plan)
-                await enrolment.enrol(self.memory, agent, pool_id, entry=self.entry("enrol"))
+                agent = enrolment.agent_of(number, plan, world=self.world, clock=self.clock)
+                agent.spread_sweeps(lambda _: 15.0, luck=self.random.random())
+                await enrolment.enrol(self.memory, agent, pool_id, entry=entry)
                 connect_at = self.clock.seconds + 10 * self.random.random()
                 self.links[agent.name] = Link(agent=agent, connect_at=connect_at)
-
-    def _agent(self, number: int, plan: PoolPlan) -> Agent:
-        return Agent(
-            f"00000000-0000-4000-8000-{number:012}",
-            f"n{number}",
-            addresses=tuple(address(number, place, plan) for place in range(plan.addresses)),
-            zones=known(plan.zones),
-            clock=self.clock,
-            world=self.world,
-            luck=self.random.random(),
-        )
 
     def entry(self, action: str, subject: str = "fleet") -> AuditEntry:
         return AuditEntry(actor=OPERATOR, action=action, subject=subject, at=self.clock.now())
@@ -329,3 +306,16 @@ class Fleet:
         )
         link.failures += 1
         link.connect_at = self.clock.seconds + wait.total_seconds()
+
+
+def all_well(fleet: Fleet) -> bool:
+    """Nobody is out, nothing is wrong, nothing is under way."""
+    tables = fleet.memory.tables
+    troubles = (fleet.world.sayings, tables.alerts, tables.brakes, tables.switches)
+    return (
+        fleet.process is not None
+        and not any(troubles)
+        and fleet.faulty.is_calm
+        and all(link.is_up and link.agent.is_settled for link in fleet.links.values())
+        and all(row.in_rotation for row in tables.addresses.values())
+    )

@@ -178,6 +178,7 @@ class Process:
             policy=policy,
             fleet_size=lambda: len(self.census),
             committed=self.vitals.committed,
+            failed=self.vitals.failed,
         )
         self.intake = Intake(store, presence=self.presence, terms=self.reign, around=around)
         self.control = Control(
