@@ -1,3 +1,4 @@
+# long: time, streams and the life of the collector are one loop
 """A whole fleet on a virtual clock: agents, their streams, one collector and its journal.
 
 Time goes from event to event. While nothing happens a node speaks only when it has swept, and is
