@@ -36,9 +36,11 @@ from agent.progress import Progress
 from agent.pulse import Pulse, Sources
 from agent.recounting import Recounting
 from agent.session import Bells, Pace, Parts, Session
+from agent.standing_orders import StandingWatch
 from agent.state import State, StateError
 from agent.uplink import Outside, Uplink
-from deliverability.zones import ZoneKeys
+from deliverability.catalogue import CATALOGUE
+from deliverability.zones import Zone, ZoneKeys
 
 QUEUE_SECONDS_MAX = 5
 IDENTITY_LOOK_SECONDS = 5
@@ -85,6 +87,7 @@ class Agent:
             intent=state,
         )
         self.zones = outset.zone_watch(settings, state, own=addresses, keys=keys)
+        self.standing = StandingWatch(self._zone, monotonic=time.monotonic)
         self.pulse = Pulse(state, self._sources())
         self.session = Session(
             outset.who(settings, addresses),
@@ -144,6 +147,7 @@ class Agent:
             uplink=self.uplink,
             session=self.session,
             zones=self.zones,
+            standing=self.standing,
             addresses=addresses,
             pace=self.pace,
             bells=self.bells,
@@ -188,6 +192,11 @@ class Agent:
             logs.speak_for(found.node_id)
         return found
 
+    def _zone(self, name: str) -> Zone | None:
+        """As it is looked at, or as it is known."""
+        watched = self.zones.zones
+        return next((one for one in watched if one.name == name), CATALOGUE.get(name))
+
     def _mark(self, loop: str, wait: timedelta) -> None:
         self.progress.mark(loop, now=time.monotonic(), wait=wait)
 
@@ -220,6 +229,7 @@ class Agent:
             restart_log=self._restart_log,
             recount=self._recount,
             zones=self.zones,
+            heard=self.standing.heard,
         )
 
     def _restart_log(self, wanted: NewEpoch) -> None:

@@ -12,9 +12,9 @@ from typing import Protocol
 import anyio
 import structlog
 
-from agent import backoff
+from agent import backoff, standing_orders
 from agent.converge import Action, LogWitness, converge, judge
-from agent.model import Convergence, Directive, PostfixObserved, PostfixReading
+from agent.model import Convergence, Directive, PostfixObserved, PostfixReading, SelfSilence
 
 # The helper's own commands end after 10 s each; this only catches a helper that hangs.
 HELPER_SECONDS_MAX = 60
@@ -41,6 +41,11 @@ class Intent(Protocol):
 
     def note_resuming(self, is_resuming: bool) -> None: ...
 
+    @property
+    def self_silence(self) -> SelfSilence | None: ...
+
+    def note_self_silence(self, silence: SelfSilence | None) -> None: ...
+
 
 class Enforcement:
     def __init__(
@@ -65,6 +70,24 @@ class Enforcement:
         self._intent = intent
         self._unfinished: tuple[Action, ...] = (Action.RESUME,) if intent.is_resuming else ()
         self._failures = 0
+        self.self_silence = intent.self_silence
+        self._is_noted = True
+
+    def silence_itself(self, silence: SelfSilence) -> None:
+        """By standing orders, which stand above any directive that lets it send. Nothing of ours
+        stands before it: it is stored with the next pass."""
+        if self.self_silence is None:
+            self.self_silence, self._is_noted = silence, False
+            log.warning("silent by standing orders", why=silence.why)
+
+    @property
+    def in_force(self) -> Directive | None:
+        """The directive, and what the node was told to do without one."""
+        held = self.wanted
+        if self.self_silence is None:
+            return held
+        base = held or Directive(term=0, revision=0)
+        return replace(base, node_pauses=(*base.node_pauses, standing_orders.REASON))
 
     def order(self, directive: Directive) -> bool:
         """The collector says this in this run: whether it is in force from here on.
@@ -89,6 +112,10 @@ class Enforcement:
                 addresses={order.address: order.pauses for order in directive.addresses},
             )
         self.wanted, self._is_confirmed = directive, True
+        silence = self.self_silence
+        if silence and standing_orders.is_lifted(silence.since, directive.standing_lifted):
+            self.self_silence, self._is_noted = None, False
+            log.info("standing orders lifted by the collector", since=str(silence.since))
         return True
 
     async def once(self) -> timedelta | None:
@@ -102,6 +129,7 @@ class Enforcement:
             self.reading = self._failed(str(error) or type(error).__name__)
         else:
             self._failures = 0 if self._is_settled else self._failures + 1
+        self._note()
         self._say(before)
         return None if self._is_settled else backoff.attempt(self._failures - 1)
 
@@ -115,11 +143,13 @@ class Enforcement:
         """Nothing is on its way: verified, or nothing to wait for but the collector's word."""
         if self.reading.convergence is Convergence.VERIFIED:
             return True
-        waits = self.wanted is None or not (self._is_confirmed or self.wanted.wants_silence)
+        wanted = self.in_force
+        waits = wanted is None or not (self._is_confirmed or wanted.wants_silence)
         return waits and self.reading.convergence is Convergence.PENDING
 
     async def _pass(self, before: PostfixReading) -> PostfixReading:
-        wanted, confirmed = self.wanted, self._is_confirmed
+        wanted, confirmed = self.in_force, self._is_confirmed
+        silence = self.self_silence
         observed = await self._postfix.observe()
         actions = converge(observed, wanted, confirmed=confirmed) or self._left_over(wanted)
         if actions:
@@ -128,7 +158,22 @@ class Enforcement:
                 await self._act(action)
             self._unfinished = ()
             observed = await self._postfix.observe()
-        return judge(observed, wanted, confirmed=confirmed, witness=self._witness(), before=before)
+        reading = judge(
+            observed, wanted, confirmed=confirmed, witness=self._witness(), before=before
+        )
+        return replace(reading, standing=silence)
+
+    def _note(self) -> None:
+        """After what it says is done, and tried again with each pass: a disk that is full neither
+        delays a silence nor hides it."""
+        if self._is_noted:
+            return
+        try:
+            self._intent.note_self_silence(self.self_silence)
+        except self._problems as error:
+            log.warning("standing orders not stored, trying again", problem=str(error))
+        else:
+            self._is_noted = True
 
     def _left_over(self, wanted: Directive | None) -> tuple[Action, ...]:
         """What was begun and not finished, if it is still wanted: a resume only on a directive the
@@ -155,6 +200,7 @@ class Enforcement:
             convergence=Convergence.PENDING if wanted is None else Convergence.FAILED,
             problem=problem,
             is_silent=False,
+            standing=self.self_silence,
         )
 
     def _say(self, before: PostfixReading) -> None:

@@ -26,10 +26,12 @@ from agent.model import (
     NameserverReading,
     NameserverState,
     PostfixReading,
+    SelfSilence,
     ZoneReading,
 )
 from agent.pulse import Pulse
 from agent.session import Bells, Pace, Session
+from agent.standing_orders import StandingWatch
 from agent.state import State
 from agent.uplink import Uplink
 from deliverability.zones import Verdict
@@ -73,6 +75,7 @@ class Loops:
     uplink: Uplink
     session: Session
     zones: ZoneWatch | None
+    standing: StandingWatch
     addresses: tuple[str, ...]
     pace: Pace
     bells: Bells
@@ -104,6 +107,7 @@ class Loops:
 
     async def obey_once(self) -> timedelta | None:
         """Postfix as the directive says; a change of how far that is is news."""
+        self._stand()
         before = self.enforcement.reading
         again = await self.enforcement.once()
         now = self.enforcement.reading
@@ -128,11 +132,26 @@ class Loops:
         readings = await zones.once(number=self.state.round + 1, now=self.edges.now())
         if not readings:
             return
+        self.standing.saw(readings)
+        if self._stand():
+            self.bells.obey.ring()
         with self.health.coping("recording a round"):
             if self.state.record_round(readings):
                 self.bells.beat.ring()
         self.health.say("zones", problem=_blindness(readings))
         self.health.say("nameservers", problem=_doubts(zones.nameservers))
+
+    def _stand(self) -> bool:
+        """Silence by standing orders, when nobody else commands it. Whether it was just begun."""
+        wanted = self.enforcement.wanted
+        why = self.standing.reason(wanted.standing if wanted else None)
+        if not why or self.enforcement.self_silence is not None:
+            return False
+        # To the millisecond, as it travels: the collector lifts it by this name.
+        now = self.edges.now()
+        since = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        self.enforcement.silence_itself(SelfSilence(since=since, why=why))
+        return True
 
     async def beat(self) -> None:
         while True:

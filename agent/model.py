@@ -15,6 +15,8 @@ from agent.model_zones import NameserverReading as NameserverReading
 from agent.model_zones import NameserverState as NameserverState
 from agent.model_zones import ZoneCounts as ZoneCounts
 from agent.model_zones import ZoneReading as ZoneReading
+from agent.self_silence import SelfSilence as SelfSilence
+from agent.self_silence import StandingOrders as StandingOrders
 from deliverability.replies import Outcome, ReplyClass
 
 
@@ -168,6 +170,8 @@ class Directive:
     revision: int
     node_pauses: tuple[str, ...] = ()
     addresses: tuple[AddressOrder, ...] = ()
+    standing: StandingOrders | None = None
+    standing_lifted: datetime | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -231,6 +235,7 @@ class PostfixReading:
     deliveries_in_flight: int = 0
     deliveries_begun: int = 0
     is_silent: bool = False
+    standing: SelfSilence | None = None
 
 
 class EventKind(Enum):

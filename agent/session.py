@@ -73,6 +73,8 @@ class Parts:
     recount: Callable[[RecountRequest], None] = lambda _: None
     """Answers later, by the stream there is then."""
     zones: ZoneWatch | None = None
+    heard: Callable[[], None] = lambda: None
+    """Called with every word of the collector."""
 
 
 class Session:
@@ -118,6 +120,7 @@ class Session:
         )
 
     def received(self, message: FromCollector) -> None:
+        self._parts.heard()
         match message:
             case Welcome():
                 self._welcome(message)

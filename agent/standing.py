@@ -11,7 +11,8 @@ def describe(
     state: State, enforcement: Enforcement, *, uplink: Uplink, problems: tuple[str, ...]
 ) -> dict[str, object]:
     """The daemon as it is at this moment, ready for JSON."""
-    reading, wanted, unknown = enforcement.reading, enforcement.wanted, state.unknown_lines
+    reading, wanted, unknown = enforcement.reading, enforcement.in_force, state.unknown_lines
+    silence = enforcement.self_silence
     return {
         "pid": os.getpid(),
         "is_connected": uplink.is_connected,
@@ -20,6 +21,7 @@ def describe(
         "sequence": state.sequence,
         "acknowledged": state.sequence_acknowledged,
         "pauses": [] if wanted is None else sorted(wanted.reasons),
+        "silenced_itself": None if silence is None else silence.why,
         "directive": reading.directive_order,
         "convergence": reading.convergence.value,
         "postfix_problem": reading.problem,

@@ -31,6 +31,7 @@ from agent.model import (
     Minute,
     MinuteCount,
     Reply,
+    SelfSilence,
     ZoneReading,
 )
 from agent.state_file import StateError, StateFile, to_datetime, to_microseconds
@@ -292,6 +293,17 @@ class State:
                 database.execute("UPDATE node SET directive = ?", (body,))
                 self._raise_term(directive.term)
         return True
+
+    @property
+    def self_silence(self) -> SelfSilence | None:
+        """By its standing orders; only the collector ends it, not a restart."""
+        body = self._file.node("standing")
+        return None if body is None else msgspec.json.decode(body, type=SelfSilence)
+
+    def note_self_silence(self, silence: SelfSilence | None) -> None:
+        with self._file.transaction() as database:
+            body = None if silence is None else msgspec.json.encode(silence).decode()
+            database.execute("UPDATE node SET standing = ?", (body,))
 
     def see_term(self, term: int) -> None:
         if term > self.term_highest:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-VERSION = 4
+VERSION = 5
 TABLES = frozenset(("node", "cells", "readings", "events", "reserve"))
 
 # Times are microseconds since 1970-01-01 UTC, minutes are minutes since then. `changed_in` is the
@@ -104,7 +104,8 @@ SCHEMA = (
         blind_until INTEGER,
         began_at BLOB,
         unknown_lines TEXT,
-        catalogue TEXT
+        catalogue TEXT,
+        standing TEXT
     ) STRICT
     """,
     *COUNTS,
@@ -154,6 +155,7 @@ MIGRATIONS = {
     ),
     2: ("ALTER TABLE node ADD COLUMN unknown_lines TEXT", "PRAGMA user_version = 3"),
     3: ("ALTER TABLE node ADD COLUMN catalogue TEXT", "PRAGMA user_version = 4"),
+    4: ("ALTER TABLE node ADD COLUMN standing TEXT", "PRAGMA user_version = 5"),
 }
 
 # What is committed is on the disk. A small log that is written over again and again: with the

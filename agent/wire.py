@@ -30,6 +30,7 @@ from agent.model import (
     ReconnectAfter,
     RecountRequest,
     ServiceState,
+    StandingOrders,
     Welcome,
 )
 from agent.wire_counts import EPOCH, NAME_MAX, TEXT_MAX, cut, milliseconds
@@ -149,6 +150,9 @@ def _postfix_out(postfix: PostfixReading) -> pb.PostfixReading:
         message.version = cut(observed.version, NAME_MAX)
         message.outbound.extend(cut(name, 128) for name in observed.outbound[:64])
         message.deferred.extend(cut(name, 128) for name in observed.deferred[:64])
+    if postfix.standing is not None:
+        message.standing_since_ms = milliseconds(postfix.standing.since)
+        message.standing_why = cut(postfix.standing.why, TEXT_MAX)
     return message
 
 
@@ -179,6 +183,7 @@ def _event_out(event: Event) -> pb.Event:
 
 
 def _directive_out(directive: Directive) -> pb.Directive:
+    standing = directive.standing
     return pb.Directive(
         term=directive.term,
         revision=directive.revision,
@@ -187,6 +192,12 @@ def _directive_out(directive: Directive) -> pb.Directive:
             pb.AddressOrder(address=order.address, pauses=order.pauses)
             for order in directive.addresses
         ],
+        standing=None
+        if standing is None
+        else pb.StandingOrders(
+            unheard_ms=standing.unheard_for // timedelta(milliseconds=1), sweeps=standing.sweeps
+        ),
+        standing_lifted_ms=milliseconds(directive.standing_lifted),
     )
 
 
@@ -269,6 +280,19 @@ def _directive(message: pb.Directive) -> Directive:
         revision=_counter("revision", message.revision),
         node_pauses=_pauses(message.node_pauses),
         addresses=orders,
+        standing=_standing(message.standing) if message.HasField("standing") else None,
+        standing_lifted=_moment("standing_lifted", message.standing_lifted_ms)
+        if message.standing_lifted_ms
+        else None,
+    )
+
+
+def _standing(message: pb.StandingOrders) -> StandingOrders:
+    """Refused without both: a node that silences itself at once would be nobody's wish."""
+    if not message.unheard_ms or not message.sweeps:
+        raise WireError("standing orders without a time or a number of sweeps")
+    return StandingOrders(
+        unheard_for=timedelta(milliseconds=message.unheard_ms), sweeps=message.sweeps
     )
 
 

@@ -780,14 +780,22 @@ class Directive(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     NODE_PAUSES_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    STANDING_LIFTED_MS_FIELD_NUMBER: _builtins.int
     term: _builtins.int
     revision: _builtins.int
+    standing_lifted_ms: _builtins.int
+    """Silences of its own that began until then (the node's clock) are over; 0: none is."""
     @_builtins.property
     def node_pauses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why the whole node may not send; empty = it may."""
 
     @_builtins.property
     def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressOrder]: ...
+    @_builtins.property
+    def standing(self) -> Global___StandingOrders:
+        """Absent: the node never silences itself."""
+
     def __init__(
         self,
         *,
@@ -795,14 +803,42 @@ class Directive(_message.Message):
         revision: _builtins.int = ...,
         node_pauses: _abc.Iterable[_builtins.str] | None = ...,
         addresses: _abc.Iterable[Global___AddressOrder] | None = ...,
+        standing: Global___StandingOrders | None = ...,
+        standing_lifted_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "node_pauses", b"node_pauses", "revision", b"revision", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "node_pauses", b"node_pauses", "revision", b"revision", "standing", b"standing", "standing_lifted_ms", b"standing_lifted_ms", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Directive: _TypeAlias = Directive  # noqa: Y015
+
+@_typing.final
+class StandingOrders(_message.Message):
+    """When no collector was heard for so long, and so many sweeps of a critical zone in a row listed an
+    address with right sentinels, the node silences itself.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNHEARD_MS_FIELD_NUMBER: _builtins.int
+    SWEEPS_FIELD_NUMBER: _builtins.int
+    unheard_ms: _builtins.int
+    sweeps: _builtins.int
+    def __init__(
+        self,
+        *,
+        unheard_ms: _builtins.int = ...,
+        sweeps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sweeps", b"sweeps", "unheard_ms", b"unheard_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandingOrders: _TypeAlias = StandingOrders  # noqa: Y015
 
 @_typing.final
 class AddressOrder(_message.Message):
@@ -1533,6 +1569,8 @@ class PostfixReading(_message.Message):
     DELIVERIES_IN_FLIGHT_FIELD_NUMBER: _builtins.int
     DELIVERIES_BEGUN_FIELD_NUMBER: _builtins.int
     IS_SILENT_FIELD_NUMBER: _builtins.int
+    STANDING_SINCE_MS_FIELD_NUMBER: _builtins.int
+    STANDING_WHY_FIELD_NUMBER: _builtins.int
     running: _builtins.bool
     version: _builtins.str
     reload_at_ms: _builtins.int
@@ -1548,6 +1586,9 @@ class PostfixReading(_message.Message):
     deliveries_begun: _builtins.int
     is_silent: _builtins.bool
     """No outbound service delivers, as observed."""
+    standing_since_ms: _builtins.int
+    """Since when it is silent by its standing orders, by its own clock, and why; 0: it is not."""
+    standing_why: _builtins.str
     @_builtins.property
     def outbound(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1567,10 +1608,12 @@ class PostfixReading(_message.Message):
         deliveries_in_flight: _builtins.int = ...,
         deliveries_begun: _builtins.int = ...,
         is_silent: _builtins.bool = ...,
+        standing_since_ms: _builtins.int = ...,
+        standing_why: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["convergence", b"convergence", "deferred", b"deferred", "deliveries_begun", b"deliveries_begun", "deliveries_in_flight", b"deliveries_in_flight", "directive_revision", b"directive_revision", "directive_term", b"directive_term", "is_silent", b"is_silent", "outbound", b"outbound", "problem", b"problem", "reload_at_ms", b"reload_at_ms", "running", b"running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["convergence", b"convergence", "deferred", b"deferred", "deliveries_begun", b"deliveries_begun", "deliveries_in_flight", b"deliveries_in_flight", "directive_revision", b"directive_revision", "directive_term", b"directive_term", "is_silent", b"is_silent", "outbound", b"outbound", "problem", b"problem", "reload_at_ms", b"reload_at_ms", "running", b"running", "standing_since_ms", b"standing_since_ms", "standing_why", b"standing_why", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

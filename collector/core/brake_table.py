@@ -74,3 +74,8 @@ def row_of(proposal: Proposal) -> Row:
 def is_return(address: AddressFacts) -> bool:
     """It was in the rotation before, and no person took it out."""
     return address.rotation_since is not None and address.rotation_reason not in PERSONS
+
+
+def is_so_already(proposal: Proposal) -> bool:
+    """A record of what a node did by itself: nothing is made of it that is not so."""
+    return proposal.kind is Kind.PAUSE and proposal.reason is Reason.STANDING_ORDER

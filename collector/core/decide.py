@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from collector.core import membership, rule_listed, rule_machine, rule_rates
+from collector.core import membership, rule_listed, rule_machine, rule_rates, rule_standing
 from collector.core.model import Fate, Kind, Pause, Proposal, Reason, Snapshot, StandingKey
 from collector.core.policy import Policy
 from collector.core.rule import Asked, Case, Rule
@@ -15,7 +15,7 @@ from collector.core.signals import NodeSignals
 from collector.core.zonebrake import ZoneBrakes
 
 # By what a rule is about: the node, one of its addresses, an address at one receiver.
-OF_NODE = (rule_machine.SERVICE, rule_machine.DISK)
+OF_NODE = (rule_machine.SERVICE, rule_machine.DISK, rule_standing.RULE)
 OF_ADDRESS = (rule_listed.RULE, rule_rates.BOUNCES, rule_rates.COMPLAINTS, rule_machine.DNS)
 OF_RECEIVER = (rule_rates.BLOCKED,)
 RULES: Mapping[Reason, Rule] = {rule.reason: rule for rule in (*OF_NODE, *OF_ADDRESS, *OF_RECEIVER)}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from collector.core import alerts, brake_table
+from collector.core import alerts, brake_table, rule_standing
 from collector.core.judgement import EffectDraft, PauseDraft, RotationChange
 from collector.core.lifecycle import SENDING
 from collector.core.model import (
@@ -23,10 +23,14 @@ from collector.core.model import (
     Pause,
     Reason,
     Snapshot,
+    StandingKey,
     Subject,
     ZoneFact,
 )
+from collector.core.policy import Policy
+from collector.core.readings import StandingOrders
 from collector.core.signals import NodeSignals
+from collector.core.zonebrake import ZoneBrakes
 
 STOP_SENDING = "STOP_SENDING"
 _UNDATED = datetime.min.replace(tzinfo=timezone.utc)
@@ -44,7 +48,12 @@ class Changes:
 
 
 def plan(
-    nodes: Sequence[NodeSignals], decisions: Sequence[Decision], *, snapshot: Snapshot
+    nodes: Sequence[NodeSignals],
+    decisions: Sequence[Decision],
+    *,
+    snapshot: Snapshot,
+    brakes: ZoneBrakes,
+    policy: Policy,
 ) -> Changes:
     """Everything that follows from what was made."""
     made = tuple((i, one) for i, one in enumerate(decisions) if one.fate is Fate.MADE)
@@ -54,9 +63,18 @@ def plan(
     )
     after = tuple(_after(node.facts, opened=opened, closed=closed) for node in nodes)
     orders = tuple(
-        (node.id, order)
-        for node in after
-        if (order := next_order(node, snapshot.fleet, term=snapshot.term)) is not None
+        (node.facts.id, order)
+        for node, then in zip(nodes, after, strict=True)
+        for order in (
+            next_order(
+                then,
+                snapshot.fleet,
+                term=snapshot.term,
+                standing=rule_standing.orders(node, snapshot, brakes=brakes, policy=policy),
+                lifted=_lifted(node.facts, snapshot, closed=closed),
+            ),
+        )
+        if order is not None
     )
     return Changes(
         pauses_open=opened,
@@ -67,7 +85,22 @@ def plan(
     )
 
 
-def next_order(node: NodeFacts, fleet: Fleet, *, term: int) -> Order | None:
+def _lifted(node: NodeFacts, snapshot: Snapshot, *, closed: Sequence[str]) -> datetime | None:
+    key = StandingKey(node.id, None, Kind.PAUSE, Reason.STANDING_ORDER)
+    said = snapshot.standing.get(key)
+    is_no = said is not None and said.fate is Fate.OVERRIDDEN
+    over = [pause for pause in node.pauses if pause.id in closed]
+    return rule_standing.lifted(node, over, by_person=is_no)
+
+
+def next_order(
+    node: NodeFacts,
+    fleet: Fleet,
+    *,
+    term: int,
+    standing: StandingOrders | None = None,
+    lifted: datetime | None = None,
+) -> Order | None:
     """The node's whole wanted state as a new directive; None when the last one says the same.
 
     An order to be silent, of an earlier term and not shown to be obeyed, is given once more: after
@@ -78,6 +111,8 @@ def next_order(node: NodeFacts, fleet: Fleet, *, term: int) -> Order | None:
         revision=node.order.revision + 1 if node.order else 1,
         node_pauses=_reasons(node.pauses, None, stop=fleet.sending_stopped),
         addresses=tuple((a.ip, _reasons(node.pauses, a.ip)) for a in node.addresses),
+        standing=standing,
+        standing_lifted=lifted,
     )
     if node.order is not None and node.order.says_the_same(wanted):
         is_doubtful = node.order.term < term and wanted.is_silent and not alerts.obeys(node)

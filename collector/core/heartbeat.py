@@ -9,6 +9,7 @@ from collector.core.heartbeat_zones import NameserverReading as NameserverReadin
 from collector.core.heartbeat_zones import ZoneCounts as ZoneCounts
 from collector.core.heartbeat_zones import ZoneReading as ZoneReading
 from collector.core.model import Order
+from collector.core.readings import StandingReport
 from deliverability.replies import Outcome
 
 
@@ -143,6 +144,7 @@ class PostfixReading:
     deliveries_in_flight: int
     deliveries_begun: int
     is_silent: bool
+    standing: StandingReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         *warming.propose(looks),
     )
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
-    changes = effects.plan(nodes, decisions, snapshot=snapshot)
+    changes = effects.plan(nodes, decisions, snapshot=snapshot, brakes=brakes, policy=policy)
     warmups = tuple(warming.changes(looks, decisions))
     alerted = alerts.update(nodes, snapshot, brakes=brakes, policy=policy, now=now)
     made = incidents.Made(alerts=alerted, nodes=nodes, decisions=decisions)

@@ -6,7 +6,7 @@ duration from the collector's monotonic clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from collector.core.readings import (
     MailFacts,
     ScoreFacts,
     ServiceFact,
+    StandingOrders,
     StandingReport,
     TargetFact,
 )
@@ -112,12 +113,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the collector last told a node: the whole wanted state, ordered by (term, revision)."""
+    """What the collector last told a node: the whole wanted state, ordered by (term, revision).
+
+    `standing_lifted`: silences of the node's own that began until then, by its clock, are over.
+    """
 
     term: int
     revision: int
     node_pauses: tuple[str, ...] = ()
     addresses: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    standing: StandingOrders | None = None
+    standing_lifted: datetime | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -128,7 +134,7 @@ class Order:
         return bool(self.node_pauses) or any(pauses for _, pauses in self.addresses)
 
     def says_the_same(self, other: "Order") -> bool:
-        return (self.node_pauses, self.addresses) == (other.node_pauses, other.addresses)
+        return self == replace(other, term=self.term, revision=self.revision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Every one of them may be missing: unknown neither pauses nor resumes. Times are 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from collector.core.rates import Window
@@ -105,6 +105,15 @@ class TargetFact:
     value: str
     target: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingOrders:
+    """What a node may do without us: silence itself, when it heard nobody for so long and so many
+    sweeps of a critical zone in a row listed it."""
+
+    unheard_for: timedelta
+    sweeps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

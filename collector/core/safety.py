@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from collector.core import zonebrake
-from collector.core.brake_table import BRAKES, CAPACITY, Row, is_return, row_of
+from collector.core.brake_table import BRAKES, CAPACITY, Row, is_return, is_so_already, row_of
 from collector.core.model import (
     AddressFacts,
     Automation,
@@ -181,6 +181,8 @@ def _judge(proposal: Proposal, state: _Gate) -> Decision:
 
 
 def _brake(proposal: Proposal, state: _Gate) -> Brake | None:
+    if is_so_already(proposal):
+        return None
     if state.fleet.automation_stopped:
         return Brake.STOPPED
     asked = BRAKES[row_of(proposal)]
@@ -231,14 +233,17 @@ def _hears_nobody(_: Proposal, state: _Gate) -> bool:
 
 
 def _fate(proposal: Proposal, brake: Brake | None, *, node: NodeFacts, fleet: Fleet) -> Fate:
-    """Admission is never only observed: an observing pool must still know its members."""
+    """Admission is never only observed: an observing pool must still know its members. Nor is the
+    end of a pause: one that automation made before would be nobody's to lift."""
     if brake is not None:
         return Fate.WITHHELD
+    if proposal.kind in (Kind.ADMIT, Kind.RESUME) or is_so_already(proposal):
+        return Fate.MADE
     is_observing = Automation.OBSERVE in (
         node.automation,
         fleet.pools[proposal.subject.pool_id].automation,
     )
-    return Fate.WOULD if is_observing and proposal.kind is not Kind.ADMIT else Fate.MADE
+    return Fate.WOULD if is_observing else Fate.MADE
 
 
 def _is_news(decision: Decision, standing: Mapping[StandingKey, Standing]) -> bool:

@@ -26,7 +26,7 @@ from collector.core.heartbeat import (
 )
 from collector.core.model import Order
 from collector.identity import Applicant, Issued, Renewal
-from collector.rpc import bounds, wire_counts, wire_zones
+from collector.rpc import bounds, wire_counts, wire_orders, wire_zones
 from collector.rpc.bounds import NAME_MAX, NUMBER_MAX, WireError
 from deliverability.zones import Sentinels, Verdict
 from protos import fleet_pb2 as pb
@@ -81,7 +81,7 @@ def _hello(m: pb.Hello, arrival: Arrival) -> Hello:
         epoch=bounds.name("epoch", value=m.epoch),
         sequence=bounds.number("sequence", m.sequence),
         counted_from=bounds.moment_or_none("counted_from", m.counted_from_ms),
-        applied=_order(m.applied) if m.HasField("applied") else None,
+        applied=wire_orders.taken(m.applied) if m.HasField("applied") else None,
         term_highest=bounds.number("term_highest", m.term_highest, most=bounds.ORDER_MAX),
         capabilities=bounds.names("capabilities", m.capabilities),
         sent_at=bounds.moment("sent_at", m.sent_at_ms),
@@ -89,22 +89,6 @@ def _hello(m: pb.Hello, arrival: Arrival) -> Hello:
         hostname=bounds.text("hostname", value=m.hostname, most=bounds.LONG_NAME_MAX),
         addresses=bounds.addresses(m.addresses),
         catalogue_revision=bounds.number("catalogue_revision", m.catalogue_revision),
-    )
-
-
-def _order(m: pb.Directive) -> Order:
-    bounds.few("applied.addresses", len(m.addresses), most=bounds.ADDRESSES_MAX)
-    return Order(
-        term=bounds.number("applied.term", m.term, least=1, most=bounds.ORDER_MAX),
-        revision=bounds.number("applied.revision", m.revision, least=1, most=bounds.ORDER_MAX),
-        node_pauses=bounds.names("applied.node_pauses", m.node_pauses, most=bounds.PAUSES_MAX),
-        addresses=tuple(
-            (
-                bounds.address(one.address),
-                bounds.names("applied.pauses", one.pauses, most=bounds.PAUSES_MAX),
-            )
-            for one in m.addresses
-        ),
     )
 
 
@@ -232,6 +216,7 @@ def _postfix(m: pb.PostfixReading) -> PostfixReading:
         deliveries_in_flight=m.deliveries_in_flight,
         deliveries_begun=m.deliveries_begun,
         is_silent=m.is_silent,
+        standing=wire_orders.silenced_itself(m),
     )
 
 
@@ -331,15 +316,7 @@ def encode_ack(beat: Heartbeat) -> bytes:
 
 
 def encode_order(order: Order) -> bytes:
-    message = pb.Directive(
-        term=order.term,
-        revision=order.revision,
-        node_pauses=order.node_pauses,
-        addresses=[
-            pb.AddressOrder(address=address, pauses=pauses) for address, pauses in order.addresses
-        ],
-    )
-    return pb.CollectorMessage(directive=message).SerializeToString()
+    return pb.CollectorMessage(directive=wire_orders.out(order)).SerializeToString()
 
 
 def encode_new_epoch(new_epoch: NewEpoch) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 from agent.converge import LogWitness
 from agent.enforcement import Enforcement
 from agent.model import AddressOrder, Convergence, Directive, PostfixObserved
+from agent.self_silence import SelfSilence
 from agent.state_file import StateError
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
@@ -52,7 +53,11 @@ class Kept:
     """The state file's part in it; a full disk refuses every change."""
 
     is_resuming: bool = False
+    self_silence: SelfSilence | None = None
     is_full: bool = False
+
+    def note_self_silence(self, silence: SelfSilence | None) -> None:
+        self.self_silence = silence
 
     def note_resuming(self, is_resuming: bool) -> None:
         if self.is_full:

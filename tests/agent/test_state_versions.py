@@ -69,6 +69,7 @@ def test_a_file_of_version_2_is_taken_over(tmp_path: Path) -> None:
         (cell,) = state.cells()
         assert (state.epoch, cell.attempts) == (epoch, {Outcome.SENT: 7})
         assert (state.unknown_lines, state.handed_out) == (UnknownLines(), None)
+        assert state.self_silence is None
         state.close()
 
 

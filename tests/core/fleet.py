@@ -22,12 +22,17 @@ from collector.core.model import (
     ZoneFact,
 )
 from collector.core.policy import Policy
+from collector.core.readings import StandingOrders
 from deliverability.zones import Sentinels, Verdict
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 ZEN = "zen.spamhaus.org"
 POLICY = Policy()
 HEALTHY = Detector(frozen=False, healthy_since=NOON - timedelta(hours=1))
+
+
+# What a node that automation may pause is told to do without us.
+STANDING = StandingOrders(unheard_for=timedelta(minutes=15), sweeps=2)
 
 
 def ago(**parts: float) -> datetime:

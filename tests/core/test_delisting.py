@@ -104,7 +104,7 @@ def test_a_persons_override_is_left_alone_until_the_listing_closes() -> None:
 
 
 def test_a_directive_is_only_new_when_it_says_something_else() -> None:
-    same = Order(term=2, revision=7, addresses=(("198.51.100.1", ()),))
+    same = Order(term=2, revision=7, addresses=(("198.51.100.1", ()),), standing=fleet.STANDING)
     quiet = fleet.snapshot(fleet.node("n1", order=same))
     assert judged(quiet).orders == ()
     stopped = replace(quiet, fleet=replace(quiet.fleet, sending_stopped=True))

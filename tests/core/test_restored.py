@@ -7,7 +7,7 @@ import pytest
 from collector.core import restored
 from collector.core.judge import judge
 from collector.core.model import Fate, Kind, Obedience, Order, Reason
-from tests.core.fleet import NOON, POLICY, node, pause, snapshot
+from tests.core.fleet import NOON, POLICY, STANDING, node, pause, snapshot
 
 ONE, TWO, STRANGER = "198.51.100.1", "198.51.100.2", "203.0.113.9"
 
@@ -51,7 +51,7 @@ def test_other_words_of_the_same_number_are_ahead_too() -> None:
 
 def test_an_earlier_reigns_order_to_be_silent_is_given_again_until_it_is_shown() -> None:
     silenced = replace(node(), pauses=(pause(Reason.OPERATOR),))
-    told = Order(term=2, revision=8, addresses=((ONE, ("OPERATOR",)),))
+    told = Order(term=2, revision=8, addresses=((ONE, ("OPERATOR",)),), standing=STANDING)
     deaf = replace(silenced, order=told, obedience=obedience((2, 8), is_silent=False))
     judgement = judge(snapshot(deaf), POLICY, now=NOON)
     assert [(one.term, one.revision) for _, one in judgement.orders] == [(3, 9)]

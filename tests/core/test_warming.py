@@ -25,6 +25,7 @@ from tests.core import looked
 from tests.core.fleet import (
     NOON,
     POLICY,
+    STANDING,
     address,
     ago,
     in_step,
@@ -59,7 +60,7 @@ def warming(
 def quiet(facts: NodeFacts) -> NodeFacts:
     """In step with its directive: nothing else is to be said of it."""
     ips = tuple((one.ip, ()) for one in facts.addresses)
-    order = Order(term=3, revision=1, addresses=ips)
+    order = Order(term=3, revision=1, addresses=ips, standing=STANDING)
     return replace(facts, **in_step(order))  # type: ignore[arg-type]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agent.converge import LogWitness
 from agent.model import PostfixObserved
+from agent.self_silence import SelfSilence
 from collector.core.heartbeat import Cell, Detail, Numbers
 from collector.core.histograms import pack
 from deliverability.delays import PARTS
@@ -26,6 +27,7 @@ class Postfix:
     clock: VirtualClock
     is_broken: bool = False
     is_resuming: bool = False
+    self_silence: SelfSilence | None = None
     reload_at: datetime | None = None
     observed: PostfixObserved = field(
         default_factory=lambda: PostfixObserved(
@@ -61,6 +63,9 @@ class Postfix:
             config_changed_at=now,
             qmgr_started_at=now,
         )
+
+    def note_self_silence(self, silence: SelfSilence | None) -> None:
+        self.self_silence = silence
 
     def note_resuming(self, is_resuming: bool) -> None:
         self.is_resuming = is_resuming

@@ -63,6 +63,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.wire", 1),
     ("agent.wire_counts", 1),
     ("agent.wire_zones", 1),
+    ("agent.standing_orders", 0),
+    ("agent.self_silence", 0),
     ("agent.stream", 1),
     ("agent.uplink", 1),
     ("agent.helper", 1),

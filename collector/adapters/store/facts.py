@@ -28,7 +28,7 @@ from collector.core.model import (
     Reason,
     ZoneFact,
 )
-from collector.core.readings import ScoreFacts
+from collector.core.readings import ScoreFacts, StandingOrders
 from collector.core.warmup_plan import Warming
 from deliverability.catalogue import Catalogue
 from deliverability.zones import Sentinels, Tier, Verdict
@@ -236,4 +236,13 @@ def order_of(*, term: int, revision: int, body: str) -> Order:
         revision=revision,
         node_pauses=tuple(wanted["node"]),
         addresses=tuple((ip, tuple(reasons)) for ip, reasons in wanted["addresses"]),
+        standing=_standing(wanted.get("standing")),
+        standing_lifted=from_ms(wanted.get("lifted")),
     )
+
+
+def _standing(kept: list[int] | None) -> StandingOrders | None:
+    """Milliseconds and sweeps."""
+    if kept is None:
+        return None
+    return StandingOrders(unheard_for=timedelta(milliseconds=kept[0]), sweeps=kept[1])

@@ -1,6 +1,7 @@
 """What nodes last said of their machines, and their certificates: read for a judgement."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -8,13 +9,13 @@ from sqlalchemy import Connection, text
 from collector.adapters.store import encode
 from collector.adapters.store.moments import from_ms
 from collector.core import machine
-from collector.core.readings import CertificateFact, HostFacts, ServiceFact
+from collector.core.readings import CertificateFact, HostFacts, ServiceFact, StandingReport
 
 IDENTITY = "the node's own certificate"
 # `latest` is long: only what is asked for is taken out of it, by SQLite.
 STATES = text(
     """SELECT node_id, last_heartbeat, smtp_down_since, cpu_busy_since,
- json_extract(latest, '$.host', '$.services') AS said FROM node_states
+ json_extract(latest, '$.host', '$.services', '$.postfix.standing') AS said FROM node_states
  WHERE latest IS NOT NULL AND node_id IN (SELECT value FROM json_each(:nodes))"""
 )
 CERTIFICATES = text(
@@ -31,8 +32,13 @@ def read(connection: Connection, chunk: Sequence[str]) -> Shown:
     asked = {"nodes": encode.joined(chunk)}
     found: Shown = {}
     for row in connection.execute(STATES, asked):
-        host, services = encode.value(row.said)
+        host, services, standing = encode.value(row.said)
         found[row.node_id] = {
+            "standing": None
+            if standing is None
+            else StandingReport(
+                since=datetime.fromisoformat(standing["since"]), text=standing["text"]
+            ),
             "host": None if host is None else _host(host, busy_since=row.cpu_busy_since),
             "services": tuple(
                 _service(name, state=state, at=row.last_heartbeat, down_since=row.smtp_down_since)

@@ -1,13 +1,14 @@
 """Decisions, what of them still stands, and the directives that follow."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection, delete, insert
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
-from collector.adapters.store.moments import to_ms
+from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.adapters.store.schema import orders
 from collector.adapters.store.schema_acts import decisions, standing
 from collector.adapters.store.timeline import Told, new_id, tell
@@ -143,9 +144,20 @@ def put_orders(connection: Connection, given: Sequence[tuple[str, Order]], *, at
             "node_id": node_id,
             "term": order.term,
             "revision": order.revision,
-            "body": encode.text({"node": order.node_pauses, "addresses": order.addresses}),
+            "body": encode.text(_body(order)),
             "at": at,
         }
         for node_id, order in given
     ]
     connection.execute(PUT_ORDER, rows)
+
+
+def _body(order: Order) -> dict[str, object]:
+    standing = order.standing
+    return {
+        "node": order.node_pauses,
+        "addresses": order.addresses,
+        "standing": standing
+        and [standing.unheard_for // timedelta(milliseconds=1), standing.sweeps],
+        "lifted": to_ms_or_none(order.standing_lifted),
+    }

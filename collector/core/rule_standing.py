@@ -1,0 +1,99 @@
+"""STANDING_ORDER: a node that silenced itself while it heard no collector, and how that ends.
+
+What it did is so, whatever automation may do now: the pause is a record of it, made even where the
+pool only observes. Only the collector lifts it: when what the critical zones said is over, or has
+become a LISTED pause.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from collector.core.model import Automation, Fate, Kind, NodeFacts, Pause, Reason, Snapshot
+from collector.core.policy import Policy
+from collector.core.readings import StandingOrders
+from collector.core.reputation import Opinion, Stand, is_clean
+from collector.core.rule import Asked, Case, Rule
+from collector.core.signals import NodeSignals
+from collector.core.zonebrake import ZoneBrakes
+from deliverability.zones import Tier
+
+
+def _opens(case: Case) -> Asked | None:
+    facts = case.node.facts
+    said = facts.standing
+    lifted = facts.order.standing_lifted if facts.order else None
+    if said is None or (lifted is not None and lifted >= said.since):
+        return None
+    return Asked(
+        rule="a node that silenced itself stays silent until the collector lifts it",
+        evidence={"since": said.since.isoformat(), "said": said.text},
+    )
+
+
+def _ends(case: Case) -> Asked | None:
+    """With news since it was opened: the critical zones say clear for two rounds, or what they list
+    is paused as LISTED."""
+    opened = [p.opened_at for p in case.node.facts.pauses if p.reason is Reason.STANDING_ORDER]
+    asked = _critical(case.node)
+    if not asked or any(one.fact.received_at < max(opened, default=case.now) for one in asked):
+        return None
+    if not all(_is_settled(one, case) for one in asked):
+        return None
+    return Asked(
+        rule="what made it silence itself is over, or is a LISTED pause by now",
+        evidence={one.fact.zone: one.fact.verdict.value for one in asked},
+    )
+
+
+def _critical(node: NodeSignals) -> list[Opinion]:
+    return [
+        one
+        for address in node.addresses
+        for one in address.opinions
+        if one.zone is not None and one.zone.tier is Tier.CRITICAL
+    ]
+
+
+def _is_settled(said: Opinion, case: Case) -> bool:
+    if is_clean(said.fact) and said.fact.rounds >= case.policy.clean_rounds:
+        return True
+    pauses = case.node.pauses_of(said.fact.address)
+    return any(pause.reason is Reason.LISTED for pause in pauses)
+
+
+def orders(
+    node: NodeSignals, snapshot: Snapshot, *, brakes: ZoneBrakes, policy: Policy
+) -> StandingOrders | None:
+    """What the node may do without us; None where automation may not pause it, and where what the
+    zones say is contested: by a person, by our own resolver, or by the zone brake."""
+    facts, fleet = node.facts, snapshot.fleet
+    pool = fleet.pools[facts.pool_id]
+    is_observing = Automation.OBSERVE in (facts.automation, pool.automation)
+    if is_observing or fleet.automation_stopped or _is_contested(node, snapshot, brakes):
+        return None
+    return StandingOrders(unheard_for=policy.standing_after, sweeps=policy.standing_sweeps)
+
+
+def _is_contested(node: NodeSignals, snapshot: Snapshot, brakes: ZoneBrakes) -> bool:
+    is_overridden = any(
+        key.node_id == node.facts.id and key.reason is Reason.LISTED
+        for key, one in snapshot.standing.items()
+        if key.kind is Kind.PAUSE and one.fate is Fate.OVERRIDDEN
+    )
+    return is_overridden or any(
+        one.stand is Stand.DISAGREE
+        or (one.stand is not Stand.NOTHING and one.fact.zone in brakes.held)
+        for one in _critical(node)
+    )
+
+
+def lifted(node: NodeFacts, closed: Iterable[Pause], *, by_person: bool) -> datetime | None:
+    """Up to which silence of its own the node is freed; what was said once is said on."""
+    before = node.order.standing_lifted if node.order else None
+    is_over = by_person or any(p.reason is Reason.STANDING_ORDER for p in closed)
+    if node.standing is None or not is_over:
+        return before
+    return node.standing.since if before is None else max(before, node.standing.since)
+
+
+RULE = Rule(reason=Reason.STANDING_ORDER, opens=_opens, ends=_ends)
