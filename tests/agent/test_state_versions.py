@@ -14,7 +14,12 @@ from deliverability.replies import Outcome
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 GOOGLE = CellKey("198.51.100.9", "google")
 # What makes a file of today one of then.
-VERSION_3 = ("ALTER TABLE node DROP COLUMN catalogue", "PRAGMA user_version = 3")
+VERSION_4 = ("ALTER TABLE node DROP COLUMN standing", "PRAGMA user_version = 4")
+VERSION_3 = (
+    *VERSION_4,
+    "ALTER TABLE node DROP COLUMN catalogue",
+    "PRAGMA user_version = 3",
+)
 VERSION_2 = (
     *VERSION_3,
     "ALTER TABLE node DROP COLUMN unknown_lines",
