@@ -74,6 +74,9 @@ class Answer:
 class Granting(Protocol):
     """Who may send now, as `collector.rotations` keeps it."""
 
+    async def pool_id(self, pool: str) -> str:
+        """Of a pool's id or name. Refused POOL_UNKNOWN."""
+
     async def grant(self, pool_id: str, asked: Asked, *, key: str) -> Answer:
         """Refused GRANT_KEY_USED, GRANT_BUSY."""
 
@@ -88,6 +91,9 @@ class Granting(Protocol):
 
 
 class RotationStore(Protocol):
+    async def pool_id(self, pool: str) -> str:
+        """Of a pool's id or name. Refused: POOL_UNKNOWN."""
+
     async def rotation(self, pool_id: str) -> Rotation:
         """Every present address of the pool with what stands against it, its caps and what it
         sent in this day and hour. Long work for a large pool."""

@@ -45,9 +45,16 @@ class Rotations:
         self._clock = clock
         self._policy = policy
         self._books: dict[str, _Book] = {}
+        self._ids: dict[str, str] = {}
         self._shared: dict[str, tuple[int, float]] = {}
         self._news = anyio.Event()
         self._watchers = 0
+
+    async def pool_id(self, pool: str) -> str:
+        """Asked once: a pool keeps its id and its name. Refused POOL_UNKNOWN."""
+        if pool not in self._ids:
+            self._ids[pool] = await self._store.pool_id(pool)
+        return self._ids[pool]
 
     async def grant(self, pool_id: str, asked: Asked, *, key: str) -> Answer:
         """Refused GRANT_KEY_USED, GRANT_BUSY: the rotation changed faster than we could keep it."""

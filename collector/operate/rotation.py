@@ -39,7 +39,7 @@ async def show(desk: Desk, pool: str, *, after: int | None = None, wait: float =
 
     Refused: POOL_UNKNOWN.
     """
-    pool_id = str((await overview.pool(desk, pool))["id"])
+    pool_id = await desk.rotations.pool_id(pool)
     if after is not None and wait:
         await desk.rotations.wait(pool_id, after=after, seconds=wait)
     seen = await desk.rotating.rotation(pool_id)
@@ -69,7 +69,7 @@ async def grant(desk: Desk, pool: str, *, wish: GrantWish) -> Row:
     if wish.lifetime > policy.grant_lifetime_max:
         most_seconds = int(policy.grant_lifetime_max.total_seconds())
         raise Refused("GRANT_TOO_LONG", f"a grant lasts at most {most_seconds} s")
-    row = await overview.pool(desk, pool)
+    pool_id = await desk.rotations.pool_id(pool)
     if wish.only_there and not wish.region:
         raise Refused("REGION_MISSING", "only_there wants a region to be there")
     asked = Asked(
@@ -79,7 +79,7 @@ async def grant(desk: Desk, pool: str, *, wish: GrantWish) -> Row:
         region=wish.region,
         only_there=wish.only_there,
     )
-    return _answered(await desk.rotations.grant(str(row["id"]), asked, key=wish.key), wish)
+    return _answered(await desk.rotations.grant(pool_id, asked, key=wish.key), wish)
 
 
 async def settle(desk: Desk, pool: str, *, settings: Settings, wish: Wish) -> Done:

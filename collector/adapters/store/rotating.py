@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import granting, members, rotation, verdicts, warmups
@@ -41,6 +41,13 @@ PLANS = """SELECT w.*, n.name AS node, p.name AS pool, p.id AS pool_id,
 
 
 class Rotating(Part):
+    async def pool_id(self, pool: str) -> str:
+        query = select(pools.c.id).where(or_(pools.c.id == pool, pools.c.name == pool))
+        found = await self._database.read(lambda c: c.scalar(query))
+        if found is None:
+            raise Refused("POOL_UNKNOWN", f"no pool has the id or name {pool}")
+        return str(found)
+
     async def rotation(self, pool_id: str) -> Rotation:
         now = self._database.clock.now()
         return await self._database.read(lambda c: members.read(c, pool_id, now=now))
