@@ -34,7 +34,7 @@ def status(*, watch: bool, output_: str) -> None:
 
 
 @click.command()
-@click.argument("subject", metavar="NODE|ADDRESS|DECISION")
+@click.argument("subject", metavar="NODE|ADDRESS|EVENT|DECISION")
 @output.formats("table", "json")
 def why(*, subject: str, output_: str) -> None:
     """Why does it send, or why not: evidence, rule, decision, effect, and how to undo it."""

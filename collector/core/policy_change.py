@@ -138,10 +138,15 @@ def said(policy: Policy, name: str) -> str:
         return value
     if not policy_values.is_duration(name):
         return _number(value)
+    return duration(value)
+
+
+def duration(seconds: float) -> str:
+    """`90s`, `5m`, `2h`, `7d`: in the largest unit that it is whole in."""
     for unit in ("d", "h", "m"):
-        if value >= 2 * UNITS[unit] and value % UNITS[unit] == 0:
-            return f"{_number(value / UNITS[unit])}{unit}"
-    return f"{_number(value)}s"
+        if seconds >= 2 * UNITS[unit] and seconds % UNITS[unit] == 0:
+            return f"{_number(seconds / UNITS[unit])}{unit}"
+    return f"{_number(seconds)}s"
 
 
 def _number(value: float) -> str:

@@ -1,7 +1,9 @@
 """One decision in plain lines: its evidence, the rule, the brakes, what became of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from collector.core.model import Kind
+from collector.operate import brakes
 from collector.operate.moments import clock
 from collector.operate.overview import row_of, rows_of
 from collector.ports import Row
@@ -16,6 +18,27 @@ WORDS = {
     "hold": "WARM-UP HELD",
     "step_back": "WARM-UP STEPPED BACK",
 }
+assert WORDS.keys() == {kind.value for kind in Kind}
+# Shown in chapters of their own, or as part of a sentence.
+SAID = frozenset(
+    (
+        *("who", "from", "why", "liveness", "silence_seconds", "heard_in_row", "zone", "operator"),
+        *(
+            "answers",
+            "meaning",
+            "verdict",
+            "sentinels",
+            "sweep",
+            "sweeps_in_row",
+            "since",
+            "newest",
+        ),
+        *("received_at", "delisting", "stand", "confirmed_by", "look", "listing", "opened_at"),
+        *("pauses", "count", "of", "over", "ratio", "zones", "beside", "ended", "standing"),
+        *("ladder", "stage", "stages", "cap", "sent", "deferred", "bounced", "first_attempts"),
+        *("paused_hours", "idle_days", "trouble", "to", "after"),
+    )
+)
 
 
 def headline(decision: Row | None) -> str:
@@ -26,7 +49,8 @@ def headline(decision: Row | None) -> str:
 
 def act(decision: Row) -> str:
     whom = decision["address"] or "the whole node"
-    return f"{WORDS[str(decision['kind'])]} of {whom} for {decision['reason']}"
+    at = f" at {decision['receiver']}" if decision.get("receiver") else ""
+    return f"{WORDS[str(decision['kind'])]} of {whom}{at} for {decision['reason']}"
 
 
 def fate(decision: Row) -> str:
@@ -42,13 +66,14 @@ def fate(decision: Row) -> str:
 
 
 def chapters(decision: Row) -> list[tuple[str, list[str]]]:
-    """Evidence, second look, rule, decision, brakes, action."""
+    """Evidence, second look, rule, decision, why not, brakes, action."""
     evidence = row_of(decision, "evidence") or {}
     return [
         ("evidence", list(_evidence(evidence))),
         ("second look", list(_look(evidence))),
         ("rule", [f"{decision['rule']} (policy revision {decision['policy_revision']})"]),
         ("decision", _decision(decision)),
+        ("why not", list(brakes.lines(decision))),
         ("brakes", list(_brakes(row_of(decision, "aggregates") or {}))),
         ("action", [_effect(one) for one in rows_of(decision, "effects")]),
     ]
@@ -68,6 +93,32 @@ def _evidence(evidence: Row) -> Iterator[str]:
     yield from _warmup(evidence)
     if "silence_seconds" in evidence:
         yield f"{evidence['liveness']}: no word for {evidence['silence_seconds']} s"
+    if "ratio" in evidence and "of" in evidence:
+        counted = f"{evidence['count']} of {evidence['of']} in {evidence['over']}"
+        yield f"{counted}: {_percent(evidence['ratio'])}"
+    yield from _zone(evidence)
+    for one in rows_of(evidence, "beside"):
+        yield from _zone(one)
+    for name in sorted(evidence.keys() - SAID):
+        is_told = name == "day" and "sent" in evidence
+        if evidence[name] not in (None, [], {}) and not is_told:
+            yield f"{name.replace('_', ' ')}: {_plain(evidence[name])}"
+
+
+def _plain(value: object) -> str:
+    """A fact without a sentence of its own."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return str(value)
+
+
+def _percent(value: object) -> str:
+    return f"{value:.2%}" if isinstance(value, (int, float)) else "unknown"
+
+
+def _zone(evidence: Row) -> Iterator[str]:
     if "zone" not in evidence:
         return
     meaning = "; ".join(map(str, rows_of(evidence, "meaning")))

@@ -16,11 +16,14 @@ from collector.ports import Refused, Row
 from deliverability.catalogue import CATALOGUE
 
 DECISIONS_MAX = 20
+SEQ_DIGITS_MAX = 15
 Chapter = tuple[str, list[str]]
 
 
 async def read(desk: Desk, subject: str) -> dict[str, object]:
-    """About a node (id, name), an address, or one decision. Refused: SUBJECT_UNKNOWN."""
+    """About a node (id, name), an address, one decision, or an event by its number. Refused:
+    SUBJECT_UNKNOWN."""
+    subject = await _of_event(desk, subject) if subject.isdecimal() else subject
     decisions = await desk.store.decisions(subject, limit=DECISIONS_MAX)
     rows = await desk.store.nodes(node=subject)
     if not rows and decisions:
@@ -35,13 +38,27 @@ async def read(desk: Desk, subject: str) -> dict[str, object]:
     return explain(node, decisions, now=desk.clock.now(), chosen=chosen)
 
 
+async def _of_event(desk: Desk, number: str) -> str:
+    """Its decision, else its node. Refused: SUBJECT_UNKNOWN."""
+    seq = int(number[:SEQ_DIGITS_MAX])
+    row = next(iter(await desk.store.journal(after=seq - 1, limit=1, node_id=None)), None)
+    if row is None or row["seq"] != seq:
+        raise Refused("SUBJECT_UNKNOWN", f"no event has the number {seq}")
+    decision = (row_of(row, "details") or {}).get("decision_id")
+    if decision is None and row["node_id"] is None:
+        raise Refused("SUBJECT_UNKNOWN", f"event {seq} is about no node: {row['text']}")
+    return str(decision or row["node_id"])
+
+
 def explain(
     node: Row, decisions: Sequence[Row], *, now: datetime, chosen: str | None
 ) -> dict[str, object]:
     """`chosen`: only this decision is wanted, not the present state."""
     decision = decisions[0] if chosen else _decisive(node, decisions)
     chapters = testimony.chapters(decision) if decision is not None else []
-    if not chosen:
+    if chosen:
+        chapters.append(("undo", list(_undo(node, decision))))
+    else:
         chapters += _chapters(node, decision, now)
     return {
         "subject": chosen or node["name"],

@@ -127,14 +127,16 @@ def _decisions(connection: Connection, subject: str, *, limit: int) -> list[Row]
         .limit(limit)
     )
     rows: Sequence[Any] = connection.execute(query).all()
-    followed = _effects(connection, {row.batch for row in rows})
+    followed = _effects(connection, rows)
     return [_decision(row, followed.get(row.batch, [])) for row in rows]
 
 
-def _effects(connection: Connection, batches: set[str]) -> dict[str, list[SqlRow[Any]]]:
-    query = select(effects).where(among(effects.c.batch, batches)).order_by(effects.c.key)
+def _effects(connection: Connection, rows: Sequence[Any]) -> dict[str, list[SqlRow[Any]]]:
+    """Of the same commits, about these nodes or about none: a commit may hold thousands."""
+    mine = among(effects.c.node_id, {row.node_id for row in rows}) | effects.c.node_id.is_(None)
+    query = select(effects).where(among(effects.c.batch, {row.batch for row in rows}), mine)
     found: dict[str, list[SqlRow[Any]]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(query.order_by(effects.c.key)):
         found.setdefault(row.batch, []).append(row)
     return found
 
@@ -148,6 +150,7 @@ def _decision(row: SqlRow[Any], followed: Sequence[SqlRow[Any]]) -> Row:
         "node_id": row.node_id,
         "node": row.node_name,
         "address": row.address or None,
+        "receiver": row.receiver or None,
         "pool_id": row.pool_id,
         "kind": row.kind,
         "reason": row.reason,
