@@ -149,7 +149,7 @@ class _Counting:
             self._counted_to = batch.counted_to
         self._lines += data.count(b"\n")
         self._bytes += len(data)
-        self._tally.fold(parse.parse_chunk(data))
+        self._tally.fold(parse.parse_counted(data))
         self._cells.update({cell.key: cell for cell in self._tally.counted().cells})
         self._tally.committed()
 
