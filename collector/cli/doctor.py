@@ -13,7 +13,8 @@ SECONDS_MAX = 120.0  # a resolver that does not answer takes its time
 @click.command()
 @output.formats("table", "json")
 def doctor(*, output_: str) -> int:
-    """Checks what the collector stands on, and how much of the nodes' logs is not understood.
+    """Checks what the collector stands on, what agents lack, and how much of
+    the nodes' logs is not understood.
 
     Exit code 0, 10 with warnings, 11 with faults."""
     answer = Api(seconds=SECONDS_MAX).get("/doctor")

@@ -23,7 +23,7 @@ DISK_FREE_BYTES_MIN = 1_000_000_000
 DISK_FREE_RATIO_MIN = 0.05
 CONNECT_SECONDS_MAX = 2.0
 SKEW_NODES_MIN = 3
-UNKNOWN_NODES_SHOWN_MAX = 20
+NODES_SHOWN_MAX = 20
 # Of a log's lines; what is no delivery's changes no total.
 UNKNOWN_RATIO_WARN = 0.001
 # Resolvers shared by the whole world: blocklists refuse them (Spamhaus, "Fair Use Policy").
@@ -54,7 +54,8 @@ async def examine(desk: Desk) -> dict[str, object]:
         *_nameservers(desk),
         *[await _zone(desk, zone) for zone in desk.standing.zones],
         *await _channels(desk),
-        *_logs(await desk.store.unknown_lines(limit=UNKNOWN_NODES_SHOWN_MAX)),
+        *map(_agent, await desk.store.ailing(limit=NODES_SHOWN_MAX)),
+        *_logs(await desk.store.unknown_lines(limit=NODES_SHOWN_MAX)),
     ]
     states = {check.state for check in checks}
     worst = FAIL if FAIL in states else WARN if WARN in states else OK
@@ -182,6 +183,16 @@ async def _zone(desk: Desk, zone: str) -> Check:
     if look.sentinels is Sentinels.RIGHT and look.verdict is Verdict.LISTED:
         return Check(name=f"zone {zone}", state=OK, text=f"answers rightly{key}")
     return Check(name=f"zone {zone}", state=FAIL, text=_unusable(look), remedy=_cure(desk, look))
+
+
+def _agent(row: Row) -> Check:
+    """What a node's agent says of itself; each problem names its own cure where there is one."""
+    return Check(
+        name=f"agent of {row['name']}",
+        state=WARN,
+        text="; ".join(map(str, rows_of(row, "problems"))),
+        remedy=f"on {row['name']}: mailfleet-agent check",
+    )
 
 
 def _logs(told: Row) -> Iterator[Check]:

@@ -72,6 +72,20 @@ async def test_the_doctor_shows_what_was_not_understood(bed: Bed) -> None:
     assert "logs-test" in check["remedy"]
 
 
+async def test_the_doctor_shows_what_an_agent_lacks(bed: Bed) -> None:
+    """As it says itself, with the group to join."""
+    node = bed.nodes["mta-1"]
+    node.sequence += 1
+    beat = await bed._heartbeat(node)
+    shut = "log: cannot read /var/log/mail.log: permission denied; add … to the group adm"
+    beat = replace(beat, agent=replace(beat.agent, problems=(shut,)))
+    await bed.parts.intake.heartbeat(beat)
+    code, out, _ = await bed.mailfleet("doctor")
+    assert code == 10
+    assert any("agent of mta-1" in line and shut in line for line in out.splitlines())
+    assert "on mta-1: mailfleet-agent check" in out
+
+
 async def test_a_receiver_that_defers(bed: Bed) -> None:
     slow = Reply(
         receiver="google",
