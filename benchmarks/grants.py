@@ -44,7 +44,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = anyio.run(
-            partial(run, Path(folder), addresses=options.addresses, count=options.grants)
+            partial(run, Path(folder), addresses=options.addresses, count=options.grants),
+            backend_options={"use_uvloop": True},
         )
         bare = bare_commit(Path(folder), count=options.grants)
     rows = [(what, f"{ms:.2f}") for what, ms in (*found.items(), ("a bare commit", bare))]
@@ -70,10 +71,10 @@ async def run(folder: Path, *, addresses: int, count: int) -> dict[str, float]:
         for statement in IN_STEP:
             journal.execute(statement)
     journal.close()
-    clock = SystemClock()
+    clock, policy = SystemClock(), Policy()
     opened = await store.open(folder, clock)
     try:
-        rotations = Rotations(opened, clock=clock, policy=Policy)
+        rotations = Rotations(opened, clock=clock, policy=lambda: policy)
 
         async def one(messages: int, key: str) -> float:
             until = clock.now() + timedelta(minutes=5)
