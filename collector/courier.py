@@ -89,22 +89,25 @@ class Courier:
     async def once(self, tasks: TaskGroup) -> None:
         """Hands out what is new, and starts every lane that has something and does not rest."""
         await self._hand_out()
-        waiting: dict[str, list[Delivery]] = {}
-        for delivery in await self._store.waiting():
-            waiting.setdefault(delivery.channel, []).append(delivery)
-        await self._discard(waiting)
         now = self._clock.monotonic()
         for name, lane in self._lanes.items():
-            is_due = bool(waiting.get(name)) or self._is_level_due(name, now=now)
-            if is_due and not lane.busy and lane.rests_until <= now:
+            if lane.busy or lane.rests_until > now:
+                continue
+            waiting = await self._store.waiting(name)
+            if waiting or self._is_level_due(name, now=now):
                 lane.busy = True
-                tasks.start_soon(self._serve, name, waiting.get(name, []))
+                tasks.start_soon(self._serve, name, waiting)
         if now >= self._tend_at:
             self._tend_at = now + TEND_SECONDS
             await self.tend()
 
     async def tend(self) -> None:
-        """Opens and ends the alerts about the channels themselves, by level."""
+        """Gives up what is too old, or for a channel nobody configures any more; opens and ends
+        the alerts about the channels themselves, by level."""
+        at = self._clock.now()
+        given_up = await self._store.abandon(list(self._lanes), before=at - GIVE_UP_AFTER, at=at)
+        if given_up:
+            log.warning("notices given up", notices=given_up)
         states = await self._store.channel_states()
         open_ = {alert.key: alert for alert in (await self._store.load(())).alerts}
         mine = {key: alert for key, alert in open_.items() if key.partition(":")[0] == CAUSE}
@@ -130,21 +133,7 @@ class Courier:
             chosen = ways.wanting(notice, self._ways.routes, known=known, before=before)
             await self._store.queue(notice, chosen, at=self._clock.now())
 
-    async def _discard(self, waiting: Mapping[str, list[Delivery]]) -> None:
-        """What is too old, and what is for a channel nobody configures any more."""
-        now = self._clock.now()
-        for name, deliveries in waiting.items():
-            is_gone = name not in self._lanes
-            old = [one for one in deliveries if is_gone or now - one.created_at > GIVE_UP_AFTER]
-            if not old:
-                continue
-            outcomes = {one.notice.key: "gone" if is_gone else "given up" for one in old}
-            said = "no such channel any more" if is_gone else old[-1].problem
-            await self._store.delivered(name, outcomes, said=said, at=now)
-            deliveries[:] = [one for one in deliveries if one not in old]
-            log.warning("notices given up", channel=name, notices=len(old), problem=said)
-
-    async def _serve(self, name: str, deliveries: list[Delivery]) -> None:
+    async def _serve(self, name: str, deliveries: Sequence[Delivery]) -> None:
         """One lane's turn: until all is sent, or the channel fails."""
         lane, channel = self._lanes[name], self._ways.channels[name]
         try:

@@ -76,8 +76,12 @@ class NotifyStore(Protocol):
     async def queue(self, notice: Notice, channels: Sequence[str], *, at: datetime) -> None:
         """For these channels, in one transaction with the end of its effect."""
 
-    async def waiting(self) -> Sequence[Delivery]:
-        """What no channel has taken yet, oldest first; bounded."""
+    async def waiting(self, channel: str) -> Sequence[Delivery]:
+        """What it has not taken yet, oldest first; bounded."""
+
+    async def abandon(self, known: Collection[str], *, before: datetime, at: datetime) -> int:
+        """Gives up what began to wait before then, and what waits for a channel nobody knows any
+        more; how many."""
 
     async def attempted(
         self, channel: str, keys: Collection[str], *, problem: str, at: datetime

@@ -21,9 +21,6 @@ from collector.core.severity import Severity, gravest
 from collector.core.signals import NodeSignals
 from collector.core.telling import Case, Step
 
-# Alerts of one incident that are remembered with their words.
-WORDED_MAX = 50
-
 _Key = tuple[str, str | None]
 
 
@@ -187,7 +184,7 @@ def _remembered(case: Case, incident: Incident, deeds: Mapping[str, str]) -> dic
     """What people know from now on. Of many, not every word."""
     loud = {alert.key: alert for alert in case.loud[: telling.TOLD_MAX]}
     kept = {key: one for key, one in incident.told.items() if key in case.alerts}
-    is_long = len(loud) > WORDED_MAX
+    is_long = len(loud) > notices.WORDED_MAX
     for key, alert in loud.items():
         known = kept.get(key)
         grave = gravest((alert.severity, known.severity if known else alert.severity))

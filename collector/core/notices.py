@@ -23,6 +23,8 @@ REASON = re.compile(r" \([A-Z_]+\)")
 TITLE_MAX = 120
 WORDS_MAX = 120
 NAMED_MAX = 20
+# Alerts of one incident whose words and deeds are told and remembered one by one.
+WORDED_MAX = 50
 # Of a decision's evidence: what only programs read.
 UNSAID = frozenset(
     {"listing", "pauses", "ended", "standing", "zones", "sweep", "sweeps_in_row", "verdict"}
@@ -45,8 +47,10 @@ class Telling:
 def draft(telling: Telling, scene: Scene) -> tuple[Notice, Mapping[str, str]]:
     """The notice, and for each alert what was done about it."""
     incident, event = telling.incident, telling.event
-    done = {alert.key: deeds.did(alert, incident, scene=scene) for alert in telling.alerts}
-    over = {key: deeds.undone(key, scene=scene) for key in telling.gone}
+    done = {
+        alert.key: deeds.did(alert, incident, scene=scene) for alert in telling.alerts[:WORDED_MAX]
+    }
+    over = {key: deeds.undone(key, scene=scene) for key in telling.gone[:WORDED_MAX]}
     grave = gravest(alert.severity for alert in telling.alerts) or incident.severity
     severity = grave or Severity.LOW
     subjects = (*telling.alerts, *(scene.before[k] for k in telling.gone if k in scene.before))
@@ -180,7 +184,7 @@ def _what(telling: Telling, scene: Scene) -> Iterator[str]:
 
 def _evidence(telling: Telling, scene: Scene) -> Iterator[str]:
     """What the decisions of this pass about these alerts rest on, as it was seen."""
-    for alert in telling.alerts:
+    for alert in telling.alerts[:NAMED_MAX]:
         for decision in deeds.about(causes.facets(alert.key), alert.node_id, scene=scene):
             yield f"rule: {decision.proposal.rule}"
             yield from _said(decision.proposal.evidence)

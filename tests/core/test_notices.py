@@ -34,12 +34,13 @@ def decided(
     reason: Reason = Reason.LISTED,
     ip: str | None = "198.51.100.1",
     zone: str | None = ZEN,
+    node: str = "n1",
     **evidence: object,
 ) -> Decision:
     return Decision(
         proposal=Proposal(
             kind=kind,
-            subject=Subject(node_id="n1", address=ip, pool_id="p1"),
+            subject=Subject(node_id=node, address=ip, pool_id="p1"),
             reason=reason,
             rule="confirmed critical listing",
             evidence=evidence,
@@ -109,6 +110,7 @@ def test_the_whole_of_one_listing() -> None:
         (decided(ip="198.51.100.9"), deeds.UNTOLD),
         (decided(zone="bl.example"), deeds.UNTOLD),
         (decided(reason=Reason.OPERATOR), deeds.UNTOLD),
+        (decided(node="n9"), deeds.UNTOLD),
     ],
 )
 def test_what_was_done_is_what_was_decided(made: Decision, did: str) -> None:

@@ -61,16 +61,29 @@ class Deliveries(Part):
 
         await self._database.write(job)
 
-    async def waiting(self) -> Sequence[Delivery]:
+    async def waiting(self, channel: str) -> Sequence[Delivery]:
         c = deliveries.c
         query = (
             select(deliveries, effects.c.payload)
             .join(effects, effects.c.key == c.key)
-            .where(c.finished_at.is_(None))
+            .where(c.finished_at.is_(None), c.channel == channel)
             .order_by(c.created_at, c.key)
             .limit(WAITING_MAX)
         )
         return await self._database.read(lambda k: [_delivery(row) for row in k.execute(query)])
+
+    async def abandon(self, known: Collection[str], *, before: datetime, at: datetime) -> int:
+        c = deliveries.c
+        waits = update(deliveries).where(c.finished_at.is_(None))
+        old = waits.where(c.created_at < to_ms(before)).values(
+            outcome="given up", said=c.problem, finished_at=to_ms(at)
+        )
+        gone = waits.where(~among(c.channel, known)).values(
+            outcome="gone", said="no such channel any more", finished_at=to_ms(at)
+        )
+        return await self._database.write(
+            lambda connection: sum(connection.execute(one).rowcount for one in (old, gone))
+        )
 
     async def attempted(
         self, channel: str, keys: Collection[str], *, problem: str, at: datetime

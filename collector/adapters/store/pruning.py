@@ -35,7 +35,7 @@ JOURNAL = (
     ("alerts", "id", "resolved_at < :edge", ACTS_KEPT),
     ("incidents", "number", "resolved_at < :edge", ACTS_KEPT),
     ("silences", "number", "ends_at < :edge", ACTS_KEPT),
-    ("deliveries", "key, channel", "finished_at < :edge", ACTS_KEPT),
+    ("deliveries", "key, channel", "finished_at < :edge", TIMELINE_KEPT),
     ("pauses", "id", "closed_at < :edge", ACTS_KEPT),
     ("zone_brakes", "id", "released_at < :edge", ACTS_KEPT),
     ("audit", "id", "at < :edge", ACTS_KEPT),
