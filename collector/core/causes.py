@@ -23,6 +23,8 @@ class Cause:
     is_listing: bool = False
     # The cause whose incident it belongs to; "" is its own.
     part_of: str = ""
+    # It follows from whatever else is wrong with its subject, and belongs to that.
+    is_echo: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "dns": Cause(many="{n} records are wrong", can=("mailfleet why {node}",), part=NAME),
     "score": Cause(
+        is_echo=True,
         many="the score of {n} addresses fell",
         can=("mailfleet node show {node}", "mailfleet why {address}"),
     ),
@@ -180,6 +183,7 @@ CAUSES: Mapping[str, Cause] = {
         can=("mailfleet alert test {subject}", "mailfleet doctor"),
     ),
 }
+ECHOES = frozenset(name for name, cause in CAUSES.items() if cause.is_echo)
 LISTINGS = frozenset(name for name, cause in CAUSES.items() if cause.is_listing)
 
 

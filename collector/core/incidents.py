@@ -93,9 +93,8 @@ def _places(snapshot: Snapshot, nodes: Iterable[NodeFacts]) -> dict[str, Place]:
 
 def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -> Iterator[Case]:
     """One for each cause that has an open incident or an alert, in a fixed order."""
-    groups: dict[_Key, dict[str, AlertFact]] = {}
-    for key, alert in standing.items():
-        groups.setdefault(group_of(alert, scene.places), {})[key] = alert
+    followed = leaders(standing)
+    groups = grouped(standing, scene.places, followed=followed)
     known = _known(docket.incidents, scene)
     numbers = count(docket.next_number)
     open_ = {key for key, one in known.items() if one.is_open}
@@ -105,7 +104,9 @@ def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -
             incident=incident or _fresh(group, next(numbers), now=scene.now),
             is_new=incident is None,
             alerts=alerts,
-            loud=_loud(alerts.values(), scene, docket=docket),
+            loud=_loud(
+                [one for key, one in alerts.items() if key not in followed], scene, docket=docket
+            ),
             policy=scene.policy,
             now=scene.now,
         )
@@ -133,7 +134,35 @@ def _gravest_first(alerts: Iterable[AlertFact]) -> tuple[AlertFact, ...]:
     return tuple(sorted(alerts, key=lambda one: (-one.severity.rank, one.opened_at, one.key)))
 
 
-def group_of(alert: AlertFact, places: Mapping[str, Place]) -> _Key:
+def leaders(standing: Mapping[str, AlertFact]) -> dict[str, str]:
+    """Of each echo the alert it follows: the gravest about the same subject. Nobody is told of an
+    echo by itself, while what it follows stands."""
+    echoes = [key for key in standing if causes.facets(key).cause in causes.ECHOES]
+    if not echoes:
+        return {}
+    heads: dict[str, AlertFact] = {}
+    for key, alert in sorted(standing.items()):
+        said = causes.facets(key)
+        known = heads.get(said.subject)
+        is_graver = known is None or alert.severity.rank > known.severity.rank
+        if said.cause not in causes.ECHOES and is_graver:
+            heads[said.subject] = alert
+    found = ((key, heads.get(causes.facets(key).subject)) for key in echoes)
+    return {key: head.key for key, head in found if head is not None}
+
+
+def grouped(
+    standing: Mapping[str, AlertFact], places: Mapping[str, Place], *, followed: Mapping[str, str]
+) -> dict[_Key, dict[str, AlertFact]]:
+    """By cause and tenant, which make an incident."""
+    groups: dict[_Key, dict[str, AlertFact]] = {}
+    for key, alert in standing.items():
+        head = standing[followed[key]] if key in followed else alert
+        groups.setdefault(_group(head, places), {})[key] = alert
+    return groups
+
+
+def _group(alert: AlertFact, places: Mapping[str, Place]) -> _Key:
     """Tenants never share an incident: one would read of the other's nodes."""
     place = _place(alert, places)
     return causes.cause_of(alert.key), place.tenant if place else None

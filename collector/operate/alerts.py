@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """All open alerts, by cause and tenant, with the silence that covers each."""
+    """Open alerts by cause and tenant, without echoes of others; the silence that covers each."""
 
     groups: Mapping[tuple[str, str | None], Sequence[AlertFact]]
     silenced: Mapping[str, Silence]
@@ -88,17 +88,23 @@ async def read(desk: Desk) -> Standing:
     """All that stands, and what of it is silenced now."""
     snapshot = await desk.store.load(())
     docket, now = snapshot.docket, desk.clock.now()
-    groups: dict[tuple[str, str | None], list[AlertFact]] = {}
+    known = {alert.key: alert for alert in snapshot.alerts}
+    echoes = incidents.leaders(known)
+    groups = incidents.grouped(known, docket.places, followed=echoes)
     silenced: dict[str, Silence] = {}
     for alert in snapshot.alerts:
-        groups.setdefault(incidents.group_of(alert, docket.places), []).append(alert)
         place = docket.places.get(alert.node_id or "")
         covering = silences.silencing(alert, docket.silences, place=place, now=now)
         if covering is not None:
             silenced[alert.key] = covering
-    for alerts in groups.values():
-        alerts.sort(key=lambda one: (-one.severity.rank, one.opened_at, one.key))
-    return Standing(groups=groups, silenced=silenced, docket=docket)
+    sorted_groups = {
+        group: sorted(
+            (one for key, one in alerts.items() if key not in echoes),
+            key=lambda one: (-one.severity.rank, one.opened_at, one.key),
+        )
+        for group, alerts in groups.items()
+    }
+    return Standing(groups=sorted_groups, silenced=silenced, docket=docket)
 
 
 def composed(row: Row, standing: Standing) -> dict[str, object]:

@@ -159,8 +159,11 @@ def _standing(sources: Sources) -> list[Row]:
 def _alerted(sources: Sources) -> list[Row]:
     """Open alerts that are not a hurting address: one line an incident, silenced ones counted."""
     causes: dict[str, list[Row]] = {}
-    for alert in sources.alerts:
-        if alert["resolved_at"] is None and cause_of(alert) not in HURTS:
+    open_ = [alert for alert in sources.alerts if alert["resolved_at"] is None]
+    led = {named.facets(str(one["key"])).subject for one in open_ if not _is_echo(one)}
+    for alert in open_:
+        is_led = _is_echo(alert) and named.facets(str(alert["key"])).subject in led
+        if cause_of(alert) not in HURTS and not is_led:
             causes.setdefault(named.cause_of(str(alert["key"])), []).append(alert)
     known = {str(one["cause"]): one for one in sources.incidents}
     quiet = [cause for cause in causes if known.get(cause, {}).get("state") == "silenced"]
@@ -173,6 +176,10 @@ def _alerted(sources: Sources) -> list[Row]:
         text = f"silenced, and standing: {', '.join(sorted(quiet))}"
         said.append(_need(text, fix="mailfleet alert silences", severity="low"))
     return sorted(said, key=lambda one: RANK[str(one["severity"])])
+
+
+def _is_echo(alert: Row) -> bool:
+    return cause_of(alert) in named.ECHOES
 
 
 def _told(alerts: Sequence[Row], *, incident: Row | None, sources: Sources) -> Row:

@@ -235,6 +235,27 @@ def test_more_alerts_than_are_remembered_one_by_one_tell_no_more(
     assert thread.later(days=1) == []
 
 
+def test_a_score_that_fell_for_a_listing_is_part_of_it() -> None:
+    """It is told by itself only when nothing else about its address stands."""
+    thread, score = Thread(), alert("score:198.51.100.1", Severity.MEDIUM)
+    blocked = alert("blocked:gmail.com:198.51.100.1", Severity.MEDIUM)
+    assert len(thread.opens(listed(1), blocked, score)) == 1
+    (told,) = thread.later(minutes=1)
+    assert told.cause == "blocked:gmail.com"
+    assert sorted(one.cause for one in thread.known.values()) == [
+        "blocked:gmail.com",
+        f"listed:{ZEN}",
+    ]
+    assert thread.later(hours=1) == []
+    ended = thread.ends(listed(1).key)
+    assert [(one.event.value, one.cause) for one in ended] == [("resolved", f"listed:{ZEN}")]
+    ended = thread.ends(blocked.key)
+    assert sorted((one.event.value, one.cause) for one in ended) == [
+        ("opened", "score"),
+        ("resolved", "blocked:gmail.com"),
+    ]
+
+
 def test_the_newest_of_those_resolved_goes_on() -> None:
     ended = Incident(
         number=4,
