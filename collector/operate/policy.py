@@ -96,6 +96,7 @@ async def _adopt(desk: Desk, after: Policy, *, action: str, wish: Wish) -> Done:
     if not found:
         text = f"revision {before.revision} says the same: nothing to change"
         return Done(text=text, changed=False, dry_run=wish.dry_run, details=_details(before, {}))
+    await _check_brakes(desk, before=before, after=after)
     told = ", ".join(f"{name} {a} → {b}" for name, (a, b) in found.items())
     if wish.dry_run:
         details = _details(before, found)
@@ -112,6 +113,19 @@ async def _adopt(desk: Desk, after: Policy, *, action: str, wish: Wish) -> Done:
         changed=True,
         dry_run=False,
         details=_details(now, found),
+    )
+
+
+async def _check_brakes(desk: Desk, *, before: Policy, after: Policy) -> None:
+    """A shorter round makes older listings of a wave no part of it: a brake that holds them would
+    let go of a whole fleet at once. Refused: BRAKE_HOLDS."""
+    held = (await desk.store.load(())).fleet.brakes
+    if not held or after.sweep_critical >= before.sweep_critical:
+        return
+    raise Refused(
+        "BRAKE_HOLDS",
+        f"the zone brake holds {', '.join(held)}: a shorter sweep_critical would let go of it",
+        remedy="wait until the brake lets go (mailfleet status), then set it",
     )
 
 

@@ -45,6 +45,7 @@ ROWS: dict[str, Row] = {
     "RECEIVER_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such receiver", "mailfleet receiver ls"),
     "DAY_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing is kept of that day", ""),
     "DECISION_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such decision", "mailfleet why NODE"),
+    "BRAKE_HOLDS": Row(HTTPStatus.CONFLICT, "A zone brake holds", "mailfleet status"),
     "POLICY_UNFIT": Row(
         HTTPStatus.CONFLICT, "The policy would not be sound", "mailfleet policy show"
     ),

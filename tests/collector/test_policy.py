@@ -104,3 +104,14 @@ async def test_a_quicker_pace_makes_nobody_silent(bed: Bed) -> None:
     assert parts.intake.pace(node_id).heartbeat_interval == policy.heartbeat_interval
     assert parts.desk.census.liveness(node_id, policy, now=heard + 40) is Liveness.FRESH
     assert parts.desk.census.liveness(node_id, policy, now=heard + 100) is Liveness.LOST
+
+
+async def test_a_shorter_round_does_not_let_go_of_what_a_brake_holds(bed: Bed) -> None:
+    await bed.join("mta-4", "mta-5")
+    for name in bed.nodes:
+        await bed.list(name, "127.0.0.4")
+    assert (await bed.parts.store.load(())).fleet.brakes
+    code, _, err = await bed.mailfleet("policy", "set", "sweep_critical=2m", *WHY)
+    assert code == 4
+    assert "the zone brake holds zen.spamhaus.org" in err
+    assert (await asked(bed, "set", "sweep_critical=10m", *WHY))["changed"]
