@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from collector.core import machine
 from collector.core.heartbeat import Heartbeat, HostReading, ZoneReading
 from collector.core.policy import Policy
 from deliverability.zones import Sentinels, Verdict
 
-# Where an alert about the queue's disk begins and becomes grave (DESIGN 6).
-DISK_RATIOS = (0.80, 0.95)
+# Where an alert about the queue's disk begins, a pause for it may end, and it opens (DESIGN 6).
+DISK_RATIOS = (0.80, 0.90, 0.95)
 NOTHING: Mapping[tuple[str, str], "Run"] = {}
 
 
@@ -85,7 +86,9 @@ def _is_off(sent_at: datetime, *, received_at: datetime, limit: timedelta) -> bo
 
 
 def _disk_class(host: HostReading | None) -> int:
-    if host is None or not host.disk_bytes_total:
+    if host is None:
         return 0
-    ratio = host.disk_bytes_used / host.disk_bytes_total
-    return sum(ratio > edge for edge in DISK_RATIOS)
+    ratio = machine.fullest(
+        (host.disk_bytes_used, host.disk_bytes_total), (host.inodes_used, host.inodes_total)
+    )
+    return 0 if ratio is None else sum(ratio >= edge for edge in DISK_RATIOS)

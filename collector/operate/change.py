@@ -38,7 +38,8 @@ async def pause(desk: Desk, node: str, *, address: str | None, wish: Wish) -> Do
 
 
 async def resume(desk: Desk, node: str, *, address: str | None, override: bool, wish: Wish) -> Done:
-    """Lifts what people and restores paused; a listing only with `override`.
+    """Lifts what people and restores paused; what automation paused (a listing above all) only with
+    `override`, and automation leaves it alone while the cause lasts.
 
     Refused: STILL_LISTED, NOT_PAUSED.
     """

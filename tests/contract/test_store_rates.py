@@ -17,7 +17,19 @@ from collector.core.policy import Policy
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 from collector.core.readings import MailFacts, ScoreFacts
 from collector.operate.overview import rows_of
-from tests.store_bed import HandClock, beat, cell, enrol, host, ip, node_id, opened, pool_of
+from collector.ports import OperatorPause, Refused
+from tests.store_bed import (
+    HandClock,
+    beat,
+    cell,
+    enrol,
+    entry,
+    host,
+    ip,
+    node_id,
+    opened,
+    pool_of,
+)
 from tests.store_judged import decision, judgement
 
 REFUSED = "reputation_block"
@@ -266,3 +278,22 @@ async def test_a_score_is_kept_with_its_points_and_its_median(node: Node) -> Non
     assert row["reputation_score"] == 100
     (untouched,) = rows_of((await journal.nodes(node="mx2"))[0], "addresses")
     assert untouched["score"] == {"value": 100, "median": 100, "lost": []}
+
+
+async def test_a_person_may_lift_what_automation_paused_and_it_stays_lifted(node: Node) -> None:
+    await node.quarter(sent=1, bounced=29, **{REFUSED: 29})
+    made = judge(await node.journal.load([node_id(1)]), Policy(), now=node.clock.now())
+    await node.journal.commit(made)
+    wish = OperatorPause(
+        node_id=node_id(1), address=None, pausing=False, note="we talked", override=True
+    )
+    await node.journal.operator_pause(wish, entry("resume", node_id(1)))
+    assert (await node.facts()).pauses == ()
+    snapshot = await node.journal.load([node_id(1)])
+    assert {(key.reason, key.receiver, one.fate) for key, one in snapshot.standing.items()} == {
+        (Reason.BLOCKED, "gmail", Fate.OVERRIDDEN)
+    }
+    again = judge(snapshot, Policy(), now=node.clock.now())
+    assert (again.pauses_open, again.standing_clear) == ((), ())
+    with pytest.raises(Refused):
+        await node.journal.operator_pause(replace(wish, override=False), entry())

@@ -1,5 +1,6 @@
 """An operator's word about a node: pauses a person opens and closes, with a decision to show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,14 +76,11 @@ class _Act:
         )
 
     def resume(self) -> None:
-        closing = [row for row in self._open(pauses) if row.reason in LIFTED]
-        listed = self._listed() if self.wish.override else []
-        held = [
-            row
-            for row in self._open(pauses)
-            if self.wish.override and row.reason == Reason.LISTED.value
-        ]
-        if not closing and not listed:
+        standing = self._open(pauses)
+        closing = [row for row in standing if row.reason in LIFTED]
+        held = [row for row in standing if self.wish.override and row not in closing]
+        denied = self._denied(held) if self.wish.override else []
+        if not closing and not denied:
             raise Refused("NOTHING_TO_RESUME", "no pause of an operator or a restore stands there")
         by, at = self.entry.actor.name, to_ms(self.entry.at)
         ids = [row.id for row in (*closing, *held)]
@@ -90,17 +88,25 @@ class _Act:
         lifted = sorted({f"{row.reason} {row.address}".strip() for row in (*closing, *held)})
         self._decide(
             self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted),
-            *(self._decision(Kind.PAUSE, Reason.LISTED, subject) for subject in listed),
+            *(self._decision(Kind.PAUSE, reason, subject) for reason, subject in denied),
         )
 
-    def _listed(self) -> list[Subject]:
-        """What a person says no to: addresses paused for a listing, and listed ones not paused."""
-        found = [row for row in self._open(pauses) if row.reason == Reason.LISTED.value]
-        covered = {row.address for row in (*found, *self._open(listings))}
+    def _denied(self, held: Sequence[Row[Any]]) -> list[tuple[Reason, Subject]]:
+        """What a person says no to: what automation paused, and listed addresses not paused."""
+        said = {(row.reason, row.address, row.receiver) for row in held}
+        said |= {(Reason.LISTED.value, row.address, "") for row in self._open(listings)}
         node_id, pool_id = self.subject.node_id, self.subject.pool_id
         return [
-            Subject(node_id=node_id, address=address or None, pool_id=pool_id)
-            for address in sorted(covered)
+            (
+                Reason(reason),
+                Subject(
+                    node_id=node_id,
+                    address=address or None,
+                    pool_id=pool_id,
+                    receiver=receiver or None,
+                ),
+            )
+            for reason, address, receiver in sorted(said)
         ]
 
     def _open(self, table: Table) -> list[Row[Any]]:
@@ -115,7 +121,7 @@ class _Act:
     def _decision(
         self, kind: Kind, reason: Reason, subject: Subject, **evidence: object
     ) -> Decision:
-        """An overridden LISTED pause is the one decision here that keeps standing."""
+        """A no to an automatic pause is the one decision here that keeps standing."""
         return Decision(
             proposal=Proposal(
                 kind=kind,
@@ -129,7 +135,7 @@ class _Act:
                     **evidence,
                 },
             ),
-            fate=Fate.OVERRIDDEN if reason is Reason.LISTED else Fate.MADE,
+            fate=Fate.MADE if reason is Reason.OPERATOR else Fate.OVERRIDDEN,
             brake=None,
             aggregates={},
             policy_revision=read_policy(self.connection).revision,
