@@ -61,7 +61,7 @@ def main() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            tell(compare(asked, int(server.stdout.readline()), options), options)
+            tell(compare(asked, int(server.stdout.readline()), options=options), options)
         finally:
             server.kill()
 
@@ -83,7 +83,7 @@ def chosen(number: int) -> tuple[Zone, ...]:
     return tuple(free[:number])
 
 
-def compare(asked: Sequence[Zone], port: int, options: argparse.Namespace) -> list[Found]:
+def compare(asked: Sequence[Zone], port: int, *, options: argparse.Namespace) -> list[Found]:
     server = nameservers.parse(f"127.0.0.1:{port}")
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers, resolver.port = [server.ip], server.port

@@ -11,6 +11,7 @@ import anyio
 import uvloop
 
 from collector.core.channels import Webhook
+from deliverability.catalogue import CATALOGUE
 from demo import channel, pace
 from demo.dns import DnsServer
 from demo.fleet import Fleet, Node
@@ -36,8 +37,14 @@ async def run() -> int:
     print(f"demo policy, default in brackets: {pace.stated()}; same rules, same ratios")
     inbox = Inbox(Path(folder) / "notices.jsonl")
     told = Webhook(name="demo", url=inbox.url)
-    async with DnsServer() as dns:
-        fleet = Fleet(Path(folder), nameserver=dns.address, policy=pace.DEMO, channels=[told])
+    async with DnsServer(CATALOGUE.enabled()) as dns:
+        fleet = Fleet(
+            Path(folder),
+            nameserver=dns.address,
+            policy=pace.DEMO,
+            channels=[told],
+            zones=None,
+        )
         try:
             with World(fleet.folder, sockets=fleet.sockets, dns=dns).closing() as world:
                 async with inbox.serving():

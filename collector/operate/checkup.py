@@ -27,6 +27,7 @@ NODES_SHOWN_MAX = 20
 # Of a log's lines; what is no delivery's changes no total.
 UNKNOWN_RATIO_WARN = 0.001
 # Resolvers shared by the whole world: blocklists refuse them (Spamhaus, "Fair Use Policy").
+NAMESERVERS_SHOWN_MAX = 20
 OWN_RESOLVER = "run a recursive resolver (apt-get install unbound), name it in dns.nameservers"
 KEY = "and give the collector a Spamhaus DQS key: mailfleet init --dqs-key-file FILE"
 
@@ -42,7 +43,7 @@ class Check:
 
 async def examine(desk: Desk) -> dict[str, object]:
     """Every check, in the order of what depends on what."""
-    now = desk.clock.now()
+    now, nodes = desk.clock.now(), await desk.store.nodes()
     checks = [
         await _journal(desk),
         _progress(desk),
@@ -50,8 +51,9 @@ async def examine(desk: Desk) -> dict[str, object]:
         *[await _listener(name, port) for name, port in sorted(desk.standing.ports.items())],
         _certificate("listeners' certificate", desk.standing.certificate_ends_at(), now=now),
         *[_certificate("CA", end, now=now) for end in desk.standing.ca_ends_at()],
-        _clock(await desk.store.nodes()),
+        _clock(nodes),
         *_nameservers(desk),
+        _nodes_nameservers(nodes),
         *[await _zone(desk, zone) for zone in desk.standing.zones],
         *await _channels(desk),
         *map(_agent, await desk.store.ailing(limit=NODES_SHOWN_MAX)),
@@ -174,6 +176,27 @@ def _nameservers(desk: Desk) -> Iterator[Check]:
             text="a public resolver: blocklists refuse it" if is_public else "not a public one",
             remedy=f"{OWN_RESOLVER}, {KEY}" if is_public else "",
         )
+
+
+def _nodes_nameservers(nodes: Sequence[Row]) -> Check:
+    """What nodes found when they tried their own nameservers."""
+    told = [
+        (str(node["name"]), one)
+        for node in nodes
+        for one in rows_of(row_of(node, "latest") or {}, "nameservers")
+    ]
+    wrong = [(name, one) for name, one in told if one["state"] != "good"]
+    text = f"{len(told)} tried by nodes, {len(wrong)} not to be believed about blocklists"
+    return Check(
+        name="nodes' nameservers",
+        state=WARN if wrong else OK,
+        text=text,
+        remedy=f"on these nodes: {OWN_RESOLVER}" if wrong else "",
+        details=tuple(
+            f"{name}: {one['nameserver']} {one['state']}: {one['why']}"
+            for name, one in wrong[:NAMESERVERS_SHOWN_MAX]
+        ),
+    )
 
 
 async def _zone(desk: Desk, zone: str) -> Check:
