@@ -1,21 +1,16 @@
 """Wakes whoever waits when one of some files is written, moved or made (inotify(7)), or a pipe
 has something to read.
 
-A doorbell and nothing more: it says neither what happened nor that nothing did. Where the kernel
-gives no inotify, it rings at the pace of a poll.
+A doorbell and nothing more: it says neither what happened nor that nothing did.
 """
 
 import ctypes
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import timedelta
-
-import anyio
 
 from agent.watched import Watched
 
-POLL = timedelta(milliseconds=150)
 DRAIN_BYTES = 65_536
 # <sys/inotify.h>; the numbers are the kernel's ABI.
 IN_NONBLOCK, IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
@@ -29,46 +24,47 @@ class FileWatch:
     """Follows the names: once another file has one, that one is watched."""
 
     def __init__(self, watched: Callable[[], Watched]) -> None:
-        """`watched` is asked before every wait."""
+        """`watched` is asked for every descriptor."""
         self._watched = watched
+        self._armed_for: Watched | None = None
+        self._has_rung = False
         self._libc = ctypes.CDLL(None)
         self._descriptor = int(self._libc.inotify_init1(IN_NONBLOCK | IN_CLOEXEC))
         self._watches: dict[str, int] = {}
 
-    async def wait(self, at_most: timedelta) -> bool:
-        """Until something happened since the last wait ended (True), or the time is over."""
+    def descriptor(self) -> int:
+        """What becomes readable when something happened since `hush`; -1: nothing can be watched.
+
+        Names are followed: where something happened, another file may have one.
+        """
         watched = self._watched()
         if watched.pipe >= 0:
-            return await _wait_readable(watched.pipe, at_most)
-        if self._descriptor < 0 or not self._arm(watched):
-            await anyio.sleep(min(at_most, POLL).total_seconds())
-            return False
-        await _wait_readable(self._descriptor, at_most)
-        with suppress(BlockingIOError):
-            return bool(os.read(self._descriptor, DRAIN_BYTES))
-        return False
+            return watched.pipe
+        is_armed = bool(self._watches) and watched is self._armed_for and not self._has_rung
+        if self._descriptor >= 0 and not is_armed:
+            self._arm(watched)
+            self._armed_for, self._has_rung = watched, False
+        return self._descriptor if self._watches else -1
+
+    def hush(self) -> None:
+        """Forgets what happened until now."""
+        if self._descriptor >= 0:
+            with suppress(BlockingIOError):
+                self._has_rung = bool(os.read(self._descriptor, DRAIN_BYTES)) or self._has_rung
 
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _arm(self, watched: Watched) -> bool:
-        """Whether anything can be watched; asking again for the same file is free."""
+    def _arm(self, watched: Watched) -> None:
+        """Asking again for the same file is free."""
         watches = self._watch(watched.files, FILE_MASK) | self._watch(watched.folders, FOLDER_MASK)
         for stale in {*self._watches.values()} - {*watches.values()}:
             self._libc.inotify_rm_watch(self._descriptor, stale)
         self._watches = watches
-        return bool(watches)
 
     def _watch(self, names: Iterable[str], mask: int) -> dict[str, int]:
         add, descriptor = self._libc.inotify_add_watch, self._descriptor
         found = {name: int(add(descriptor, os.fsencode(name), mask)) for name in names}
         return {name: watch for name, watch in found.items() if watch >= 0}
-
-
-async def _wait_readable(descriptor: int, at_most: timedelta) -> bool:
-    with anyio.move_on_after(at_most.total_seconds()):
-        await anyio.wait_readable(descriptor)
-        return True
-    return False

@@ -48,6 +48,9 @@ class Log(Protocol):
     def step(self, now: datetime) -> Found:
         """One bounded pass."""
 
+    def commit(self, now: datetime) -> None:
+        """All that was counted is on the disk when this returns."""
+
     @property
     def silence(self) -> Silence: ...
 
@@ -168,6 +171,8 @@ class Loops:
         self.session.begin_epoch_due()
         readings = await self.pulse.gather()
         if await self._is_uplink_ready():
+            with self.health.coping("counting the log"):
+                self.maillog.commit(self.edges.now())
             with self.health.coping("numbering a heartbeat"):
                 self.uplink.send(self.pulse.number(readings, now=self.edges.now()))
         self.beaten()

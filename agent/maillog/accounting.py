@@ -23,10 +23,10 @@ from agent.maillog.times import LineClock, first_time
 from agent.model import Counted, Event, EventDraft, EventKind, NewEpoch
 from agent.watched import Watched
 
-# What is read but not committed is read again after a restart, and no heartbeat tells of it. Each
-# commit waits for the disk: so they keep apart, lines that change no total may wait longer still,
-# and while catching up a commit covers so many bytes.
-COMMITS_APART = timedelta(seconds=2)
+# What is read but not committed is read again after a restart, and no heartbeat tells of it: one is
+# made right before each heartbeat. Each waits for the disk: so else they keep apart, lines that
+# change no total may wait longer still, and while catching up a commit covers so many bytes.
+COMMITS_APART = timedelta(seconds=10)
 UNCOMMITTED_BYTES_MAX = 8 << 20
 UNCOMMITTED_FOR_MAX = timedelta(seconds=30)
 _SECOND = timedelta(seconds=1)

@@ -1,64 +1,87 @@
-"""How often the log is looked at: at once after a quiet moment, under a stream of lines a little
-apart, and now and then without being called. Reads nothing itself."""
+"""How often the log is looked at: a moment after the bell rang, so that one look reads all of a
+burst; at once as long as there is more; and now and then without being called. Reads nothing
+itself.
+
+By the loop's own timers and readers: to wake a task costs more than a look does.
+"""
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
-
-import anyio
-import anyio.lowlevel
 
 from agent.maillog.found import Found
 
 # The doorbell wakes us; the poll is the safety net. So a line is counted within 200 ms.
 LOOK_EVERY = timedelta(seconds=1)
-LOOKS_APART = timedelta(milliseconds=170)
+SETTLES = timedelta(milliseconds=130)
 
 
 class Doorbell(Protocol):
-    async def wait(self, at_most: timedelta) -> bool: ...
+    def descriptor(self) -> int:
+        """What becomes readable when it rings; negative: it cannot ring at present."""
+
+    def hush(self) -> None:
+        """Forgets what has rung."""
 
 
 async def follow(look: Callable[[], Found], doorbell: Doorbell) -> None:
-    """Until cancelled. `look` is one bounded pass. While lines come, the bell is not asked."""
-    while True:
-        found = look()
-        if found is Found.SOME:
-            found = await _look_on(look)
-        if found is Found.MORE:
-            await anyio.lowlevel.checkpoint()
-            continue
-        looked_at = time.monotonic()
-        if await doorbell.wait(LOOK_EVERY):
-            early = LOOKS_APART.total_seconds() - (time.monotonic() - looked_at)
-            await anyio.sleep(max(0.0, early))
-
-
-async def _look_on(look: Callable[[], Found]) -> Found:
-    """Looks as long as each look finds something, and no more than that is to be had at once.
-
-    By the loop's own timer: waking a task five times a second costs more than the looks do.
-    """
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[Found] = loop.create_future()
-    timer: asyncio.TimerHandle
-
-    def again() -> None:
-        nonlocal timer
-        try:
-            found = look()
-        except BaseException as error:
-            ended.set_exception(error)  # for whoever waits; the loop is told as well
-            raise
-        if found is Found.SOME:
-            timer = loop.call_later(LOOKS_APART.total_seconds(), again)
-        else:
-            ended.set_result(found)
-
-    timer = loop.call_later(LOOKS_APART.total_seconds(), again)
+    """Until cancelled, or until `look` raises. `look` is one bounded pass."""
+    looks = _Looks(look, doorbell)
     try:
-        return await ended
+        looks.start()
+        await looks.ended
     finally:
-        timer.cancel()
+        looks.stop()
+
+
+class _Looks:
+    def __init__(self, look: Callable[[], Found], doorbell: Doorbell) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._look = look
+        self._doorbell = doorbell
+        self._timer: asyncio.Handle | None = None
+        self._listening_to = -1
+
+    def start(self) -> None:
+        self._once()
+
+    def stop(self) -> None:
+        self._stop_listening()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _once(self) -> None:
+        self._stop_listening()
+        try:
+            self._doorbell.hush()
+            if self._look() is Found.MORE:
+                self._timer = self._loop.call_soon(self._once)
+            else:
+                self._listen()
+        except BaseException as error:
+            self.ended.set_exception(error)  # for whoever waits
+            if not isinstance(error, Exception):
+                raise
+
+    def _listen(self) -> None:
+        descriptor = self._doorbell.descriptor()
+        wait = LOOK_EVERY
+        if descriptor >= 0:
+            self._loop.add_reader(descriptor, self._rung)
+            self._listening_to = descriptor
+        else:
+            wait = SETTLES
+        self._timer = self._loop.call_later(wait.total_seconds(), self._once)
+
+    def _stop_listening(self) -> None:
+        if self._listening_to >= 0:
+            self._loop.remove_reader(self._listening_to)
+            self._listening_to = -1
+
+    def _rung(self) -> None:
+        self._stop_listening()
+        assert self._timer is not None, "it is listened to beside a timer"
+        self._timer.cancel()
+        self._timer = self._loop.call_later(SETTLES.total_seconds(), self._once)

@@ -1,7 +1,7 @@
-"""When the log is looked at: at once, a little apart while lines come, else when the bell rings."""
+"""When the log is looked at: at once for more, a moment after the bell rang, and now and then."""
 
+import os
 import time
-from datetime import timedelta
 
 import anyio
 import pytest
@@ -9,14 +9,20 @@ import pytest
 from agent.maillog import pace
 from agent.maillog.found import Found
 
+SETTLES = pace.SETTLES.total_seconds()
+
 
 class Script:
-    """A log whose looks find these things one after another; then it is over."""
+    """A log whose looks find these things one after another; then it is over. `rings`: at once."""
 
-    def __init__(self, *finds: Found) -> None:
+    def __init__(self, *finds: Found, rings: bool = True, is_deaf: bool = False) -> None:
         self._finds = [*finds]
         self.times: list[float] = []
-        self.rings = 0
+        self._ours, self._theirs = os.pipe()
+        self._is_deaf = is_deaf
+        self.asked = 0
+        if rings:
+            os.write(self._theirs, b"!")
 
     def look(self) -> Found:
         self.times.append(time.monotonic())
@@ -24,47 +30,64 @@ class Script:
             raise EOFError
         return self._finds.pop(0)
 
-    async def wait(self, at_most: timedelta) -> bool:
-        assert timedelta(0) < at_most <= pace.LOOK_EVERY
-        self.rings += 1
-        return True
+    def descriptor(self) -> int:
+        self.asked += 1
+        return -1 if self._is_deaf else self._ours
+
+    def hush(self) -> None:
+        """It rings on."""
+
+    def close(self) -> None:
+        os.close(self._ours)
+        os.close(self._theirs)
 
     @property
     def pauses(self) -> list[float]:
         return [b - a for a, b in zip(self.times, self.times[1:], strict=False)]
 
 
-APART = pace.LOOKS_APART.total_seconds()
+async def followed(script: Script) -> Script:
+    try:
+        with pytest.raises(EOFError):
+            await pace.follow(script.look, script)
+    finally:
+        script.close()
+    return script
 
 
 async def test_more_is_had_at_once() -> None:
-    script = Script(*[Found.MORE] * 20)
-    with pytest.raises(EOFError):
-        await pace.follow(script.look, script)
-    assert sum(script.pauses) < APART
-    assert script.rings == 0
+    script = await followed(Script(*[Found.MORE] * 20))
+    assert sum(script.pauses) < SETTLES
+    assert script.asked == 0
 
 
-async def test_while_lines_come_the_bell_is_not_asked() -> None:
-    script = Script(Found.SOME, Found.SOME, Found.SOME, Found.NOTHING, Found.SOME)
-    with pytest.raises(EOFError):
-        await pace.follow(script.look, script)
-    assert len(script.times) == 6
-    assert all(pause >= APART * 0.9 for pause in script.pauses)
-    assert script.rings == 1
+async def test_however_often_it_rings_looks_keep_apart() -> None:
+    script = await followed(Script(Found.SOME, Found.SOME, Found.NOTHING, Found.SOME))
+    assert len(script.times) == 5
+    assert all(pause >= SETTLES * 0.9 for pause in script.pauses)
+    assert sum(script.pauses) < 8 * SETTLES
 
 
 async def test_a_burst_in_a_stream_is_had_at_once() -> None:
-    script = Script(Found.SOME, Found.SOME, Found.MORE, Found.MORE)
-    with pytest.raises(EOFError):
-        await pace.follow(script.look, script)
-    assert sum(script.pauses[2:]) < APART
+    script = await followed(Script(Found.SOME, Found.SOME, Found.MORE, Found.MORE))
+    assert sum(script.pauses[2:]) < SETTLES
+
+
+async def test_without_being_called_it_looks_now_and_then() -> None:
+    script = await followed(Script(Found.SOME, rings=False))
+    assert script.pauses == [pytest.approx(pace.LOOK_EVERY.total_seconds(), rel=0.4)]
+
+
+async def test_where_nothing_can_ring_it_looks_often() -> None:
+    script = await followed(Script(Found.NOTHING, Found.NOTHING, is_deaf=True))
+    assert all(SETTLES * 0.9 <= pause < pace.LOOK_EVERY.total_seconds() for pause in script.pauses)
 
 
 async def test_when_it_is_cancelled_it_looks_no_more() -> None:
     script = Script(*[Found.SOME] * 100)
-    with anyio.move_on_after(2.5 * APART):
+    with anyio.move_on_after(2.5 * SETTLES):
         await pace.follow(script.look, script)
     looked = len(script.times)
-    await anyio.sleep(2 * APART)
+    await anyio.sleep(2 * SETTLES)
     assert len(script.times) == looked
+    script.close()
