@@ -1,16 +1,18 @@
 """An hour of a busy node: every line counted, and what its heartbeats weigh on the wire."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from agent import wire
 from agent.host.machine import Machine
 from agent.host.services import Services
-from agent.maillog import parse
+from agent.maillog import parse, unknown
 from agent.maillog.position import LogPosition
 from agent.maillog.tally import Tally
 from agent.maillog.times import LineClock
+from agent.maillog.unknown import UnknownLines
 from agent.model import Ack, PostfixReading, QueueReading
 from agent.pulse import Pulse, Sources
 from agent.state import State
@@ -35,6 +37,9 @@ REPLIES = (
     ("deferred", "4.7.0", "host x said: 421 4.7.0 Try again later, closing connection {n}"),
     ("deferred", "4.2.2", "host x said: 452 4.2.2 <{to}>: The mailbox is over quota {n}"),
 )
+
+
+STRANGE = b"Nov 22 09:00:00 mx1 postfix/qmgr[7]: 4F2: %d of a new kind " + b"x" * 300 + b"\n"
 
 
 def hour_of_lines(some: random.Random, beat: int) -> bytes:
@@ -80,10 +85,15 @@ async def test_a_busy_hours_heartbeats_weigh_four_kilobytes_at_most(tmp_path: Pa
     tally = Tally(ADDRESS, state.known(), clock=LineClock(NOW + timedelta(hours=2)))
     some = random.Random(11)
     sizes, with_detail, said = [], set(), set()
+    strange = UnknownLines(by_daemon={f"daemon{number}": number for number in range(20)})
     for beat in range(HEARTBEATS):
         now = NOW + beat * A_HEARTBEAT
         tally.fold(parse.parse_chunk(hour_of_lines(some, beat)))
-        state.count(position=LogPosition(), counted_to=now, counted=tally.counted())
+        strange = unknown.added(
+            strange, parse.parse_chunk(STRANGE % beat * 7), lines=9 * MESSAGES, overlong=0
+        )
+        counted = replace(tally.counted(), unknown_lines=strange)
+        state.count(position=LogPosition(), counted_to=now, counted=counted)
         tally.committed()
         sent = pulse.number(await pulse.gather(), now=now)
         sizes.append(len(wire.encode_heartbeat(sent)))
