@@ -6,7 +6,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.dnsbl import codec
@@ -144,6 +144,7 @@ def test_a_reason_is_bounded_and_harmless(message: bytes, said: str) -> None:
     assert codec.decode_text(message).text == said
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.binary(max_size=600))
 def test_no_tail_of_bytes_is_more_than_a_problem(tail: bytes) -> None:
     """A header and our question, then whatever a forger likes."""
@@ -160,6 +161,7 @@ def test_no_tail_of_bytes_is_more_than_a_problem(tail: bytes) -> None:
             assert len(text) <= zones.REASON_LENGTH_MAX
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**24 - 1), min_size=1, max_size=6), st.integers(0, 2**31 - 1))
 def test_the_plain_shape_is_read_as_dnspython_reads_it(answers: list[int], ttl: int) -> None:
     found = sorted({"127." + ".".join(map(str, n.to_bytes(3, "big"))) for n in answers})
