@@ -3,11 +3,14 @@
 Then the journal is changed by hand, and the proof fails by exactly that.
 """
 
+import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from tests import fleet_bed, fleet_truth
@@ -40,6 +43,8 @@ async def proved_and_not(bed: FleetBed) -> None:
     assert proof["journal"] == proof["logs"]
     assert proof["logs"]["sent"] >= 5
     assert proof["text"].startswith("proved: ")
+    code, shown = await typed(bed, name)
+    assert (code, shown.startswith("proved: ")) == (0, True), shown
 
     path = bed.fleet.folder / "collector" / "journal.db"
     with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as journal:
@@ -48,3 +53,13 @@ async def proved_and_not(bed: FleetBed) -> None:
     assert not wrong["is_proved"]
     assert {one["count"] for one in wrong["differences"]} == {"bounced"}
     assert all(one["journal"] - one["logs"] == 1000 for one in wrong["differences"])
+    code, shown = await typed(bed, name)
+    assert (code, shown.startswith("NOT proved: ")) == (11, True), shown
+
+
+async def typed(bed: FleetBed, name: str) -> tuple[int, str]:
+    """`mailfleet audit totals`: exit code and what it says."""
+    words = (sys.executable, "-m", "collector.cli", "audit", "totals", name)
+    environ = {**os.environ, "MAILFLEET_CONTEXT": str(bed.fleet.context_file)}
+    done = await anyio.run_process(words, env=environ, check=False)
+    return done.returncode, done.stdout.decode()
