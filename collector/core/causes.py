@@ -23,6 +23,10 @@ class Cause:
     is_listing: bool = False
     # The cause whose incident it belongs to; "" is its own.
     part_of: str = ""
+    # What its presence adds to the headline of the incident it is part of.
+    aside: str = ""
+    # Decisions of these reasons are about it; of others, not.
+    reasons: tuple[str, ...] = ()
     # It follows from whatever else is wrong with its subject, and belongs to that.
     is_echo: bool = False
 
@@ -56,6 +60,7 @@ _DELIST = "ask the zone to delist {address}, once its reason is gone"
 
 CAUSES: Mapping[str, Cause] = {
     "listed": Cause(
+        reasons=("LISTED",),
         many="{n} addresses are listed by {part}",
         coming=(_DELISTED,),
         can=("mailfleet why {address}", _DELIST),
@@ -63,6 +68,7 @@ CAUSES: Mapping[str, Cause] = {
         is_listing=True,
     ),
     "zone-brake": Cause(
+        reasons=("LISTED",),
         many="{part} lists much of the fleet",
         coming=(
             "its pauses are held while so many stand, longer only where nothing confirms them",
@@ -73,6 +79,7 @@ CAUSES: Mapping[str, Cause] = {
         ),
         part=ZONE,
         part_of="listed",
+        aside="its pauses are held",
     ),
     "policy-listed": Cause(
         many="{n} addresses have a configuration fault, says {part}",
@@ -100,6 +107,7 @@ CAUSES: Mapping[str, Cause] = {
         can=("mailfleet doctor", "journalctl -u mailfleet-collector"),
     ),
     "unhealthy": Cause(
+        reasons=("SILENCE",),
         many="{n} nodes are unhealthy",
         coming=("it comes back by itself after two heartbeats in a row",),
         can=("mailfleet why {node}", "on the node: systemctl status mailfleet-agent"),
@@ -133,12 +141,14 @@ CAUSES: Mapping[str, Cause] = {
         can=("on the node: mailfleet-agent check", "mailfleet node show {node}"),
     ),
     "service-down": Cause(
+        reasons=("SERVICE_DOWN",),
         many="{n} nodes have a service down",
         coming=("a node whose SMTP service is down is out until it runs again",),
         can=("mailfleet why {node}", "on the node: systemctl status postfix"),
         part=NAME,
     ),
     "disk": Cause(
+        reasons=("DISK_FULL",),
         many="the queue's disk is full on {n} nodes",
         can=("mailfleet node show {node}", "on the node: postqueue -p | tail -1; df -h"),
     ),
@@ -155,24 +165,36 @@ CAUSES: Mapping[str, Cause] = {
         part=NAME,
     ),
     "bounces": Cause(
+        reasons=("BOUNCE_RATE",),
         many="{n} addresses bounce",
         coming=("at twice the rate the address is paused",),
         can=("mailfleet why {address}",),
     ),
-    "complaints": Cause(many="{n} addresses draw complaints", can=("mailfleet why {address}",)),
+    "complaints": Cause(
+        reasons=("COMPLAINT_RATE",),
+        many="{n} addresses draw complaints",
+        can=("mailfleet why {address}",),
+    ),
     "blocked": Cause(
+        reasons=("BLOCKED",),
         many="{part} refuses {n} addresses",
         coming=("every two hours a few messages may try",),
         can=("mailfleet why {node}", "mailfleet receiver show {part}"),
         part=RECEIVER,
     ),
-    "dns": Cause(many="{n} records are wrong", can=("mailfleet why {node}",), part=NAME),
+    "dns": Cause(
+        reasons=("DNS_BROKEN",),
+        many="{n} records are wrong",
+        can=("mailfleet why {node}",),
+        part=NAME,
+    ),
     "score": Cause(
         is_echo=True,
         many="the score of {n} addresses fell",
         can=("mailfleet node show {node}", "mailfleet why {address}"),
     ),
     "standing-order": Cause(
+        reasons=("STANDING_ORDER",),
         many="{n} nodes silenced themselves while they heard no collector",
         coming=("it is lifted when its listings are over, or are pauses of their own",),
         can=("mailfleet why {node}",),

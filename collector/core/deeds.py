@@ -49,13 +49,14 @@ class Scene:
 
 def about(said: Facets, node_id: str | None, *, scene: Scene) -> Iterator[Decision]:
     """Decisions of this pass on the alert's subject; one about a zone only of that zone."""
+    reasons = causes.known(said.cause).reasons
     for decision in scene.decisions:
         proposal = decision.proposal
         if proposal.subject.node_id != node_id:
             continue
         is_mine = said.address is None or proposal.subject.address in (None, said.address)
         is_of_zone = None in (said.zone, proposal.zone) or said.zone == proposal.zone
-        if is_mine and is_of_zone and proposal.reason is not Reason.OPERATOR:
+        if is_mine and is_of_zone and proposal.reason.value in reasons:
             yield decision
 
 
@@ -67,22 +68,24 @@ def did(alert: AlertFact, incident: Incident, *, scene: Scene) -> str:
         return "; ".join(now)
     facts = scene.nodes.get(alert.node_id or "")
     if facts is not None:
-        held = [pause for pause in facts.pauses if said.address and pause.covers(said.address)]
-        if held:
-            reasons = ", ".join(sorted({pause.reason.value for pause in held}))
-            return f"{said.address} is paused ({reasons})"
-        standing = _standing(facts.id, said.address, scene)
+        whys = causes.known(said.cause).reasons
+        held = [one for one in facts.pauses if said.address and one.covers(said.address)]
+        for reason in sorted({one.reason.value for one in held}):
+            if reason in whys:
+                return f"{said.address} is paused ({reason})"
+        standing = _standing(facts.id, said, scene)
         if standing:
             return standing
     known = incident.told.get(alert.key)
     return known.did if known and known.did else UNTOLD
 
 
-def _standing(node_id: str, address: str | None, scene: Scene) -> str:
+def _standing(node_id: str, said: Facets, scene: Scene) -> str:
     """A decision of before that still stands without having been carried out."""
     for (subject, ip, kind, reason, _), one in sorted(scene.standing.items(), key=str):
-        is_mine = subject == node_id and (address is None or ip in (None, address))
-        if is_mine and one.fate is not Fate.MADE:
+        is_mine = subject == node_id and (said.address is None or ip in (None, said.address))
+        is_about = reason.value in causes.known(said.cause).reasons
+        if is_mine and is_about and one.fate is not Fate.MADE:
             brake = one.brake.value if one.brake else ""
             return _fate(kind, reason, fate=one.fate, brake=brake, whom=ip or "the node")
     return ""

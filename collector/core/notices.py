@@ -28,7 +28,7 @@ WORDED_MAX = 50
 # Of a decision's evidence: what only programs read.
 UNSAID = frozenset(
     {"listing", "pauses", "ended", "standing", "zones", "sweep", "sweeps_in_row", "verdict"}
-    | {"zone", "newest", "operator"}
+    | {"zone", "newest", "operator", "received_at"}
 )
 
 
@@ -135,18 +135,21 @@ def _brief(deed: str, *, key: str) -> str:
 
 
 def _headline(telling: Telling, scene: Scene) -> str:
-    """The one alert's words, or how many there are and whose."""
-    if len(telling.alerts) == 1:
-        alert = telling.alerts[0]
-        said = harmless(alert.text, most=80)
-        node = _node(alert, scene)
-        return said if not node or node in alert.text else f"{node} {said}"
-    name, _, zone = telling.incident.cause.partition(":")
-    nodes = [node for node in (_node(alert, scene) for alert in telling.alerts) if node]
+    """The one alert's words, or how many there are and whose; and what is part of it."""
+    name, _, part = telling.incident.cause.partition(":")
+    main = [one for one in telling.alerts if causes.facets(one.key).cause == name]
+    asides = {causes.known(causes.facets(one.key).cause).aside for one in telling.alerts} - {""}
+    aside = "".join(f", {words}" for words in sorted(asides)) if main else ""
+    main = main or list(telling.alerts)
+    nodes = [node for node in (_node(alert, scene) for alert in main) if node]
+    if len(main) == 1:
+        said = harmless(main[0].text, most=80)
+        node = nodes[0] if nodes else ""
+        return (said if not node or node in main[0].text else f"{node} {said}") + aside
     nodes = list(dict.fromkeys(nodes))
     whose = ", ".join(nodes[:3])
     rest = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
-    many = causes.known(name).many.format(n=len(telling.alerts), part=zone)
+    many = causes.known(name).many.format(n=len(main), part=part) + aside
     return f"{many} ({whose}{rest})" if whose else many
 
 

@@ -126,12 +126,12 @@ def test_what_was_done_before_still_counts() -> None:
         ("n1", "198.51.100.9", Kind.PAUSE, Reason.LISTED, None): Standing(
             decision_id="d", fate=Fate.WITHHELD, brake=Brake.FLOOR
         ),
-        ("n1", None, Kind.REMOVE, Reason.SILENCE, None): Standing(
+        ("n1", None, Kind.PAUSE, Reason.LISTED, None): Standing(
             decision_id="d", fate=Fate.WITHHELD, brake=Brake.FLOOR
         ),
     }
     (told,) = Thread().opens(listed(1), nodes=(fleet.node("n1"),), standing=standing)
-    assert told.did == ("the node not taken out of the rotation (SILENCE): withheld by the floor",)
+    assert told.did == ("the node not paused (LISTED): withheld by the floor",)
     observed = {
         ("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED, None): Standing(
             decision_id="d", fate=Fate.WOULD, brake=None
@@ -146,6 +146,28 @@ def test_what_was_done_before_still_counts() -> None:
     }
     (told,) = Thread().opens(listed(1), nodes=(fleet.node("n1"),), standing=made)
     assert told.did == (deeds.UNTOLD,)
+
+
+def test_what_else_was_done_is_not_about_it() -> None:
+    by_a_person = fleet.node("n1", fleet.address(), pauses=(fleet.pause(Reason.OPERATOR),))
+    (told,) = Thread().opens(listed(1), nodes=(by_a_person,))
+    assert told.did == (deeds.UNTOLD,)
+    quarantine = alert(f"quarantine:{ZEN}:n1", Severity.HIGH)
+    admitted = decided(kind=Kind.ADMIT, reason=Reason.SILENCE, zone=None)
+    (told,) = Thread().opens(quarantine, decisions=(admitted,))
+    assert told.did == (deeds.UNTOLD,)
+
+
+def test_the_zone_brake_is_in_the_headline_and_not_counted() -> None:
+    brake = alert(f"zone-brake:{ZEN}", node=None)
+    (told,) = Thread(places=PLACES).opens(listed(1), listed(2), brake)
+    assert told.title == (
+        f"HIGH: 2 addresses are listed by {ZEN}, its pauses are held (mta-1, mta-2)"
+    )
+    (told,) = Thread().opens(listed(1), brake)
+    assert told.title.endswith("127.0.0.2 SBL, its pauses are held")
+    (told,) = Thread().opens(brake)
+    assert told.title == f"HIGH: text of zone-brake:{ZEN}"
 
 
 def test_a_reminder_repeats_what_was_done() -> None:
