@@ -7,7 +7,7 @@ import pytest
 
 from collector.core import incidents, judge, telling
 from collector.core.alerts import AlertChanges
-from collector.core.incident import Docket, Incident, Place, Silence, Told
+from collector.core.incident import Docket, Incident, Place, Told
 from collector.core.model import Severity
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY
@@ -173,39 +173,6 @@ def test_medium_is_not_said_again() -> None:
     thread.opens(sick(1))
     thread.later(minutes=1)
     assert thread.later(days=2) == []
-
-
-def quiet(**fields: str) -> Silence:
-    return Silence(
-        number=1, starts_at=NOON, ends_at=NOON + DAY, made_by="anna", reason="known", **fields
-    )
-
-
-def test_what_is_silenced_is_kept_and_told_when_the_silence_ends() -> None:
-    thread = Thread(silences=(quiet(cause="unhealthy"),))
-    assert thread.opens(sick(1)) == []
-    assert thread.only.is_open
-    assert thread.later(hours=23) == []
-    assert events(thread.later(hours=1)) == ["opened"]
-
-
-def test_what_ends_within_a_silence_was_never_told_and_is_not() -> None:
-    thread = Thread(silences=(quiet(cause="unhealthy"),))
-    thread.opens(sick(1))
-    assert thread.later(hours=1) == []
-    assert thread.ends(sick(1).key) == []
-    assert thread.only.resolved_at is not None
-
-
-def test_what_was_told_is_resolved_through_a_silence() -> None:
-    thread = Thread()
-    thread.opens(listed(1), listed(2))
-    thread.silences = (quiet(cause="listed"),)
-    assert thread.later(hours=8) == [], "no reminder either"
-    thread.ends(listed(2).key)
-    (part,) = thread.notices[1:]
-    assert part.title == f"PARTLY OVER: {listed(1).text} (and 1 more); the rest is silenced"
-    assert events(thread.ends(listed(1).key)) == ["resolved"]
 
 
 def test_tenants_never_share_an_incident() -> None:
