@@ -33,8 +33,8 @@ OPERATOR = Actor(name="anna", origin="192.0.2.200")
 CALM_AFTER_SECONDS = 150.0
 TICK_SECONDS = 5.0
 TICK_CALM_SECONDS = 100.0
-# Shorter than what makes a node blind, or its mail history.
-ASLEEP_SECONDS = 840.0
+# Shorter than what makes a node blind.
+ASLEEP_SECONDS = 3000.0
 BEAT_APART_SECONDS = 1.0
 # A sweep's pace is jittered by a tenth: while all is calm nodes may as well sweep together.
 EARLY_SECONDS = 25.0

@@ -14,7 +14,7 @@ HOUR, DAY = 3600.0, 86_400.0
 # Nothing happens before, nor in the end: what is over by then must be made good.
 QUIET_FIRST = 1200.0
 QUIET_LAST = 3 * HOUR
-MISHAPS_A_DAY = 1.5
+MISHAPS_A_DAY = 1.0
 ZONE = "zen.spamhaus.org"
 
 
