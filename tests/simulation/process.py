@@ -21,9 +21,12 @@ from collector.presence import Presence
 from collector.reign import Reign
 from collector.vitals import Vitals
 from deliverability.catalogue import CATALOGUE
+from tests.simulation.clock import VirtualClock
 from tests.simulation.world import COLLECTOR, World
 
 ROUNDS_MAX = 12
+# Nothing is answered before it was asked.
+LOOK_SECONDS = 0.01
 ROUND_SECONDS = 300.0
 
 Listener = Callable[[Order], None]
@@ -58,11 +61,12 @@ class Bell:
 class WorldResolver:
     """`ports.Resolver`: the collector's own look at the world."""
 
-    def __init__(self, world: World, clock: Clock) -> None:
+    def __init__(self, world: World, clock: VirtualClock) -> None:
         self._world = world
         self._clock = clock
 
     async def look(self, zone: str, *, address: str) -> Look:
+        self._clock.seconds += LOOK_SECONDS
         finding = self._world.find(CATALOGUE[zone], address, asker=COLLECTOR)
         return Look(
             address=address,
@@ -160,7 +164,7 @@ class Process:
     """Begins with `start`. `pass_` judges what is rung or due and carries out what follows."""
 
     def __init__(
-        self, store: Store, *, clock: Clock, world: World, policy: Callable[[], Policy]
+        self, store: Store, *, clock: VirtualClock, world: World, policy: Callable[[], Policy]
     ) -> None:
         self.store = store
         self.clock = clock
