@@ -18,6 +18,17 @@ from deliverability.catalogue import CATALOGUE
 DECISIONS_MAX = 20
 SEQ_DIGITS_MAX = 15
 Chapter = tuple[str, list[str]]
+# What ends a pause that automation opened.
+BY_ITSELF = {
+    "LISTED": "after two clean rounds with right sentinels",
+    "BOUNCE_RATE": "when the rate has fallen, or its time is over",
+    "COMPLAINT_RATE": "when the rate has fallen, or its time is over",
+    "BLOCKED": "when the receiver takes mail again; a few messages try now and then",
+    "SERVICE_DOWN": "when the SMTP service runs again",
+    "DISK_FULL": "when the queue's disk has room again",
+    "DNS_BROKEN": "when its records are right again",
+    "STANDING_ORDER": "when the critical zones are clear for two rounds, or list it as LISTED",
+}
 
 
 async def read(desk: Desk, subject: str) -> dict[str, object]:
@@ -106,6 +117,7 @@ def _chapters(node: Row, decision: Row | None, now: datetime) -> Iterator[Chapte
     yield "effect", list(_effect(node))
     yield "rotation", [_member(one, now) for one in rows_of(node, "addresses")]
     yield "pauses", [_pause(one) for one in rows_of(node, "pauses")]
+    yield "score", list(_score(node))
     yield "warm-up", list(_warmup(node, now))
     yield "zones now", list(_zones(node, now))
     yield "heard", [_heard(node)]
@@ -164,7 +176,23 @@ def _warmup(node: Row, now: datetime) -> Iterator[str]:
 def _pause(pause: Row) -> str:
     whom = pause["address"] or "the whole node"
     note = f": {pause['note']}" if pause["note"] else ""
+    if pause.get("receiver"):
+        note += f"; only for mail to {pause['receiver']}, which its node does not enforce itself"
+    if pause.get("expires_at"):
+        note += f"; over by itself {clock(pause['expires_at'])}"
+    if pause.get("probe_at"):
+        note += f"; tried again {clock(pause['probe_at'])}"
     return f"{pause['reason']} on {whom}, by {pause['owner']}, {clock(pause['opened_at'])}{note}"
+
+
+def _score(node: Row) -> Iterator[str]:
+    """Each point lost, with its cause."""
+    for address in rows_of(node, "addresses"):
+        score = row_of(address, "score")
+        lost = rows_of(score, "lost") if score else []
+        if score is not None and lost:
+            said = "; ".join(f"-{one['points']} {one['cause']}" for one in lost)
+            yield f"{address['ip']}: {score['value']} of 100 ({said})"
 
 
 def _directive(node: Row) -> list[str]:
@@ -199,9 +227,11 @@ def _undo(node: Row, decision: Row | None) -> Iterator[str]:
         zone = CATALOGUE.get(zone_name)
         if zone is not None and zone.delisting:
             yield f"delisting: {zone.delisting}"
-    if "LISTED" in reasons:
-        yield "by itself: after two clean rounds with right sentinels"
-        yield f"against the listing: mailfleet node resume {name} --override-listing --reason TEXT"
+    for reason in sorted(reasons & BY_ITSELF.keys()):
+        yield f"by itself: {BY_ITSELF[reason]}"
+    if reasons & BY_ITSELF.keys():
+        why = "the listing" if "LISTED" in reasons else "what automation found"
+        yield f"against {why}: mailfleet node resume {name} --override-listing --reason TEXT"
     if reasons & {"OPERATOR", "RESTORED"}:
         yield f"mailfleet node resume {name} --reason TEXT"
     if _is_stopped(node):
