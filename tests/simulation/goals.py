@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from collector.core import replay
+from collector.core import inputs_text, replay
 from collector.core.judgement import Judgement
 from collector.core.model import Decision, Fate, Kind, Reason
 from deliverability.catalogue import CATALOGUE
 from deliverability.zones import Sentinels, Verdict
+from tests.core.snapshots import as_decided
 from tests.simulation import snapshot_store
 from tests.simulation.fleet import Fleet
 from tests.simulation.happening import Truth
@@ -88,9 +89,10 @@ class Goals:
             return
         if not made.proposal.evidence or not made.proposal.rule:
             raise Violation(f"no evidence: {_named(made)}")
-        policy = self.fleet.policy
-        again = None if row.inputs is None else replay.judge_again(row.inputs, policy)
-        if again is None or (again.fate, again.brake) != (made.fate, made.brake):
+        # As a journal would give them back.
+        text = inputs_text.to_text(row.inputs) if row.inputs else "{}"
+        again = replay.judge_again(inputs_text.from_text(text, strange=set()), self.fleet.policy)
+        if again is None or as_decided(again) != as_decided(made):
             raise Violation(
                 f"does not replay: {_named(made)}: {again and (again.fate, again.brake)}"
             )
