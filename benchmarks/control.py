@@ -173,7 +173,9 @@ def fill(folder: Path, nodes: int, *, zones: list[str], pool_id: str) -> None:
     with closing(sqlite3.connect(folder / "journal.db")) as file, file:
         file.execute("PRAGMA synchronous=OFF")
         file.executemany(
-            "INSERT INTO zone_facts VALUES (?, ?, ?, 'clear', '[]', 'right', 1, ?, ?, 1, '', ?)",
+            "INSERT INTO zone_facts (node_id, address, zone, verdict, answers, sentinels, round,"
+            " received_at, since, rounds, why, usable_at)"
+            " VALUES (?, ?, ?, 'clear', '[]', 'right', 1, ?, ?, 1, '', ?)",
             facts(nodes, zones, at=at),
         )
         file.executemany(
