@@ -73,9 +73,8 @@ def _listed(address: AddressSignals) -> Iterator[tuple[Zone, str]]:
         zone = address.catalogue.get(listing.zone)
         if zone is not None:
             yield zone, listing.consequence
-    for opinion in address.confirmed:
-        if opinion.zone is not None:
-            yield opinion.zone, "pause" if opinion.is_pausing else "policy"
+    fresh = ((one.zone, one.is_pausing) for one in address.confirmed)
+    yield from ((zone, "pause" if pauses else "policy") for zone, pauses in fresh if zone)
 
 
 def _doubts(address: AddressSignals) -> Iterator[Loss]:

@@ -88,7 +88,7 @@ def test_what_is_no_incident_is_refused(
 
 async def test_what_must_not_happen_is_seen_when_it_does(tmp_path: Path) -> None:
     path = tmp_path / "silent.toml"
-    path.write_text(WHOLE.replace('out = ["n1"]', 'sends = ["n1"]'))
+    path.write_text(WHOLE.replace('\nout = ["n1"]', '\nsends = ["n1"]'))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     ours, _ = await play.play(incident.load(path))
     assert ours.wrong_pauses == 1
