@@ -66,8 +66,8 @@ class Pause:
 class ZoneFact:
     """The newest answer of a zone about an address, and how long it has said so.
 
-    `since` is the arrival of the first answer of the present run of equal verdicts, `rounds` the
-    number of distinct sweeps in that run.
+    `since` is the arrival of the first of the present run of equal answers, `rounds` the number
+    of distinct sweeps in that run.
     """
 
     address: str
@@ -86,7 +86,11 @@ class ZoneFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The collector's own resolver on the same question, with the zone's sentinels."""
+    """The collector's own resolver on the same question, with the zone's sentinels.
+
+    `cleared_at`: of a look that told nothing, when the last one that told something said clear;
+    None where that one said listed.
+    """
 
     address: str
     zone: str
@@ -95,6 +99,7 @@ class Look:
     sentinels: Sentinels
     at: datetime
     why: str = ""
+    cleared_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ resolver; where that one can only say unknown, by the node's second sweep at lea
 where it says clear, the two disagree (DESIGN 6).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -50,13 +51,47 @@ class Opinion:
     @property
     def is_pausing(self) -> bool:
         """Whether the answer's codes ask for a pause; the others are configuration faults."""
-        asked = consequence(self.zone, self.fact.answers) if self.zone else None
-        return asked is Consequence.PAUSE
+        return self.zone is not None and _is_grave(self.zone, self.fact.answers)
 
     @property
     def is_critical(self) -> bool:
         """Whether, confirmed, it pauses the address by itself."""
         return self.zone is not None and self.zone.tier is Tier.CRITICAL and self.is_pausing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A zone's answer through the node, and the second look at the same; None: not made since."""
+
+    zone: Zone
+    fact: ZoneFact
+    look: Look | None
+
+    @property
+    def is_grave(self) -> bool:
+        return is_hit(self.fact) and _is_grave(self.zone, self.fact.answers)
+
+    @property
+    def is_look_grave(self) -> bool:
+        return self.look is not None and _is_grave(self.zone, self.look.answers)
+
+    @property
+    def is_contradicted(self) -> bool:
+        """The second look says clear, or names only a configuration fault where the node was told
+        of more."""
+        if self.look is None:
+            return False
+        is_less = _says_listed(self.look) and self.is_grave and not self.is_look_grave
+        return self.look.verdict is Verdict.CLEAR or is_less
+
+    def is_graver_than(self, listing: Listing) -> bool:
+        """A configuration fault is listed, and by now a code that asks for a pause."""
+        return listing.consequence != "pause" and self.is_grave
+
+    def is_rid_of(self, listing: Listing) -> bool:
+        """Clear, or listed for no more than a configuration fault where it was for more."""
+        is_less = listing.consequence == "pause" and is_hit(self.fact) and not self.is_grave
+        return is_clean(self.fact) or is_less
 
 
 def judge(
@@ -66,17 +101,18 @@ def judge(
     zone = catalogue.get(fact.zone)
     if zone is None or catalogue.is_dismissed(fact.zone):
         return _of_dismissed(address, fact, zone)
-    return replace(_judge(address, fact, policy=policy, now=now), zone=zone)
-
-
-def _judge(address: AddressFacts, fact: ZoneFact, *, policy: Policy, now: datetime) -> Opinion:
     look = next((one for one in address.looks if one.zone == fact.zone), None)
     listing = next((one for one in address.listings if one.zone == fact.zone), None)
-    if listing is not None:
-        return _of_open(fact, look, listing=listing, policy=policy, now=now)
-    if not is_hit(fact):
-        return Opinion(stand=Stand.NOTHING, fact=fact, look=look, listing=None)
-    return _of_hit(fact, look, policy=policy, now=now)
+    if listing is None and not is_hit(fact):
+        return Opinion(stand=Stand.NOTHING, fact=fact, look=look, listing=None, zone=zone)
+    asked = _Asked(zone=zone, fact=fact, look=_since(look, fact, policy=policy, now=now))
+    if listing is not None and not asked.is_graver_than(listing):
+        return _of_open(asked, listing, policy=policy, now=now)
+    return _of_hit(asked, listing, policy=policy, now=now)
+
+
+def _is_grave(zone: Zone, answers: Sequence[str]) -> bool:
+    return consequence(zone, answers) is Consequence.PAUSE
 
 
 def is_hit(fact: ZoneFact) -> bool:
@@ -94,35 +130,44 @@ def _of_dismissed(address: AddressFacts, fact: ZoneFact, zone: Zone | None) -> O
     return Opinion(stand=stand, fact=fact, look=None, listing=listing, zone=zone)
 
 
-def _of_hit(fact: ZoneFact, look: Look | None, *, policy: Policy, now: datetime) -> Opinion:
-    usable = _since(look, fact, policy=policy, now=now)
-    by = _confirmed_by(fact, usable, policy=policy)
+def _of_hit(asked: _Asked, listing: Listing | None, *, policy: Policy, now: datetime) -> Opinion:
+    """`listing`: one of a configuration fault, which this one, confirmed, takes the place of."""
+    by = _confirmed_by(asked, policy, now=now)
     if by:
         stand = Stand.CONFIRMED
-    elif usable is not None and usable.verdict is Verdict.CLEAR:
+    elif asked.is_contradicted or _was_clear(asked, policy, now=now):
         stand = Stand.DISAGREE
     else:
         stand = Stand.UNCONFIRMED
-    wants = not by and _is_due(usable, policy, now=now)
     return Opinion(
-        stand=stand, fact=fact, look=usable, listing=None, confirmed_by=by, wants_look=wants
+        stand=stand,
+        fact=asked.fact,
+        look=asked.look,
+        listing=listing,
+        confirmed_by=by,
+        wants_look=not by and _is_due(asked.look, policy, now=now),
+        zone=asked.zone,
     )
 
 
-def _of_open(
-    fact: ZoneFact, look: Look | None, *, listing: Listing, policy: Policy, now: datetime
-) -> Opinion:
+def _of_open(asked: _Asked, listing: Listing, *, policy: Policy, now: datetime) -> Opinion:
     """Two clean rounds close it, unless the collector's resolver, asked since, says listed."""
-    usable = _since(look, fact, policy=policy, now=now)
-    if not is_clean(fact) or fact.rounds < policy.clean_rounds:
-        return Opinion(stand=Stand.STILL, fact=fact, look=usable, listing=listing)
-    if usable is None:
-        stand, wants = Stand.STILL, True
-    elif _says_listed(usable):
-        stand, wants = Stand.STILL, _is_due(usable, policy, now=now)
-    else:
-        stand, wants = Stand.OVER, False
-    return Opinion(stand=stand, fact=fact, look=usable, listing=listing, wants_look=wants)
+    stand, wants = Stand.STILL, False
+    if asked.is_rid_of(listing) and asked.fact.rounds >= policy.clean_rounds:
+        if asked.look is None:
+            wants = True
+        elif _says_listed(asked.look) and (listing.consequence != "pause" or asked.is_look_grave):
+            wants = _is_due(asked.look, policy, now=now)
+        else:
+            stand = Stand.OVER
+    return Opinion(
+        stand=stand,
+        fact=asked.fact,
+        look=asked.look,
+        listing=listing,
+        wants_look=wants,
+        zone=asked.zone,
+    )
 
 
 def _since(look: Look | None, fact: ZoneFact, *, policy: Policy, now: datetime) -> Look | None:
@@ -141,16 +186,32 @@ def _says_listed(look: Look) -> bool:
     return look.verdict is Verdict.LISTED and look.sentinels is Sentinels.RIGHT
 
 
-def _confirmed_by(fact: ZoneFact, look: Look | None, *, policy: Policy) -> str:
+def _confirmed_by(asked: _Asked, policy: Policy, *, now: datetime) -> str:
+    fact, look = asked.fact, asked.look
     if look is None:
         return ""
-    if _says_listed(look):
+    if _says_listed(look) and not asked.is_contradicted:
         return RESOLVER
-    is_unknown = look.verdict is Verdict.UNKNOWN or look.sentinels is not Sentinels.RIGHT
     lasted = fact.received_at - fact.since
-    if is_unknown and fact.rounds >= 2 and lasted >= policy.second_sweep_after:
+    is_second = fact.rounds >= 2 and lasted >= policy.second_sweep_after
+    if tells_nothing(look) and is_second and not _was_clear(asked, policy, now=now):
         return "the node's second sweep"
     return ""
+
+
+def tells_nothing(look: Look) -> bool:
+    return look.verdict is Verdict.UNKNOWN or look.sentinels is not Sentinels.RIGHT
+
+
+def says_clear(look: Look) -> bool:
+    return look.verdict is Verdict.CLEAR and look.sentinels is Sentinels.RIGHT
+
+
+def _was_clear(asked: _Asked, policy: Policy, *, now: datetime) -> bool:
+    """Our resolver said clear of the present answer, and has told nothing else since: one look
+    that fails does not take that back. It does once the resolver has been blind for long."""
+    said = asked.look.cleared_at if asked.look else None
+    return said is not None and said >= asked.fact.since and now - said < policy.blind_after
 
 
 def _is_due(look: Look | None, policy: Policy, *, now: datetime) -> bool:

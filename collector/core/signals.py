@@ -26,9 +26,9 @@ class AddressSignals:
 
     @property
     def over(self) -> tuple[Listing, ...]:
-        return tuple(
-            one.listing for one in self.opinions if one.stand is Stand.OVER and one.listing
-        )
+        """Listings that end now: by themselves, or since a graver one takes their place."""
+        ends = (Stand.OVER, Stand.CONFIRMED)
+        return tuple(one.listing for one in self.opinions if one.stand in ends and one.listing)
 
     @property
     def standing(self) -> tuple[Listing, ...]:

@@ -190,6 +190,14 @@ async def test_a_run_is_counted_by_sweeps_and_broken_by_any_other_answer(journal
     assert await zone(journal) == (Verdict.LISTED, timedelta(seconds=210), 1)
 
 
+async def test_other_codes_begin_another_run(journal: Store) -> None:
+    for sequence, answers in enumerate((("127.0.0.11",), ("127.0.0.4", "127.0.0.11")), 1):
+        reading = zone_reading(ip(1), Verdict.LISTED, round=sequence, sentinels=Sentinels.RIGHT)
+        reading = replace(reading, answers=answers)
+        await journal.record(beat(1, sequence, zones=[reading]))
+    assert await zone(journal) == (Verdict.LISTED, timedelta(seconds=60), 1)
+
+
 async def test_the_last_usable_answer_outlives_unknown_ones(journal: Store) -> None:
     answers = [
         (Verdict.CLEAR, Sentinels.RIGHT),
@@ -227,21 +235,37 @@ async def test_a_hello_says_who_and_from_where(journal: Store) -> None:
         await journal.record_hello(hello(77))
 
 
-async def test_the_look_that_came_last_stands_whatever_the_clock_says(journal: Store) -> None:
-    def look(seconds: int, verdict: Verdict) -> Look:
-        return Look(
-            address=ip(1),
-            zone=ZONE,
-            verdict=verdict,
-            answers=("127.0.0.2",),
-            sentinels=Sentinels.RIGHT,
-            at=START + timedelta(seconds=seconds),
-        )
+def look(seconds: int, verdict: Verdict) -> Look:
+    return Look(
+        address=ip(1),
+        zone=ZONE,
+        verdict=verdict,
+        answers=("127.0.0.2",),
+        sentinels=Sentinels.RIGHT,
+        at=START + timedelta(seconds=seconds),
+    )
 
+
+async def test_the_look_that_came_last_stands_whatever_the_clock_says(journal: Store) -> None:
     for seconds, verdict in ((10, Verdict.CLEAR), (20, Verdict.LISTED), (5, Verdict.UNKNOWN)):
         await journal.record_look(look(seconds, verdict))
     (node,) = (await journal.load([node_id(1)])).nodes
     assert node.addresses[0].looks == (look(5, Verdict.UNKNOWN),)
+
+
+async def test_looks_that_tell_nothing_keep_when_the_zone_was_clear(journal: Store) -> None:
+    for seconds, verdict, cleared in (
+        (1, Verdict.UNKNOWN, None),
+        (2, Verdict.CLEAR, None),
+        (3, Verdict.UNKNOWN, 2),
+        (4, Verdict.UNKNOWN, 2),
+        (5, Verdict.LISTED, None),
+        (6, Verdict.UNKNOWN, None),
+    ):
+        await journal.record_look(look(seconds, verdict))
+        (node,) = (await journal.load([node_id(1)])).nodes
+        at = START + timedelta(seconds=cleared) if cleared else None
+        assert node.addresses[0].looks == (replace(look(seconds, verdict), cleared_at=at),)
 
 
 async def test_a_restored_journal_believes_the_node(journal: Store) -> None:

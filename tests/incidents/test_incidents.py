@@ -14,7 +14,7 @@ from tests.incidents.incident import Incident, IncidentError
 
 # Rules that are not built, by incident. One of these that comes out right fails its test, so that
 # the list only shrinks.
-NOT_YET = frozenset({"disagreement_and_a_timeout", "policy_listing_becomes_grave"})
+NOT_YET: frozenset[str] = frozenset()
 EVERY = {one.name: one for one in incident.every()}
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from collector.core import reputation
 from collector.core.heartbeat import Account, Cell, Event, Heartbeat, Hello, ZoneReading
 from collector.core.model import Look, ZoneFact
 from collector.core.rates import QUARTER_SECONDS
@@ -188,14 +189,10 @@ def _zone(journal: Journal, node_id: str, reading: ZoneReading, *, received: dat
     same_run = (
         before is not None
         and before.verdict is reading.verdict
+        and before.answers == reading.answers
         and before.sentinels is reading.sentinels
     )
-    if (
-        before is not None
-        and same_run
-        and before.round == reading.round
-        and before.answers == reading.answers
-    ):
+    if before is not None and same_run and before.round == reading.round:
         return
     is_usable = reading.sentinels is Sentinels.RIGHT and reading.verdict is not Verdict.UNKNOWN
     rounds = 1
@@ -236,4 +233,10 @@ def _event(journal: Journal, beat: Heartbeat, event: Event) -> None:
 
 def record_look(journal: Journal, look: Look) -> None:
     """The newest by arrival."""
-    journal.looks[look.address, look.zone] = replace(look, at=moment(look.at))
+    before = journal.looks.get((look.address, look.zone))
+    cleared_at = None
+    if before is not None and reputation.tells_nothing(look):
+        cleared_at = before.at if reputation.says_clear(before) else before.cleared_at
+    journal.looks[look.address, look.zone] = replace(
+        look, at=moment(look.at), cleared_at=cleared_at
+    )

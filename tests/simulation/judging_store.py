@@ -27,10 +27,10 @@ def commit(journal: Journal, judgement: Judgement) -> list[str]:
     ids = decide(journal, judgement, batch=batch)
     for key in judgement.standing_clear:
         journal.standing.pop(key, None)
-    for draft in judgement.listings_open:
-        _open_listing(journal, draft, at=at)
     for id_ in judgement.listings_close:
         _close_listing(journal, id_, at=at)
+    for draft in judgement.listings_open:
+        _open_listing(journal, draft, at=at)
     _open_pauses(journal, judgement, ids=ids)
     close_pauses(journal, judgement.pauses_close, at=at)
     for id_, turn in judgement.pauses_probe:

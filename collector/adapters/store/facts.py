@@ -119,6 +119,7 @@ def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...
             sentinels=Sentinels(row.sentinels),
             at=from_ms(row.at),
             why=row.why,
+            cleared_at=from_ms(row.cleared_at) if row.cleared_at is not None else None,
         )
         found[row.address] = (*found.get(row.address, ()), look)
     return found

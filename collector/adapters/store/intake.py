@@ -1,6 +1,8 @@
 """Facts in: the store's side of `intake`."""
 
-from sqlalchemy import Connection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, null
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode, facts
@@ -9,8 +11,10 @@ from collector.adapters.store.engines import failures
 from collector.adapters.store.group import EpochBegun
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema import looks
+from collector.core import reputation
 from collector.core.heartbeat import Account, Heartbeat, Hello
 from collector.core.model import Look
+from deliverability.zones import Sentinels, Verdict
 
 # One statement without a transaction: ten thousand nodes may say Hello at once.
 ACCOUNT = """SELECT n.machine_id, s.epoch, s.sequence, s.counted_to, s.log_position, n.lifecycle,
@@ -64,9 +68,20 @@ class Intake(Part):
         }
         statement = upsert(looks).values(address=look.address, zone=look.zone, **values)
         # The newest by arrival: a clock set back must not keep an old look in force.
-        newest = statement.on_conflict_do_update(index_elements=["address", "zone"], set_=values)
+        newest = statement.on_conflict_do_update(
+            index_elements=["address", "zone"], set_=values | {"cleared_at": _cleared_at(look)}
+        )
 
         def job(connection: Connection) -> None:
             connection.execute(newest)
 
         await self._database.write(job)
+
+
+def _cleared_at(look: Look) -> ColumnElement[Any]:
+    """What a look that tells nothing keeps of the row before it."""
+    if not reputation.tells_nothing(look):
+        return null()
+    c = looks.c
+    was_clear = and_(c.verdict == Verdict.CLEAR.value, c.sentinels == Sentinels.RIGHT.value)
+    return case((was_clear, c.at), else_=c.cleared_at)

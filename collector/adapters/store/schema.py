@@ -210,6 +210,7 @@ looks = Table(
     text_column("sentinels"),
     whole_column("at"),
     text_column("why"),
+    Column("cleared_at", Integer),
     PrimaryKeyConstraint("address", "zone"),
 )
 
