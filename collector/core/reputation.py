@@ -203,10 +203,6 @@ def tells_nothing(look: Look) -> bool:
     return look.verdict is Verdict.UNKNOWN or look.sentinels is not Sentinels.RIGHT
 
 
-def says_clear(look: Look) -> bool:
-    return look.verdict is Verdict.CLEAR and look.sentinels is Sentinels.RIGHT
-
-
 def _was_clear(asked: _Asked, policy: Policy, *, now: datetime) -> bool:
     """Our resolver said clear of the present answer, and has told nothing else since: one look
     that fails does not take that back. It does once the resolver has been blind for long."""

@@ -236,7 +236,8 @@ def record_look(journal: Journal, look: Look) -> None:
     before = journal.looks.get((look.address, look.zone))
     cleared_at = None
     if before is not None and reputation.tells_nothing(look):
-        cleared_at = before.at if reputation.says_clear(before) else before.cleared_at
+        was_clear = before.verdict is Verdict.CLEAR and not reputation.tells_nothing(before)
+        cleared_at = before.at if was_clear else before.cleared_at
     journal.looks[look.address, look.zone] = replace(
         look, at=moment(look.at), cleared_at=cleared_at
     )
