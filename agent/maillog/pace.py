@@ -61,9 +61,8 @@ class _Looks:
             else:
                 self._listen()
         except BaseException as error:
-            self.ended.set_exception(error)  # for whoever waits
-            if not isinstance(error, Exception):
-                raise
+            self.ended.set_exception(error)  # for whoever waits; the loop notes it too
+            raise
 
     def _listen(self) -> None:
         descriptor = self._doorbell.descriptor()

@@ -40,6 +40,15 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("pool", "ls"),
     ("pool", "act", "default", *REASON),
     ("pool", "observe", "default", *COUNTED),
+    ("pool", "set", "default", "--strategy", "round-robin", *REASON),
+    ("warmup", "ls"),
+    ("warmup", "ladders"),
+    ("warmup", "start", "ADDRESS", "--monthly", "20000", *COUNTED),
+    ("warmup", "show", "ADDRESS"),
+    ("warmup", "plan", "ADDRESS"),
+    ("warmup", "hold", "ADDRESS", *COUNTED),
+    ("warmup", "resume", "ADDRESS", *COUNTED),
+    ("rotation", "show", "default"),
     ("alert", "ls"),
     ("alert", "show", "1"),
     ("alert", "ack", "1", *REASON),
@@ -65,7 +74,8 @@ ASKED: tuple[tuple[str, ...], ...] = (
 ELSEWHERE = {
     *("init", "collector run", "completion", "demo incident"),
     *("backup create", "backup restore", "backup verify"),
-    *("audit totals", "alert test"),
+    # Exit codes of their own.
+    *("audit totals", "alert test", "rotation grant"),
 }
 
 
@@ -103,7 +113,8 @@ async def test_each_prints_one_object(bed: Bed) -> None:
     await bed.list("mta-3", "127.0.0.2")
     (newest,) = await bed.parts.store.decisions("mta-1", limit=1)
     for asked in ASKED:
-        words = [str(newest["id"]) if word == "DECISION" else word for word in asked]
+        names = {"DECISION": str(newest["id"]), "ADDRESS": bed.nodes["mta-1"].address}
+        words = [names.get(word, word) for word in asked]
         code, out, err = await bed.mailfleet(*words, "-o", "json")
         assert code == 0, (words, err)
         assert isinstance(json.loads(out), dict), words

@@ -66,4 +66,5 @@ deliveries = Table(
     Index("deliveries_waiting", "channel", "created_at", sqlite_where=UNSENT),
     Index("deliveries_by_thread", "thread", "channel"),
     Index("deliveries_by_end", "channel", "finished_at"),
+    Index("deliveries_by_age", "finished_at"),
 )

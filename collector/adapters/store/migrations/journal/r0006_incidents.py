@@ -21,6 +21,7 @@ created_at INTEGER NOT NULL, attempts INTEGER DEFAULT 0 NOT NULL,
 problem TEXT DEFAULT '' NOT NULL, outcome TEXT, said TEXT DEFAULT '' NOT NULL,
 finished_at INTEGER, PRIMARY KEY ("key", channel))""",
     "CREATE INDEX deliveries_by_end ON deliveries (channel, finished_at)",
+    "CREATE INDEX deliveries_by_age ON deliveries (finished_at)",
     "CREATE INDEX deliveries_by_thread ON deliveries (thread, channel)",
     """CREATE INDEX deliveries_waiting ON deliveries (channel, created_at)
 WHERE finished_at IS NULL""",
