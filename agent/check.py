@@ -13,7 +13,7 @@ from agent.identity import IdentityError
 from agent.maillog.logs import Logs
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.refusal import ENROL_ANEW
-from deliverability.zones import Sentinels, Zone
+from deliverability.zones import Sentinels, Tier, Zone
 
 CONNECT_SECONDS_MAX = 5
 
@@ -72,14 +72,18 @@ async def helper_answers(config: AgentConfig) -> Finding:
 
 
 async def zones_answer(sweep: Sweep, watched: Sequence[Zone], now: datetime) -> Finding:
-    """Asks for the zones' own test points, by way of an address that stands for none."""
+    """Asks for the zones' own test points, by way of an address that stands for none. The critical
+    ones must answer; of the others some always refuse somebody.
+    """
     readings = await sweep.once(watched, ("127.0.0.1",), number=0, now=now)
     wrong = [one for one in readings if one.sentinels is not Sentinels.RIGHT]
-    if wrong:
+    critical = {zone.name for zone in watched if zone.tier is Tier.CRITICAL}
+    text = f"{len(readings) - len(wrong)} of {len(readings)} zones answer rightly"
+    text += "".join(f"; {one.zone}: {one.why or one.sentinels.value}" for one in wrong)
+    if len(wrong) == len(readings) or any(one.zone in critical for one in wrong):
         remedy = "give dns.nameservers an own recursive resolver, or a Spamhaus DQS key"
-        text = "; ".join(f"{one.zone}: {one.why or one.sentinels.value}" for one in wrong)
         return _wrong("zones", text=text, remedy=remedy)
-    return _right("zones", text=f"{len(readings)} answer rightly about their own test points")
+    return _right("zones", text=text)
 
 
 def collector_reached(config: AgentConfig) -> Finding:

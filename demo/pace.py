@@ -21,6 +21,7 @@ DEMO = replace(
     look_again_after=DEFAULT.look_again_after * SWEEP,
     blind_after=DEFAULT.blind_after * SWEEP,
     freeze_ends_after=DEFAULT.freeze_ends_after * HEARTBEAT,
+    velocity_span=DEFAULT.velocity_span * HEARTBEAT,
     notify_gather=DEFAULT.notify_gather * SWEEP,
     notify_fold_pace=DEFAULT.notify_fold_pace * SWEEP,
     notify_again_after=DEFAULT.notify_again_after * SWEEP,

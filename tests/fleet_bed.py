@@ -26,7 +26,13 @@ STEP_SECONDS = 0.1
 MESSAGES_PER_SECOND = 2.0
 # The demo's pace on a machine that may be slow: more time to come back after a start, and less
 # doubt after the collector's own loop stood still.
-PATIENT = replace(pace.DEMO, grace_intervals_min=5.0, freeze_ends_after=timedelta(seconds=4))
+# Tests wait for whole fleets to come back: they come back at once, not a tenth at a time.
+PATIENT = replace(
+    pace.DEMO,
+    grace_intervals_min=5.0,
+    freeze_ends_after=timedelta(seconds=4),
+    readmission_ratio=1.0,
+)
 GRACE_SECONDS = PATIENT.heartbeat_interval.total_seconds() * PATIENT.grace_intervals_min
 Row = Mapping[str, Any]
 

@@ -36,7 +36,7 @@ SAID = frozenset(
         *("received_at", "delisting", "stand", "confirmed_by", "look", "listing", "opened_at"),
         *("pauses", "count", "of", "over", "ratio", "zones", "beside", "ended", "standing"),
         *("ladder", "stage", "stages", "cap", "sent", "deferred", "bounced", "first_attempts"),
-        *("paused_hours", "idle_days", "trouble", "to", "after"),
+        *("subject", "heard", "least", "paused_hours", "idle_days", "trouble", "to", "after"),
     )
 )
 

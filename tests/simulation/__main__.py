@@ -11,8 +11,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import structlog
@@ -62,10 +63,11 @@ def quietly() -> None:
 def simulate(seeds: Iterable[int], *, workers: int, years: float | None = None) -> Summary:
     """Every seed in turn, or until so many years have passed."""
     summary = Summary()
-    for played in _played(seeds, workers=workers):
-        summary.add(played)
-        if years is not None and summary.years >= years:
-            break
+    with closing(_played(seeds, workers=workers)) as fleets:
+        for played in fleets:
+            summary.add(played)
+            if years is not None and summary.years >= years:
+                break
     return summary
 
 
@@ -73,7 +75,7 @@ def of_seed(seed: int) -> Played:
     return run.play(plan.draw(seed))
 
 
-def _played(seeds: Iterable[int], *, workers: int) -> Iterator[Played]:
+def _played(seeds: Iterable[int], *, workers: int) -> Generator[Played, None, None]:
     if workers == 1:
         yield from map(of_seed, seeds)
         return
