@@ -1,6 +1,6 @@
 """What is wrong with the agent itself, one problem a part, and how often its state failed it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -32,9 +32,14 @@ class Health:
         return tuple(f"{part}: {problem}" for part, problem in sorted(self._problems.items()))
 
     @contextmanager
-    def coping(self, doing: str) -> Iterator[None]:
+    def coping(
+        self, doing: str, *, is_written: Callable[[], bool] = lambda: True
+    ) -> Iterator[None]:
         """A write that may be missed without harm: counted and said, never in the way. A state
-        file that is broken, not only full, ends the agent: its next start makes a new one."""
+        file that is broken, not only full, ends the agent: its next start makes a new one.
+
+        `is_written`: asked where nothing was refused; what was not even tried proves nothing.
+        """
         try:
             yield
         except StateError as error:
@@ -43,5 +48,6 @@ class Health:
             self.state_errors += 1
             self._refused[doing] = f"{doing}: {error}"
         else:
-            self._refused.pop(doing, None)  # what else was refused may be so still
+            if is_written():
+                self._refused.pop(doing, None)  # what else was refused may be so still
         self.say("state", problem="; ".join(self._refused.values()))

@@ -52,6 +52,10 @@ class Log(Protocol):
         """All that was counted is on the disk when this returns."""
 
     @property
+    def owes_commit(self) -> bool:
+        """Something was counted that is not on the disk yet."""
+
+    @property
     def silence(self) -> Silence: ...
 
     @property
@@ -94,7 +98,9 @@ class Loops:
         """What the log has; a reload line wakes the loop that waits for it."""
         before = self.maillog.silence.reload_at
         found = Found.NOTHING
-        with self.health.coping("counting the log"):
+        with self.health.coping(
+            "counting the log", is_written=lambda: not self.maillog.owes_commit
+        ):
             found = self.maillog.step(self.edges.now())
         if self.maillog.silence.reload_at != before:
             self.bells.obey.ring()

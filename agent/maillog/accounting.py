@@ -1,8 +1,7 @@
 """The log's account: what was read is counted, and both are committed together.
 
-One pass is one function; the pace is the caller's. A line is counted at once and committed some
-seconds later at most. Keeps nothing itself: the totals are the ledger's, and what could not be
-committed is read again. A line is counted once, whatever dies.
+One pass is one function; the pace is the caller's. A line is counted at once and committed within
+seconds. Keeps nothing itself: what could not be committed is read again. A line is counted once.
 """
 
 from collections.abc import Sequence
@@ -147,22 +146,24 @@ class Accounting:
             reading.source.close()
             raise
         self._reading = reading
-        if batch is None:
-            return Found.NOTHING
-        return Found.MORE if batch.has_more else Found.SOME
+        if batch is not None and batch.has_more:
+            return Found.MORE
+        return Found.NOTHING if batch is None else Found.SOME
+
+    @property
+    def owes_commit(self) -> bool:
+        return self._reading is not None and self._reading.uncommitted is not None
 
     def commit(self, now: datetime) -> None:
         """All that was counted is on the disk when this returns. StateError as for `step`."""
-        reading, self._reading = self._reading, None
-        if reading is None:
+        reading = self._reading
+        if reading is None or reading.uncommitted is None:
             return
         try:
-            if reading.uncommitted is not None:
-                self._commit(reading, reading.uncommitted, now)
+            self._commit(reading, reading.uncommitted, now)
         except BaseException:
-            reading.source.close()
+            self.close()
             raise
-        self._reading = reading
 
     def restart_at(self, wanted: NewEpoch, *, epoch: str, now: datetime) -> tuple[Event, ...]:
         """Begins an epoch where the collector's account ends: at its position of the log, else
@@ -201,9 +202,9 @@ class Accounting:
 
     def close(self) -> None:
         """Lets go of the log. What was not committed is read again when counting goes on."""
-        if self._reading is not None:
-            self._reading.source.close()
-            self._reading = None
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.source.close()
 
     def _resume(self, now: datetime) -> _Reading:
         ledger = self._ledger
