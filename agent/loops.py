@@ -177,8 +177,9 @@ class Loops:
         self.session.begin_epoch_due()
         readings = await self.pulse.gather()
         if await self._is_uplink_ready():
-            with self.health.coping("counting the log"):
-                self.maillog.commit(self.edges.now())
+            if self.maillog.owes_commit:
+                with self.health.coping("counting the log"):
+                    self.maillog.commit(self.edges.now())
             with self.health.coping("numbering a heartbeat"):
                 self.uplink.send(self.pulse.number(readings, now=self.edges.now()))
         self.beaten()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,9 @@ def pauses(fleet: Fleet) -> list[str]:
 
 
 def rotations(fleet: Fleet) -> list[int]:
-    """The pool's size at each of its revisions."""
-    return [size for (size,) in journal(fleet, "SELECT size FROM rotations ORDER BY revision")]
+    """The pool's sizes in turn; revisions that only moved shares change none."""
+    rows = journal(fleet, "SELECT size FROM rotations ORDER BY revision")
+    return [size for size, _ in groupby(size for (size,) in rows)]
 
 
 def effects_not_done_once(fleet: Fleet) -> list[tuple[Any, ...]]:

@@ -22,9 +22,8 @@ from agent.maillog.times import LineClock, first_time
 from agent.model import Counted, Event, EventDraft, EventKind, NewEpoch
 from agent.watched import Watched
 
-# What is read but not committed is read again after a restart, and no heartbeat tells of it: one is
-# made right before each heartbeat. Each waits for the disk: so else they keep apart, lines that
-# change no total may wait longer still, and while catching up a commit covers so many bytes.
+# A heartbeat tells of what is committed, so one is made before each. Each waits for the disk: else
+# they keep apart, what changes no total may wait longer, and catching up one covers many bytes.
 COMMITS_APART = timedelta(seconds=10)
 UNCOMMITTED_BYTES_MAX = 8 << 20
 UNCOMMITTED_FOR_MAX = timedelta(seconds=30)
@@ -171,6 +170,7 @@ class Accounting:
 
         StateError, OSError: nothing changed.
         """
+        self.commit(now)  # and with it which reload was seen
         self.close()
         counted_from = (
             wanted.counted_to or self._ledger.counted_to or self._ledger.counted_from or now

@@ -66,8 +66,8 @@ class Pause:
 class ZoneFact:
     """The newest answer of a zone about an address, and how long it has said so.
 
-    `since` is the arrival of the first of the present run of equal answers, `rounds` the number
-    of distinct sweeps in that run.
+    `since` is the arrival of the first of the present run of equal verdicts, and of equal codes
+    while listed; `rounds` the number of distinct sweeps in that run.
     """
 
     address: str

@@ -189,10 +189,11 @@ def _zone(journal: Journal, node_id: str, reading: ZoneReading, *, received: dat
     same_run = (
         before is not None
         and before.verdict is reading.verdict
-        and before.answers == reading.answers
+        and (reading.verdict is not Verdict.LISTED or before.answers == reading.answers)
         and before.sentinels is reading.sentinels
     )
-    if before is not None and same_run and before.round == reading.round:
+    is_told = before is not None and before.answers == reading.answers
+    if before is not None and same_run and is_told and before.round == reading.round:
         return
     is_usable = reading.sentinels is Sentinels.RIGHT and reading.verdict is not Verdict.UNKNOWN
     rounds = 1

@@ -24,9 +24,9 @@ ZONES = Bulk(
  received_at, since, why, usable_at, rounds, reason) VALUES {}
  ON CONFLICT DO UPDATE SET
  since = CASE WHEN verdict = excluded.verdict AND sentinels = excluded.sentinels
-  AND answers = excluded.answers THEN since ELSE excluded.since END,
+  AND (verdict <> 'listed' OR answers = excluded.answers) THEN since ELSE excluded.since END,
  rounds = CASE WHEN verdict <> excluded.verdict OR sentinels <> excluded.sentinels
-  OR answers <> excluded.answers THEN 1
+  OR verdict = 'listed' AND answers <> excluded.answers THEN 1
   WHEN round <> excluded.round THEN rounds + 1 ELSE rounds END,
  verdict = excluded.verdict, answers = excluded.answers, sentinels = excluded.sentinels,
  round = excluded.round, received_at = excluded.received_at, why = excluded.why,
