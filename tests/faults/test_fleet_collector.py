@@ -89,6 +89,7 @@ async def test_killed_in_the_middle_of_everything(bed: FleetBed) -> None:
         (listed, "admit", "LISTED"),
         (listed, "pause", "LISTED"),
         (listed, "resume", "LISTED"),
+        (listed, "step_back", "LISTED"),
     ]
     await until(lambda: undone(bed), [], seconds=30)
     for node in bed.nodes.values():
