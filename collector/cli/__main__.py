@@ -13,9 +13,9 @@ def main() -> None:
     7 timed out, 8 partly done, 130 interrupted."""
     if sys.argv[1:] == ["--version"]:
         # Importing click alone costs more than the whole answer.
-        from importlib.metadata import version
+        from collector.version import VERSION
 
-        print("mailfleet", version("mailfleet"))
+        print("mailfleet", VERSION)
         return
     sys.exit(run(sys.argv[1:]))
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 
 import click
+
+from collector.version import VERSION
 
 # Command -> module and the name in it.
 TABLE = {
@@ -82,7 +83,7 @@ def _present() -> dict[str, str]:
     commands=Commands(_present()),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version("mailfleet"), message="mailfleet %(version)s")
+@click.version_option(VERSION, message="mailfleet %(version)s")
 def root() -> None:
     """Runs a fleet of Postfix sending nodes: who may send, who is paused, and why.
 

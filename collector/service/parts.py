@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib.metadata import version
 from types import MappingProxyType
 
 from collector.adapters import ca, secrets, store
@@ -38,6 +37,7 @@ from collector.rpc.streams import LiveStreams
 from collector.service import bureaus
 from collector.service.founding import ca_folder, master_key
 from collector.service.progress import Progress
+from collector.version import VERSION
 from collector.vitals import Vitals
 from collector.zoning import Zoning
 from deliverability.zones import ZoneKey
@@ -271,7 +271,7 @@ def _desk(ground: _Ground, bureau: Bureau) -> Desk:
 def _standing(ground: _Ground) -> Standing:
     config = ground.config
     return Standing(
-        version=version("mailfleet"),
+        version=VERSION,
         started_at=ground.clock.now(),
         term=lambda: ground.reign.term,
         state=str(config.state),

@@ -1,7 +1,5 @@
 """The HTTP face: one aiohttp application for HTTPS and the Unix socket. Parse, one call, render."""
 
-from importlib.metadata import version
-
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -10,6 +8,7 @@ from pydantic import ValidationError
 from collector.operate import checkup
 from collector.operate.desk import Desk
 from collector.ports import Refused, StoreError
+from collector.version import VERSION
 from collector.web import access, endpoints, openapi, problems
 from collector.web.routes import BODY_BYTES_MAX, Role, Route, arguments
 
@@ -31,7 +30,7 @@ def application(desk: Desk, *, socket_group: str) -> web.Application:
 
 def description() -> dict[str, object]:
     """The OpenAPI document of all routes."""
-    return openapi.document(endpoints.ROUTES.rows, version=version("mailfleet"), prefix=PREFIX)
+    return openapi.document(endpoints.ROUTES.rows, version=VERSION, prefix=PREFIX)
 
 
 def _handler(row: Route, group: str) -> Handler:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.collector_bed import Bed
 
 MAILFLEET = (sys.executable, "-m", "collector.cli")
 SECONDS_OF_VERSION_MAX = 0.2
+# What a collector needs, and a question about the command line does not.
+HEAVY = ("aiohttp", "asyncio", "cryptography", "google", "grpc", "pydantic", "sqlalchemy")
 
 
 @pytest.fixture
@@ -56,16 +59,23 @@ def test_the_version_is_said_at_once() -> None:
     assert best < SECONDS_OF_VERSION_MAX
 
 
-def test_the_version_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; sys.argv[1:] = ['--version']; from collector.cli.__main__ import main; main()"
-    )
-    heavy = ("click", "rich", "aiohttp", "pydantic", "sqlalchemy", "grpc", "asyncio")
-    tell = f"print([name for name in {heavy!r} if name in sys.modules])"
-    said = subprocess.run(
-        [sys.executable, "-c", f"{code}; {tell}"], capture_output=True, text=True, check=True
-    )
+@pytest.mark.parametrize(
+    "question, more",
+    [("--version", ("click", "rich", "anyio", "importlib.metadata")), ("--help", ())],
+)
+def test_the_first_questions_load_nothing_heavy(question: str, more: tuple[str, ...]) -> None:
+    code = f"""import atexit, sys
+sys.argv[1:] = [{question!r}]
+heavy = {(*HEAVY, *more)!r}
+atexit.register(lambda: print([name for name in heavy if name in sys.modules]))
+from collector.cli.__main__ import main
+main()"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_the_packages() -> None:
+    assert spawn("--version").stdout.split() == ["mailfleet", metadata.version("mailfleet")]
 
 
 def test_help_lists_the_first_question_first() -> None:

@@ -14,6 +14,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("deliverability.*", 0),
     ("collector.core", 0),
     ("collector.core.*", 0),
+    ("collector.version", 0),
     ("agent.membership", 0),
     ("agent.watched", 0),
     ("agent.version", 0),
