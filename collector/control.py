@@ -130,7 +130,12 @@ class Control:
             self._vitals.failed()
             raise
         self._vitals.committed(self._clock.monotonic() - begun)
-        if judgement.rotation or judgement.warmups:
+        if (
+            judgement.rotation
+            or judgement.warmups
+            or judgement.pauses_open
+            or judgement.pauses_close
+        ):
             self.rotated()
         for decision in judgement.decisions:
             log.info(

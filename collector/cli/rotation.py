@@ -18,16 +18,18 @@ def rotation() -> None:
 
 @rotation.command("show")
 @click.argument("pool", default="default")
+@click.option("--receiver", help="Who may take mail for this one.")
 @click.option("-w", "--watch", is_flag=True, help="Again with each new revision.")
 @output.formats("table", "json")
-def show(*, pool: str, watch: bool, output_: str) -> None:
+def show(*, pool: str, receiver: str | None, watch: bool, output_: str) -> None:
     """A pool's members: share, caps, what was sent, and what stands against each."""
     api, path = Api(), f"/pools/{segment(pool)}/rotation"
-    answer = api.get(path)
+    towards = {"receiver": receiver} if receiver else {}
+    answer = api.get(path, towards)
     _show(answer, output_)
     while watch:
         before = answer["revision"]
-        answer = api.get(path, {"after": before, "wait": WAIT_SECONDS})
+        answer = api.get(path, {**towards, "after": before, "wait": WAIT_SECONDS})
         if answer["revision"] != before:
             _show(answer, output_)
 
@@ -65,18 +67,23 @@ def _show(answer: Json, output_: str) -> None:
     if output_ == "json":
         return output.show_json(answer)
     where = f", {answer['region']} first" if answer["region"] else ""
+    towards = f", mail for {answer['receiver']}" if answer["receiver"] else ""
     stopped = "; sending is stopped for the whole fleet" if answer["is_stopped"] else ""
     click.echo(
-        f"pool {answer['pool']}, revision {answer['revision']}: {answer['strategy']}{where};"
+        f"pool {answer['pool']}, revision {answer['revision']}:"
+        f" {answer['strategy']}{where}{towards};"
         f" {answer['capacity_per_hour']} an hour{stopped}\n"
     )
+    if answer["decision"] == "hold":
+        click.echo("no address may send now: hold the mail\n")
     headers = ("ADDRESS", "NODE", "#SHARE", "#SCORE", "#TODAY", "#CAP", "#HOUR", "#CAP", "AGAINST")
     output.show_table(headers, (_row(one) for one in answer["members"]))
     return None
 
 
 def _row(one: Json) -> list[object]:
-    against = "; ".join([*one["against"], *(f"not {name}" for name in one["blocked_receivers"])])
+    ways = [f"blocked by {name}" for name in one["blocked_receivers"]]
+    against = "; ".join(dict.fromkeys([*one["against"], *ways]))
     return [
         one["address"],
         one["node"],

@@ -6,7 +6,7 @@ is granted to whom by `ledger`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from collector.core import capacity
@@ -72,6 +72,23 @@ class Rotation:
     region: str
     members: tuple[Member, ...]
     is_stopped: bool = False
+
+
+def towards(rotation: Rotation, receiver: str) -> Rotation:
+    """The same for mail to one receiver: whoever it blocks may not send."""
+    why = f"blocked by {receiver}"
+    return replace(
+        rotation,
+        members=tuple(
+            replace(one, against=(*one.against, why)) if receiver in one.blocked else one
+            for one in rotation.members
+        ),
+    )
+
+
+def is_held(rotation: Rotation) -> bool:
+    """No address may send: mail waits, it never goes by the least bad one."""
+    return rotation.is_stopped or all(one.against for one in rotation.members)
 
 
 def weight(member: Member, strategy: Strategy) -> int:

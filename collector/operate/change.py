@@ -67,6 +67,7 @@ async def resume(desk: Desk, node: str, *, address: str | None, override: bool, 
             override=override,
         )
         await desk.store.operator_pause(asked, entry(desk, wish, change=change))
+        desk.rotations.changed()
         desk.doorbell.ring(str(row["id"]))
     gone = ", ".join(sorted({str(p["reason"]) for p in lifted}))
     still = ", ".join(sorted({str(p["reason"]) for p in kept}))
@@ -134,6 +135,7 @@ async def switch(desk: Desk, what: str, *, stop: bool, wish: Wish) -> Done:
     change = Change(action=name, subject="fleet", before={name: not stop}, after={name: stop})
     if not wish.dry_run:
         await desk.store.set_switch(name, on=stop, entry=entry(desk, wish, change=change))
+        desk.rotations.changed()
         desk.doorbell.ring()
     return _done(wish, f"{what} is {'stopped' if stop else 'allowed again'}", rows)
 

@@ -34,8 +34,16 @@ class Settings:
     monthly: int | None = None
 
 
-async def show(desk: Desk, pool: str, *, after: int | None = None, wait: float = 0.0) -> Row:
-    """The rotation now; with `after` once its revision is past that, at most `wait` seconds later.
+async def show(
+    desk: Desk,
+    pool: str,
+    *,
+    receiver: str | None = None,
+    after: int | None = None,
+    wait: float = 0.0,
+) -> Row:
+    """The rotation now, or towards one receiver; with `after` once its revision is past that, at
+    most `wait` seconds later. `decision` is `hold` when no member may send.
 
     Refused: POOL_UNKNOWN.
     """
@@ -43,12 +51,16 @@ async def show(desk: Desk, pool: str, *, after: int | None = None, wait: float =
     if after is not None and wait:
         await desk.rotations.wait(pool_id, after=after, seconds=wait)
     seen = await desk.rotating.rotation(pool_id)
+    if receiver is not None:
+        seen = rotation.towards(seen, receiver)
     parts = rotation.ratios(seen.members)
     return {
         "pool": seen.pool,
         "revision": seen.revision,
         "strategy": seen.strategy.value,
         "region": seen.region,
+        "receiver": receiver,
+        "decision": "hold" if rotation.is_held(seen) else "send",
         "is_stopped": seen.is_stopped,
         "capacity_per_hour": sum(_capacity(one) for one in seen.members if not one.against),
         "members": [

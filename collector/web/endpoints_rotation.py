@@ -14,7 +14,9 @@ VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 @ROUTES.add("GET", path="/pools/{pool}/rotation", role=VIEWER, reply=shapes.Rotation)
 async def read_rotation(desk: Desk, *, pool: str, query: shapes.RotationQuery) -> object:
     """A pool's members with shares, caps and what stands against them; watched by revision."""
-    return await rotation.show(desk, pool, after=query.after, wait=query.wait)
+    return await rotation.show(
+        desk, pool, receiver=query.receiver, after=query.after, wait=query.wait
+    )
 
 
 @ROUTES.add("POST", path="/pools/{pool}/grants", role=OPERATOR, reply=shapes.Granted)

@@ -18,8 +18,10 @@ Receiver = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[a-z0-9_
 
 
 class RotationQuery(Shape):
-    """With `after` the answer comes once the revision is past it, or after `wait` seconds."""
+    """With `receiver`: who may take mail for that one. With `after` the answer comes once the
+    revision is past it, or after `wait` seconds."""
 
+    receiver: Receiver | None = None
     after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
     wait: Annotated[float, Field(ge=0, le=WAIT_SECONDS_MAX)] = 0.0
 
@@ -112,6 +114,8 @@ class Rotation(Answer):
     revision: int
     strategy: str
     region: str
+    receiver: str | None
+    decision: Literal["send", "hold"]
     is_stopped: bool
     capacity_per_hour: int
     members: list[Member]

@@ -49,6 +49,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("warmup", "hold", "ADDRESS", *COUNTED),
     ("warmup", "resume", "ADDRESS", *COUNTED),
     ("rotation", "show", "default"),
+    ("rotation", "show", "default", "--receiver", "google"),
     ("alert", "ls"),
     ("alert", "show", "1"),
     ("alert", "ack", "1", *REASON),

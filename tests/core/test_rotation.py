@@ -241,3 +241,27 @@ def test_a_new_day_begins_with_what_is_still_granted() -> None:
     assert book.give(wish, now=late).messages == 5
     midnight = NOON + timedelta(hours=12)
     assert book.give(replace(wish, messages=50), now=midnight).messages == 15
+
+
+def test_towards_a_receiver_whom_it_blocks_has_no_share() -> None:
+    seen = pool(member(1, blocked=("google",)), member(2))
+    for receiver, parts in (("google", [0.0, 1.0]), ("yahoo", [0.5, 0.5])):
+        members = rotation.towards(seen, receiver).members
+        assert list(rotation.ratios(members)) == parts
+    assert members == seen.members
+
+
+@pytest.mark.parametrize(
+    "members, stopped, held",
+    [
+        ([{}, {"against": ("LISTED",)}], False, False),
+        ([{"against": ("LISTED",)}], False, True),
+        ([{}], True, True),
+        ([], False, True),
+    ],
+)
+def test_mail_is_held_when_no_address_may_send(
+    members: list[dict[str, object]], stopped: bool, held: bool
+) -> None:
+    found = pool(*(member(n, **more) for n, more in enumerate(members)))
+    assert rotation.is_held(replace(found, is_stopped=stopped)) is held

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, select
 
-from collector.adapters.store import outcomes, verdicts
+from collector.adapters.store import outcomes, rotation, verdicts
 from collector.adapters.store.database import Part
 from collector.adapters.store.judgements import known_node
 from collector.adapters.store.moments import to_ms
@@ -85,6 +85,8 @@ class _Act:
         by, at = self.entry.actor.name, to_ms(self.entry.at)
         ids = [row.id for row in (*closing, *held)]
         outcomes.close_pauses(self.connection, ids, at=at, by=by)
+        for pool_id in sorted(rotation.narrowed(self.connection, ids)):
+            rotation.revise(self.connection, pool_id, at=at)
         lifted = sorted({f"{row.reason} {row.address}".strip() for row in (*closing, *held)})
         self._decide(
             self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted),

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from collector.adapters.store import encode
+from collector.adapters.store import encode, rotation
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import meta, nodes, policies, pools
@@ -72,6 +72,10 @@ class Reign(Part):
 
         def job(connection: Connection) -> None:
             put(connection, name, value="on" if on else "off")
+            if name == "sending_stopped":
+                # Whoever watches a rotation must not take the last one for today's.
+                for pool_id in connection.scalars(select(pools.c.id)).all():
+                    rotation.revise(connection, pool_id, at=to_ms(entry.at))
             audited(connection, entry)
 
         await self._database.write(job)

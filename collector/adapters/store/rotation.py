@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
+from collector.adapters.store.among import among
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import addresses, moves, pool_counts, rotations
 from collector.adapters.store.schema_acts import pauses
@@ -11,9 +12,28 @@ from collector.core.judgement import Judgement, RotationChange
 
 
 def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
-    """Each pool touched gets one new revision, however many addresses moved."""
-    if not judgement.rotation:
-        return
+    """Each pool touched gets one new revision, however many addresses moved or may no longer, or
+    again, send to some receiver. The judgement's pauses are opened and closed already."""
+    at = to_ms(judgement.at)
+    touched = {move.subject.pool_id for move in judgement.rotation}
+    touched |= {draft.subject.pool_id for draft in judgement.pauses_open if draft.subject.receiver}
+    touched |= narrowed(connection, judgement.pauses_close)
+    if judgement.rotation:
+        _move(connection, judgement, ids=ids)
+    for pool_id in sorted(touched):
+        revise(connection, pool_id, at=at)
+
+
+def narrowed(connection: Connection, pause_ids: Sequence[str]) -> set[str]:
+    """The pools of those pauses that are about one receiver alone."""
+    if not pause_ids:
+        return set()
+    whose = select(pauses.c.node_id).where(among(pauses.c.id, pause_ids), pauses.c.receiver != "")
+    query = select(addresses.c.pool_id).where(addresses.c.node_id.in_(whose)).distinct()
+    return set(connection.scalars(query))
+
+
+def _move(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
     at = to_ms(judgement.at)
     moving = update(addresses).where(
         addresses.c.node_id == bindparam("mover"), addresses.c.ip == bindparam("moved")
@@ -39,8 +59,6 @@ def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) 
             update(addresses).where(addresses.c.node_id == bindparam("mover")), whole
         )
     connection.execute(insert(moves), [_moved(move, at=at, ids=ids) for move in judgement.rotation])
-    for pool_id in sorted({move.subject.pool_id for move in judgement.rotation}):
-        revise(connection, pool_id, at=at)
 
 
 def _moved(move: RotationChange, *, at: int, ids: Sequence[str]) -> dict[str, object]:
