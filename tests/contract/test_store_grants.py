@@ -4,18 +4,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 
 from collector.adapters.store import SqlStore
-from collector.core import rotation, warmup
-from collector.core.judgement import Judgement, PauseDraft, WarmupChange
-from collector.core.ledger import Asked
-from collector.core.model import Order, Reason, Subject
-from collector.core.policy import Policy
-from collector.core.rotation import EVEN_WEIGHT, Member, Strategy, Used
+from collector.core import warmup
+from collector.core.judgement import WarmupChange
+from collector.core.model import Reason, Subject
+from collector.core.rotation import EVEN_WEIGHT, Strategy, Used
 from collector.core.warmup_plan import Holder, Plan
 from collector.ports import OperatorPause, Refused
 from collector.ports_rotation import Answer, GrantDraft, Standing
@@ -26,17 +23,12 @@ from tests.store_bed import (
     HandClock,
     beat,
     cell,
-    enrol,
     entry,
     ip,
     node_id,
-    opened,
-    pool_of,
 )
-from tests.store_judged import admit, decision, judgement, the_pool
-
-NODES = range(1, 5)
-POLICY = Policy()
+from tests.store_judged import admit, judgement, the_pool
+from tests.store_rotating import NODES, POLICY, asked, given, grant, in_rotation, members
 
 
 @pytest.fixture
@@ -46,42 +38,13 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
-    """Four nodes in the rotation, each verified in step with its directive (1, 1)."""
-    async with opened(tmp_path, clock) as found:
-        await enrol(found, NODES, await pool_of(found))
-        await admit(found, NODES)
-        orders = tuple(
-            (node_id(n), Order(term=1, revision=1, addresses=((ip(n), ()),))) for n in NODES
-        )
-        await found.commit(Judgement(at=START, term=1, orders=orders))
-        for number in NODES:
-            await found.record(beat(number, 1))
+    async with in_rotation(tmp_path, clock) as found:
         yield found
 
 
 @pytest.fixture
 def rotations(journal: SqlStore, clock: HandClock) -> Rotations:
     return Rotations(journal, clock=clock, policy=lambda: POLICY)
-
-
-async def members(journal: SqlStore) -> dict[str, Member]:
-    found = await journal.rotation(await the_pool(journal))
-    return {one.ip: one for one in found.members}
-
-
-def asked(messages: int, receiver: str = "google", *, minutes: int = 10) -> Asked:
-    until = START + timedelta(minutes=minutes)
-    return Asked(messages=messages, receiver=receiver, expires_at=until)
-
-
-async def grant(
-    rotations: Rotations, journal: SqlStore, messages: int, *, key: str = "k", **more: Any
-) -> Answer:
-    return await rotations.grant(await the_pool(journal), asked(messages, **more), key=key)
-
-
-def given(answer: Answer) -> dict[str, int]:
-    return {} if answer.grant is None else {key[1]: n for key, n in sorted(answer.grant.to)}
 
 
 async def cap(journal: SqlStore, number: int, *, stage: int = 0) -> Plan:
@@ -96,24 +59,6 @@ async def cap(journal: SqlStore, number: int, *, stage: int = 0) -> Plan:
 async def pause(journal: SqlStore, number: int) -> None:
     wish = OperatorPause(node_id=node_id(number), address=None, pausing=True, note="")
     await journal.operator_pause(wish, entry("pause"))
-
-
-async def block(journal: SqlStore, number: int, receiver: str) -> None:
-    pool_id = await the_pool(journal)
-    made = decision(number, pool_id)
-    subject = Subject(
-        node_id=node_id(number), address=ip(number), pool_id=pool_id, receiver=receiver
-    )
-    made = replace(made, proposal=replace(made.proposal, subject=subject, reason=Reason.BLOCKED))
-    draft = PauseDraft(
-        subject=subject, reason=Reason.BLOCKED, owner="automation", note="", decision=0
-    )
-    await journal.commit(judgement(decisions=(made,), pauses_open=(draft,)))
-
-
-async def the_pause(journal: SqlStore) -> str:
-    ((found,),) = [one.pauses for one in (await journal.load(None)).nodes if one.pauses]
-    return found.id
 
 
 async def test_members_say_what_stands_against_them(journal: SqlStore, clock: HandClock) -> None:
@@ -200,45 +145,6 @@ async def test_what_changed_since_the_ledger_looked_gets_nothing(
     await journal.set_switch("sending_stopped", on=True, entry=entry())
     stopped = await grant(rotations, journal, 1, key="e")
     assert stopped.grant is None
-
-
-async def test_what_one_receiver_blocks_is_left_out_for_that_one_alone(
-    journal: SqlStore, rotations: Rotations
-) -> None:
-    pool_id = await the_pool(journal)
-    assert given(await grant(rotations, journal, 4, key="before")) == {ip(n): 1 for n in NODES}
-    revision = (await journal.revisions())[pool_id]
-    await block(journal, 1, "google")
-    assert (await journal.revisions())[pool_id] == revision + 1
-    assert given(await grant(rotations, journal, 3)) == {ip(n): 1 for n in (2, 3, 4)}
-    other = await grant(rotations, journal, 4, key="other", receiver="yahoo")
-    assert ip(1) in given(other)
-    towards = rotation.towards(await journal.rotation(pool_id), "google")
-    assert [bool(one.against) for one in towards.members] == [True, False, False, False]
-    await journal.commit(judgement(pauses_close=(await the_pause(journal),)))
-    assert (await journal.revisions())[pool_id] == revision + 2
-    assert ip(1) in given(await grant(rotations, journal, 4, key="after"))
-
-
-async def test_a_person_who_lifts_a_receivers_block_makes_a_revision(journal: SqlStore) -> None:
-    await block(journal, 1, "google")
-    revision = (await journal.revisions())[await the_pool(journal)]
-    wish = OperatorPause(
-        node_id=node_id(1), address=None, pausing=False, note="they wrote back", override=True
-    )
-    await journal.operator_pause(wish, entry("resume"))
-    assert (await journal.revisions())[await the_pool(journal)] == revision + 1
-    assert {one.blocked for one in (await members(journal)).values()} == {()}
-
-
-async def test_whoever_watches_hears_of_the_switch_that_stops_sending(journal: SqlStore) -> None:
-    pool_id = await the_pool(journal)
-    before = (await journal.revisions())[pool_id]
-    await journal.set_switch("automation_stopped", on=True, entry=entry("stop"))
-    assert (await journal.revisions())[pool_id] == before
-    await journal.set_switch("sending_stopped", on=True, entry=entry("stop"))
-    assert (await journal.revisions())[pool_id] == before + 1
-    assert rotation.is_held(await journal.rotation(pool_id))
 
 
 async def test_a_switch_stops_grants_at_once(journal: SqlStore, rotations: Rotations) -> None:
