@@ -40,6 +40,7 @@ from collector.adapters.store.schema_acts import decisions
 from collector.adapters.store.timeline import new_id
 from collector.core.heartbeat import Heartbeat
 from collector.core.judgement import Judgement
+from collector.core.policy import Policy
 from deliverability.zones import Verdict
 from tests import store_bed
 from tests.store_bed import EPOCH, cell, ip
@@ -178,7 +179,7 @@ def beat(number: int, *, sequence: int) -> Heartbeat:
 
 def _rows(group: Sequence[Heartbeat]) -> Rows:
     """What the store writes for them, sums of attempts too."""
-    rows = Rows()
+    rows = Rows(busy_above=Policy().cpu_alert)
     for one in group:
         number = int(one.node_id[-12:])
         heard = to_ms(one.received_at) - 30_000

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from collector.core import rates
+from collector.core.policy import Policy
 from collector.core.rates import Window
 from deliverability import delays
 
@@ -63,12 +64,12 @@ def targets(
     )
 
 
-def of_receiver(counted: Window, *, sustained: bool | None) -> Health:
+def of_receiver(counted: Window, policy: Policy, *, sustained: bool | None) -> Health:
     """`sustained`: what `rates.defers_for_long` says; None: too few to tell, so the sum decides."""
     ratio = rates.deferral_ratio(counted)
     if ratio is None:
         return Health.UNKNOWN
-    return _state(not sustained if sustained is not None else ratio < rates.DEFERRAL_RATIO_MAX)
+    return _state(not sustained if sustained is not None else ratio < policy.deferral_alert)
 
 
 def _queue(queue: Mapping[str, int | None] | None) -> Target:

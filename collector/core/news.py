@@ -13,8 +13,6 @@ from collector.core.heartbeat import Heartbeat, HostReading, ZoneReading
 from collector.core.policy import Policy
 from deliverability.zones import Sentinels, Verdict
 
-# Where an alert about the queue's disk begins, a pause for it may end, and it opens (DESIGN 6).
-DISK_RATIOS = (0.80, 0.90, 0.95)
 NOTHING: Mapping[tuple[str, str], "Run"] = {}
 
 
@@ -77,7 +75,7 @@ def _state(beat: Heartbeat, policy: Policy) -> tuple[object, ...]:
         postfix.running,
         beat.services,
         _is_off(beat.sent_at, received_at=beat.received_at, limit=policy.clock_skew_max),
-        _disk_class(beat.host),
+        _disk_class(beat.host, policy),
     )
 
 
@@ -85,10 +83,13 @@ def _is_off(sent_at: datetime, *, received_at: datetime, limit: timedelta) -> bo
     return abs(sent_at - received_at) > limit
 
 
-def _disk_class(host: HostReading | None) -> int:
+def _disk_class(host: HostReading | None, policy: Policy) -> int:
+    """How many edges it has reached or is past: where an alert begins, a pause may end, and one
+    opens. The rules compare either way, so being at an edge and past it are two things."""
     if host is None:
         return 0
     ratio = machine.fullest(
         (host.disk_bytes_used, host.disk_bytes_total), (host.inodes_used, host.inodes_total)
     )
-    return 0 if ratio is None else sum(ratio >= edge for edge in DISK_RATIOS)
+    edges = (policy.disk_alert, policy.disk_close, policy.disk_pause)
+    return 0 if ratio is None else sum((ratio >= edge) + (ratio > edge) for edge in edges)

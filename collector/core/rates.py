@@ -15,10 +15,8 @@ QUARTER_SECONDS = 900
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 
-# Minimum volumes (DESIGN 6), and the owners' limit for one receiver's deferrals.
-BOUNCE_WEEK_MIN = 50
+# The least volume of one receiver's deferrals, and how long they must last (DESIGN 6).
 DEFERRAL_MIN = 20
-DEFERRAL_RATIO_MAX = 0.08
 DEFERRAL_FOR = timedelta(hours=2)
 
 
@@ -82,14 +80,14 @@ def deferral_ratio(window: Window, *, least: int = DEFERRAL_MIN) -> float | None
     return _ratio(window, first=window.first_deferred, any_=window.deferred, least=least)
 
 
-def defers_for_long(*, older: Window, newer: Window) -> bool | None:
+def defers_for_long(policy: Policy, *, older: Window, newer: Window) -> bool | None:
     """`older` and `newer`: the two halves of DEFERRAL_FOR. Sustained: too many in both, so neither
     one bad quarter of an hour nor one that is over is enough. None: too few to tell."""
     ratios = [deferral_ratio(one) for one in (older, newer)]
     known = [ratio for ratio in ratios if ratio is not None]
     if len(known) < len(ratios):
         return None
-    return min(known) >= DEFERRAL_RATIO_MAX
+    return min(known) >= policy.deferral_alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

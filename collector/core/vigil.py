@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.core import rates
 from collector.core.alerts import AlertChanges
 from collector.core.model import AlertFact, Severity
+from collector.core.policy import Policy
 
 DEFERRAL, COUNTING = "deferral", "counting"
 CAUSES = (DEFERRAL, COUNTING)
@@ -30,19 +30,20 @@ def update(
     ailing: Iterable[Ailing],
     *,
     standing: Mapping[str, str],
+    policy: Policy,
     now: datetime,
 ) -> AlertChanges:
     """`deferring`: receivers that do so for long; `standing`: texts of all open alerts by key."""
-    wanted = {alert.key: alert for alert in _wanted(deferring, ailing, now=now)}
+    wanted = {alert.key: alert for alert in _wanted(deferring, ailing, policy=policy, now=now)}
     ours = {key for key in standing if key.partition(":")[0] in CAUSES}
     news = [alert for key, alert in sorted(wanted.items()) if standing.get(key) != alert.text]
     return AlertChanges(opened=tuple(news), resolved=tuple(sorted(ours - wanted.keys())))
 
 
 def _wanted(
-    deferring: Iterable[str], ailing: Iterable[Ailing], *, now: datetime
+    deferring: Iterable[str], ailing: Iterable[Ailing], *, policy: Policy, now: datetime
 ) -> Iterator[AlertFact]:
-    limit = f"{rates.DEFERRAL_RATIO_MAX:.0%}"
+    limit = f"{policy.deferral_alert * 100:g}%"
     for name in deferring:
         yield AlertFact(
             key=f"{DEFERRAL}:{name}",

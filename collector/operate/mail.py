@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from collector.core import health
+from collector.core.policy import Policy
 from collector.core.rates import (
     DAY_SECONDS,
     HOUR_SECONDS,
@@ -56,15 +57,17 @@ async def daily(desk: Desk, day: date | None) -> Row:
     days_ago = (today - asked).days
     if not 0 <= days_ago < DAYS_KEPT:
         raise Refused("DAY_UNKNOWN", f"{asked} is not within the last {DAYS_KEPT} days")
+    policy = desk.policy()
     by_receiver = await _of_day(desk, asked, "receiver")
     told = await desk.store.delays(days_ago=days_ago) if days_ago < DETAILED_DAYS else None
     return {
         "day": asked.isoformat(),
         "is_over": days_ago > 0,
-        "total": receivers.summary(receivers.total(by_receiver)),
-        "receivers": [_line(row, "receiver") for row in by_receiver],
+        "total": receivers.summary(receivers.total(by_receiver), policy),
+        "receivers": [_line(row, "receiver", policy=policy) for row in by_receiver],
         "addresses": [
-            _line(row, "node", "address") for row in await _of_day(desk, asked, "node", "address")
+            _line(row, "node", "address", policy=policy)
+            for row in await _of_day(desk, asked, "node", "address")
         ],
         "classes": told["classes"] if told else None,
         "seconds": told["seconds"] if told else None,
@@ -78,8 +81,9 @@ async def _of_day(desk: Desk, day: date, *by: str) -> Sequence[Row]:
     return sorted(rows, key=lambda row: -receivers.window(row).attempts)
 
 
-def _line(row: Row, *names: str) -> Row:
-    return {**{name: row[name] for name in names}, **receivers.summary(receivers.window(row))}
+def _line(row: Row, *names: str, policy: Policy) -> Row:
+    counted = receivers.window(row)
+    return {**{name: row[name] for name in names}, **receivers.summary(counted, policy)}
 
 
 async def targets(desk: Desk, row: Row) -> list[Row]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from collector.core import health, rates
+from collector.core.policy import Policy
 from collector.core.rates import DEFERRAL_FOR, QUARTER_SECONDS, Window, WindowsAsked
 from collector.operate.desk import Desk
 from collector.ports import Refused, Row
@@ -21,7 +22,8 @@ async def listed(desk: Desk, *, is_live: bool = True) -> list[Row]:
         by_receiver[str(row["receiver"])][int(str(row["slot"]))] = window(row)
     by_receiver.pop(receivers.LOCAL, None)
     middle = int(desk.clock.now().timestamp()) - int(DEFERRAL_FOR.total_seconds()) // 2
-    shown = [_shown(name, slots, middle=middle) for name, slots in by_receiver.items()]
+    policy = desk.policy()
+    shown = [_shown(name, slots, policy, middle=middle) for name, slots in by_receiver.items()]
     return sorted(shown, key=lambda row: (-int(str(row["attempts"])), str(row["receiver"])))
 
 
@@ -34,7 +36,7 @@ async def one(desk: Desk, receiver: str) -> Row:
     said = await desk.store.replies(receiver=receiver, limit=REPLIES_MAX)
     if not found and not said:
         raise Refused("RECEIVER_UNKNOWN", f"nothing was tried with {receiver} within two hours")
-    row = found[0] if found else _shown(receiver, {}, middle=0)
+    row = found[0] if found else _shown(receiver, {}, desk.policy(), middle=0)
     told = await desk.store.delays(receiver=receiver)
     expected = health.CONNECT_EXPECTED_MS.get(receiver)
     return {
@@ -49,9 +51,9 @@ async def one(desk: Desk, receiver: str) -> Row:
 
 async def _addresses(desk: Desk, receiver: str) -> list[Row]:
     """Those whose mail it defers and bounces most first."""
-    rows = await _lately(desk, "node", "address", receiver=receiver)
+    rows, policy = await _lately(desk, "node", "address", receiver=receiver), desk.policy()
     shown: list[Row] = [
-        {"node": row["node"], "address": row["address"] or None, **summary(window(row))}
+        {"node": row["node"], "address": row["address"] or None, **summary(window(row), policy)}
         for row in rows
     ]
     return sorted(shown, key=_trouble, reverse=True)[:NODES_MAX]
@@ -76,16 +78,16 @@ async def _lately(
     return await desk.store.windows(asked)
 
 
-def _shown(name: str, slots: dict[int, Window], *, middle: int) -> Row:
+def _shown(name: str, slots: dict[int, Window], policy: Policy, *, middle: int) -> Row:
     older = rates.total(one for slot, one in slots.items() if slot < middle)
     newer = rates.total(one for slot, one in slots.items() if slot >= middle)
-    sustained = rates.defers_for_long(older=older, newer=newer)
+    sustained = rates.defers_for_long(policy, older=older, newer=newer)
     counted = rates.total(slots.values())
     return {
         "receiver": name,
-        "state": health.of_receiver(counted, sustained=sustained).value,
+        "state": health.of_receiver(counted, policy, sustained=sustained).value,
         "deferring_for_two_hours": sustained,
-        **summary(counted),
+        **summary(counted, policy),
     }
 
 
@@ -93,13 +95,13 @@ def window(row: Row) -> Window:
     return Window(**{name: int(str(row[name])) for name in Window.__slots__})
 
 
-def summary(counted: Window) -> Row:
+def summary(counted: Window, policy: Policy) -> Row:
     """The counts, and the rates where enough was sent."""
     return {
         "attempts": counted.attempts,
         **{name: getattr(counted, name) for name in Window.__slots__},
         "deferral_ratio": rates.deferral_ratio(counted),
-        "bounce_ratio": rates.bounce_ratio(counted, least=rates.BOUNCE_WEEK_MIN),
+        "bounce_ratio": rates.bounce_ratio(counted, least=policy.rate_week_min),
     }
 
 

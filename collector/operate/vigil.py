@@ -21,6 +21,7 @@ async def once(desk: Desk) -> Judgement:
         [str(row["receiver"]) for row in listed if row["deferring_for_two_hours"]],
         [_ailing(row) for row in await desk.store.ailing(limit=ALERTS_MAX)],
         standing={str(row["key"]): str(row["text"]) for row in open_},
+        policy=desk.policy(),
         now=now,
     )
     judgement = Judgement(

@@ -180,3 +180,22 @@ def test_sentinels_that_fail_are_news() -> None:
     right = replace(STEADY, zones=(zone(UNKNOWN, 1),))
     wrong = replace(STEADY, zones=(zone(UNKNOWN, 1, Sentinels.WRONG),))
     assert tell(right, wrong) == [True]
+
+
+def disk(*ratios: float, policy: Policy) -> list[bool]:
+    """Whether each but the first is news."""
+    said: Said | None = None
+    found = []
+    for ratio in ratios:
+        beat = replace(STEADY, host=host(ratio))
+        said, is_news = news.compare(said, beat, policy=policy)
+        found.append(is_news)
+    return found[1:]
+
+
+def test_the_edges_of_a_disk_are_the_policys() -> None:
+    early = Policy(disk_alert=0.5, disk_pause=0.7, disk_close=0.6)
+    assert disk(0.4, 0.55, 0.65, 0.75, policy=early) == [True, True, True]
+    assert disk(0.81, 0.85, 0.91, policy=early) == [False, False]
+    # An alert begins above its edge, a pause at its own: both moves are news.
+    assert disk(0.79, 0.80, 0.81, policy=POLICY) == [True, True]

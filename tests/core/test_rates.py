@@ -4,9 +4,11 @@ import pytest
 
 from collector.core import health, histograms, rates
 from collector.core.health import Health, Target
+from collector.core.policy import Policy
 from collector.core.rates import Window
 from deliverability import delays
 
+POLICY = Policy()
 QUIET = Window()
 PROMPT = [0] * delays.BUCKETS
 PROMPT[delays.bucket_of(2.0)] = 96
@@ -42,7 +44,7 @@ GOOD = Window(first_sent=95, first_deferred=5)
 def test_deferrals_are_sustained_in_both_halves(
     older: Window, newer: Window, sustained: bool | None
 ) -> None:
-    assert rates.defers_for_long(older=older, newer=newer) is sustained
+    assert rates.defers_for_long(POLICY, older=older, newer=newer) is sustained
 
 
 def test_windows_add_up() -> None:
@@ -132,4 +134,11 @@ def test_histograms_are_packed_and_have_differences() -> None:
     ],
 )
 def test_a_receiver(counted: Window, sustained: bool | None, state: Health) -> None:
-    assert health.of_receiver(counted, sustained=sustained) is state
+    assert health.of_receiver(counted, POLICY, sustained=sustained) is state
+
+
+def test_the_limit_of_deferrals_is_the_policys() -> None:
+    lenient = Policy(deferral_alert=0.11)
+    assert rates.defers_for_long(lenient, older=BAD, newer=BAD) is False
+    assert health.of_receiver(BAD, lenient, sustained=None) is Health.OK
+    assert health.of_receiver(BAD, POLICY, sustained=None) is Health.WARN

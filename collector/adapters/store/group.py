@@ -12,7 +12,7 @@ import structlog
 
 from collector.adapters.store import hellos, samples
 from collector.adapters.store.heartbeats import Rows, gather, store
-from collector.adapters.store.node_states import states
+from collector.adapters.store.node_states import busy_above, states
 from collector.core.heartbeat import Heartbeat, Hello
 from collector.ports import Refused
 
@@ -48,7 +48,7 @@ def write(
         beats = [(index, fact) for index, fact in enumerate(facts) if isinstance(fact, Heartbeat)]
         if beats:
             known = states(journal, {beat.node_id for _, beat in beats})
-            rows = Rows()
+            rows = Rows(busy_above=busy_above(journal))
             for index, beat in beats:
                 answers[index] = gather(beat, known, rows=rows)
             store(journal, rows)

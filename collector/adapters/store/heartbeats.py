@@ -49,6 +49,9 @@ Row = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Rows:
+    """`busy_above`: how busy a processor may be, by the policy in force."""
+
+    busy_above: float
     counts: CountRows = field(default_factory=CountRows)
     zones: list[Row] = field(default_factory=list)
     states: list[Row] = field(default_factory=list)
@@ -88,7 +91,7 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
     if beat.history:
         rows.minutes += samples.minutes(beat, state.number)
     rows.samples.append(samples.row(beat, state, received=received))
-    rows.states.append(_state(beat, state, received=received))
+    rows.states.append(_state(beat, state, received=received, busy_above=rows.busy_above))
     state.sequence = beat.sequence
     return None
 
@@ -112,7 +115,7 @@ def zone_row(node_id: str, zone: ZoneReading, *, received: int) -> Row:
     )
 
 
-def _state(beat: Heartbeat, state: State, *, received: int) -> Row:
+def _state(beat: Heartbeat, state: State, *, received: int, busy_above: float) -> Row:
     host, postfix = beat.host, beat.postfix
     if host is not None:
         state.uptime = host.uptime_seconds
@@ -139,7 +142,7 @@ def _state(beat: Heartbeat, state: State, *, received: int) -> Row:
         state.cells,
         machine.is_smtp_down(beat.services),
         received,
-        host is not None and machine.is_busy(host.cpu_ratio),
+        host is not None and host.cpu_ratio > busy_above,
         received,
         state.number,
     )
