@@ -77,7 +77,10 @@ class Agent:
         self.postfix = PostfixClient(settings.helper)
         self.queue = QueueReader()
         self.logs = outset.logs(settings)
-        self.maillog = Accounting(self.logs, state, address=addresses[0], pipes_out=outbound)
+        own = outset.own_names(settings)
+        self.maillog = Accounting(
+            self.logs, state, address=addresses[0], pipes_out=outbound, own=own
+        )
         self.log_watch = FileWatch(lambda: self.maillog.watched)
         self.enforcement = Enforcement(
             self.postfix,
@@ -89,20 +92,15 @@ class Agent:
         self.zones = outset.zone_watch(settings, state, own=addresses, keys=keys)
         self.standing = StandingWatch(self._zone, monotonic=time.monotonic)
         self.pulse = Pulse(state, self._sources())
-        self.session = Session(
-            outset.who(settings, addresses),
-            self._parts(),
-            pace=self.pace,
-            bells=self.bells,
-            now=clock.now,
-        )
+        who = outset.who(settings, addresses)
+        self.session = Session(who, self._parts(), pace=self.pace, bells=self.bells, now=clock.now)
         self.uplink = Uplink(
             settings.collector,
             self.session,
             outside=Outside(identity=self._identity, now=clock.now),
         )
         recounter = Recounter(
-            logs=self.logs, address=addresses[0], now=clock.now, pipes_out=outbound
+            logs=self.logs, address=addresses[0], now=clock.now, pipes_out=outbound, own=own
         )
         self.recounting = Recounting(recounter, state, answer=self.uplink.answer)
         self.loops = self._loops(addresses)

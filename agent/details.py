@@ -108,9 +108,12 @@ class UnknownNews:
         if self._told is None or self._told_at is None:
             return True
         passed = abs(now - self._told_at)  # the clock may be put back
-        if unknown != replace(self._told, lines=unknown.lines):
+        is_alike = unknown.by_host.keys() == self._told.by_host.keys()
+        told = replace(self._told, lines=unknown.lines, by_host=unknown.by_host)
+        if unknown != told or not is_alike:
             return passed >= UNKNOWN_APART
-        return unknown.count > 0 and unknown != self._told and passed >= UNKNOWN_SHARE_APART
+        has_any = unknown.count > 0 or bool(unknown.by_host)
+        return has_any and unknown != self._told and passed >= UNKNOWN_SHARE_APART
 
 
 def _bare(cell: Cell) -> Cell:

@@ -11,8 +11,11 @@ from agent.dnsbl import sockets
 from agent.dnsbl.sweep import Sweep
 from agent.dnsbl.watch import Chance, ZoneWatch
 from agent.host import facts
+from agent.maillog.hosts import Own
 from agent.maillog.logs import Logs, Use
+from agent.postfix import commands
 from agent.postfix.client import PostfixClient, PostfixError
+from agent.postfix.commands import PostfixProblem
 from agent.session import Self
 from agent.state import State
 from agent.version import VERSION
@@ -42,6 +45,16 @@ async def outbound(settings: AgentConfig) -> frozenset[bytes]:
         return frozenset()
     finally:
         client.close()
+
+
+def own_names(settings: AgentConfig) -> Own:
+    """What syslogd calls this machine, which is asked each time; and what Postfix, which writes its
+    own name where it writes the log itself (maillog_file in postconf(5))."""
+    told = [settings.hostname]
+    with suppress(PostfixProblem):
+        told.append(commands.run("postconf", "-h", "myhostname").strip())
+    names = frozenset(name.encode("utf-8", "replace") for name in told if name)
+    return lambda: names | {facts.hostname().encode("utf-8", "replace")}
 
 
 def zone_watch(

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agent.maillog import parse, unknown
+from agent.maillog import hosts, unknown
 from agent.maillog import position as positions
 from agent.maillog.follow import Batch
 from agent.maillog.found import Found
+from agent.maillog.hosts import Own, Sieve, Sifted
 from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition, Position
 from agent.maillog.silence import Silence, SilenceWatch
@@ -74,6 +75,7 @@ class _Reading:
     """What stands between the ledger and the log; made anew from the ledger when in doubt."""
 
     source: Source
+    sieve: Sieve
     tally: Tally
     watch: SilenceWatch
     clock: LineClock
@@ -86,7 +88,9 @@ class _Reading:
 
 
 class Accounting:
-    """Counts the logs for one address. `pipes_out`: relay names of pipes that leave the machine."""
+    """Counts the logs for one address. `pipes_out`: relay names of pipes that leave the machine.
+    `own`: what the machine is called; another's lines in its log are none of its mail.
+    """
 
     def __init__(
         self,
@@ -95,6 +99,7 @@ class Accounting:
         *,
         address: str,
         pipes_out: frozenset[bytes] = frozenset(),
+        own: Own = hosts.nobody,
     ) -> None:
         self.lines_read = 0
         self.lines_unparsed = 0
@@ -102,6 +107,7 @@ class Accounting:
         self._ledger = ledger
         self._address = address
         self._pipes_out = pipes_out
+        self._own = own
         self._reading: _Reading | None = None
         self._problems: tuple[str, ...] = ()
         self._watched = Watched()
@@ -175,7 +181,7 @@ class Accounting:
         counted_from = (
             wanted.counted_to or self._ledger.counted_to or self._ledger.counted_from or now
         )
-        position = _position_of(wanted)
+        position = positions.understood(wanted.log_position)
         is_by_time = position is None and wanted.counted_to is not None
         if position is None:
             position = _NOWHERE if is_by_time else self._ledger.position
@@ -216,6 +222,7 @@ class Accounting:
                 # A line is stamped with its second's beginning: one written since is not earlier.
                 counted_to=ledger.counted_to or since.replace(microsecond=0) - _SECOND,
             ),
+            sieve=Sieve(self._own, map(str.encode, ledger.unknown_lines.by_host)),
             tally=Tally(self._address, ledger.known(), clock=clock, pipes_out=self._pipes_out),
             watch=SilenceWatch(ledger.silence, clock, pipes_out=self._pipes_out),
             clock=clock,
@@ -227,18 +234,25 @@ class Accounting:
     def _start(self, reading: _Reading, batch: Batch | None, now: datetime) -> None:
         """The first reading begins at the log's end, or with whatever log there will be."""
         position = _NOWHERE if batch is None else batch.position
+        reading.sieve.learn(b"" if batch is None else batch.behind)
         self._ledger.start_counting(position=position, counted_from=now)
         reading.is_started = True
         if batch is None:
             reading.source.expect_new()
 
     def _account(self, reading: _Reading, batch: Batch | None, now: datetime) -> None:
-        if batch is None:
-            if reading.uncommitted is not None and _is_due(reading, reading.uncommitted, now):
-                self._commit(reading, reading.uncommitted, now)
-            return
         reading.clock.now = now
-        parsed = parse.parse_counted(batch.data)
+        sifted = reading.sieve.take(batch, now)
+        if sifted is not None:
+            self._fold(reading, sifted)
+        if reading.uncommitted is not None and _is_due(reading, reading.uncommitted, now):
+            self._commit(reading, reading.uncommitted, now)
+        if sifted is not None:
+            self.lines_read += sifted.lines
+            self.lines_unparsed += sifted.parsed.unparsed + sifted.overlong
+
+    def _fold(self, reading: _Reading, sifted: Sifted) -> None:
+        batch, parsed = sifted.batch, sifted.parsed
         if batch.gap is not None:
             reading.tally.missed(max(batch.gap.start, batch.gap.end))
         reading.watch.fold(parsed.events)
@@ -246,13 +260,7 @@ class Accounting:
         reading.uncommitted = batch
         reading.has_news = reading.has_news or bool(parsed.events or parsed.accepted)
         reading.bytes_uncommitted += len(batch.data)
-        lines = batch.data.count(b"\n") + batch.overlong
-        overlong = parse.count_overlong(batch.data) + batch.overlong
-        reading.strange = unknown.added(reading.strange, parsed, lines=lines, overlong=overlong)
-        if _is_due(reading, batch, now):
-            self._commit(reading, batch, now)
-        self.lines_read += lines
-        self.lines_unparsed += parsed.unparsed + overlong
+        reading.strange = sifted.added_to(reading.strange)
 
     def _commit(self, reading: _Reading, batch: Batch, now: datetime) -> None:
         gaps = []
@@ -285,14 +293,6 @@ def _is_due(reading: _Reading, batch: Batch, now: datetime) -> bool:
 
 
 _NOWHERE = LogPosition()
-
-
-def _position_of(wanted: NewEpoch) -> Position | None:
-    """None: the collector has none, or none this version understands."""
-    try:
-        return positions.from_bytes(wanted.log_position)
-    except ValueError:
-        return None
 
 
 def _window(start: datetime, *, end: datetime) -> tuple[datetime, datetime]:

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from agent.maillog import parse
+from agent.maillog import hosts
 from agent.maillog import position as positions
 from agent.maillog.follow import Batch
+from agent.maillog.hosts import Own, Sieve, Sifted
 from agent.maillog.logs import Logs
 from agent.maillog.position import JournalPosition, Position
 from agent.maillog.recount_goal import Goal
@@ -51,6 +52,7 @@ class Recounter:
     address: str
     now: Callable[[], datetime]
     pipes_out: frozenset[bytes] = frozenset()
+    own: Own = hosts.nobody
     is_wanted: Callable[[], bool] = lambda: True
 
     async def count(self, request: RecountRequest, begun: Begun, *, tell: Tell) -> Recount:
@@ -71,6 +73,7 @@ class Recounter:
                 self.address, Known(), clock=LineClock(self.now()), pipes_out=self.pipes_out
             ),
             goal=Goal(goal, begun=begun.began_at),
+            sieve=Sieve(self.own),
         )
         try:
             problem = await self._read(counting, begun, goal, tell=tell)
@@ -97,7 +100,7 @@ class Recounter:
                 batch = source.read(self.now())
                 present = anyio.current_time()
                 if batch is not None:
-                    counting.take(batch)
+                    counting.take(batch, self.now())
                     rested = present
                 elif present - rested > rests_for:
                     break
@@ -109,6 +112,7 @@ class Recounter:
                 await anyio.sleep(0 if batch is not None else LOOKS_APART_SECONDS)
         finally:
             source.close()
+        counting.finish()
         said = f" ({'; '.join(source.problems)})" if source.problems else ""
         return "" if counting.goal.is_reached else f"{_NOT_REACHED}{said}"
 
@@ -119,8 +123,9 @@ _NOT_REACHED = "the logs that are left do not reach that place"
 class _Counting:
     """What was counted so far."""
 
-    def __init__(self, answer: Recount, *, tally: Tally, goal: Goal) -> None:
+    def __init__(self, answer: Recount, *, tally: Tally, goal: Goal, sieve: Sieve) -> None:
         self.goal = goal
+        self._sieve = sieve
         self._answer = answer
         self._tally = tally
         self._cells: dict[object, Cell] = {}
@@ -141,7 +146,7 @@ class _Counting:
             counted_to=self._counted_to,
         )
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: Batch, now: datetime) -> None:
         if batch.gap is not None and len(self._gaps) < GAPS_TOLD_MAX:
             self._gaps.append((batch.gap.start, batch.gap.end, batch.gap.text))
         data = self.goal.upto(batch)
@@ -149,7 +154,15 @@ class _Counting:
             self._counted_to = batch.counted_to
         self._lines += data.count(b"\n")
         self._bytes += len(data)
-        self._tally.fold(parse.parse_counted(data))
+        self._fold(self._sieve.take(replace(batch, data=data, gap=None), now))
+
+    def finish(self) -> None:
+        self._fold(self._sieve.rest())
+
+    def _fold(self, sifted: Sifted | None) -> None:
+        if sifted is None:
+            return
+        self._tally.fold(sifted.parsed)
         self._cells.update({cell.key: cell for cell in self._tally.counted().cells})
         self._tally.committed()
 

@@ -17,6 +17,7 @@ from agent.maillog.position import HEAD_BYTES, LogPosition, Position, digest
 from agent.maillog.times import LineClock, first_time, last_time
 
 CHUNK_BYTES = 1 << 17  # with all that is found in it, what a core's own cache holds
+BEHIND_BYTES = 1 << 18
 STILL_POLLS = 2  # looks at an unchanging end before a renamed file counts as finished
 DISORDER_MAX = timedelta(minutes=1)  # a clock put back between two lines, several writers
 
@@ -25,7 +26,7 @@ DISORDER_MAX = timedelta(minutes=1)  # a clock put back between two lines, sever
 class Batch:
     """Whole lines, and the position behind them. So many `overlong` ones were left out of `data`.
     `moved`: another file than the last batch's. Of several logs, `name` and `place` are of the one
-    that these lines stand in.
+    that these lines stand in. `behind`: where reading begins, some of what stands before.
     """
 
     data: bytes
@@ -37,6 +38,7 @@ class Batch:
     has_more: bool = True  # False: this was all there is
     name: str = ""
     place: Position | None = None
+    behind: bytes = b""
 
 
 class Follower:
@@ -105,7 +107,10 @@ class Follower:
             return None
         self._starts_at_end = False
         self._move_to(located)
-        return self._batch(b"", gap=located.gap, moved=True)
+        start = max(0, located.offset - BEHIND_BYTES)
+        behind = located.file.read(start, length=located.offset - start)
+        batch = self._batch(b"", gap=located.gap, moved=True)
+        return replace(batch, behind=behind[behind.find(b"\n") + 1 :] if start else behind)
 
     def _move_to(self, located: Located) -> None:
         self.close()

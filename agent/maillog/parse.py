@@ -39,15 +39,18 @@ __all__ = [
     "Removed",
     "Trouble",
     "count_overlong",
+    "hosts",
     "parse_chunk",
     "parse_counted",
     "parse_line",
     "plain",
+    "writer_of",
 ]
 
 STAMP_BYTES_MAX = 200
 BULK_BYTES_MIN = 4096  # fewer are read sooner line by line
 LINES_TRIED_MAX = 20
+HOSTS_NOTICED_MAX = 4096
 
 _TAG_END = b": "
 _NOT_PLAIN = (b"\0", b"<")
@@ -69,6 +72,8 @@ class _Head(NamedTuple):
 # What was understood of host and tag, by their bytes: nearly every line has the host and tag of
 # one shortly before it. Bounded; forgetting it costs time alone.
 _tags: dict[bytes, Tag] = {}
+# Hosts that Postfix's lines named so far: noticed where a tag is new, so that it costs nothing.
+hosts: dict[bytes, None] = {}
 
 
 def parse_line(line: bytes) -> MailEvent | None:
@@ -131,8 +136,19 @@ def _form_of(chunk: bytes) -> Form | None:
         head = _head_of(line)
         if head is not None and head.tag.instance and line[:1] not in _NOT_PLAIN:
             host = line[head.host_at : max(head.tag_start - 1, 0)]
+            _notice(host)
             return Form.of(line[: head.host_at], host=host, instances=instances)
     return None
+
+
+def writer_of(line: bytes) -> tuple[bytes, bytes]:
+    """syslog_name and host of a line; both empty where it is not Postfix's."""
+    if line[:1] in _NOT_PLAIN:
+        line = plain(line)
+    head = _head_of(line)
+    if head is None or not head.tag.instance:
+        return b"", b""
+    return head.tag.instance, line[head.host_at : max(head.tag_start - 1, 0)]
 
 
 def count_overlong(chunk: bytes) -> int:
@@ -155,6 +171,8 @@ def _read_new(found: Found, line: bytes, *, blank_at: int) -> int:
         found.foreign += not line.isspace() and line != b""
         return blank_at
     tag_end = head.tag_start + head.tag.back - 3
+    if head.tag.instance:
+        _notice(line[head.host_at : max(head.tag_start - 1, 0)])
     if head.host_at == 0:
         head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
         return blank_at
@@ -164,6 +182,11 @@ def _read_new(found: Found, line: bytes, *, blank_at: int) -> int:
     _tags[line[head.host_at - 1 : tag_end]] = head.tag
     head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
     return head.host_at - 1
+
+
+def _notice(host: bytes) -> None:
+    if len(hosts) < HOSTS_NOTICED_MAX:
+        hosts[host] = None
 
 
 def _head_of(line: bytes) -> _Head | None:

@@ -171,5 +171,13 @@ def from_bytes(packed: bytes) -> Position:
     return LogPosition.from_bytes(packed)
 
 
+def understood(packed: bytes) -> Position | None:
+    """The same; None: there is none, or none of a version that we know."""
+    try:
+        return from_bytes(packed)
+    except ValueError:
+        return None
+
+
 def _microseconds(at: datetime) -> int:
     return (at - _EPOCH_START) // _MICROSECOND

@@ -10,6 +10,7 @@ from agent.maillog.lines import Parsed
 from deliverability import replies
 
 DAEMONS_MAX = 32
+HOSTS_MAX = 32
 NAME_LENGTH_MAX = 32
 NEWEST_KEPT_MAX = 5
 NEWEST_LENGTH_MAX = 160
@@ -22,7 +23,7 @@ class UnknownLines:
 
     `deliveries` look like a delivery's and could not be understood; `overlong` ones were skipped;
     `by_daemon` are of Postfix and of no kind we know. `newest`: oldest first, cut, local parts of
-    addresses hidden.
+    addresses hidden. `by_host`: lines of other machines that write into the same log, taken out.
     """
 
     lines: int = 0
@@ -30,22 +31,26 @@ class UnknownLines:
     overlong: int = 0
     by_daemon: Mapping[str, int] = field(default_factory=dict)
     newest: tuple[str, ...] = ()
+    by_host: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         return self.deliveries + self.overlong + sum(self.by_daemon.values())
 
 
-def added(before: UnknownLines, parsed: Parsed, *, lines: int, overlong: int) -> UnknownLines:
-    """With what these `lines` held; `overlong` of them are not in `parsed`."""
-    by_daemon, newest = before.by_daemon, before.newest
-    if parsed.unknown:
-        by_daemon = dict(by_daemon)
-        for daemon, count in parsed.unknown.items():
-            name = daemon.decode("ascii", "replace")[:NAME_LENGTH_MAX]
-            if name not in by_daemon and len(by_daemon) >= DAEMONS_MAX:
-                name = OTHER
-            by_daemon[name] = by_daemon.get(name, 0) + count
+_NONE: Mapping[bytes, int] = {}
+
+
+def added(
+    before: UnknownLines,
+    parsed: Parsed,
+    *,
+    lines: int,
+    overlong: int,
+    by_host: Mapping[bytes, int] = _NONE,
+) -> UnknownLines:
+    """With what these `lines` held; `overlong` and those of `by_host` are not in `parsed`."""
+    newest = before.newest
     if parsed.newest_unknown:
         redacted = map(_shown, parsed.newest_unknown[-NEWEST_KEPT_MAX:])
         newest = (*newest, *redacted)[-NEWEST_KEPT_MAX:]
@@ -53,9 +58,24 @@ def added(before: UnknownLines, parsed: Parsed, *, lines: int, overlong: int) ->
         lines=before.lines + lines,
         deliveries=before.deliveries + parsed.unparsed,
         overlong=before.overlong + overlong,
-        by_daemon=by_daemon,
+        by_daemon=_summed(before.by_daemon, parsed.unknown, most=DAEMONS_MAX),
         newest=newest,
+        by_host=_summed(before.by_host, by_host, most=HOSTS_MAX),
     )
+
+
+def _summed(
+    before: Mapping[str, int], news: Mapping[bytes, int], *, most: int
+) -> Mapping[str, int]:
+    if not news:
+        return before
+    counts = dict(before)
+    for one, count in news.items():
+        name = one.decode("ascii", "replace")[:NAME_LENGTH_MAX]
+        if name not in counts and len(counts) >= most:
+            name = OTHER
+        counts[name] = counts.get(name, 0) + count
+    return counts
 
 
 def _shown(line: bytes) -> str:
