@@ -7,15 +7,11 @@ nothing here raises on any of them, and what is kept of them is bounded.
 import re
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from deliverability import receivers, replies_rules
 from deliverability.replies_classes import Fault as Fault
 from deliverability.replies_classes import ReplyClass as ReplyClass
 from deliverability.replies_classes import fault_of as fault_of
-
-if TYPE_CHECKING:
-    from deliverability.replies_explain import Explanation
 
 
 class Outcome(Enum):
@@ -172,17 +168,6 @@ def redact(text: bytes, *, recipient: bytes = b"") -> str:
         return shown
     # What a cut leaves may be the first half of an address; what ends before a blank is not.
     return shown[: REDACTED_LENGTH_MAX - 1].rpartition(" ")[0] + "…"
-
-
-def explain(text: str, *, receiver: str = "") -> "Explanation":
-    """Class, meaning and remedy of a reply or of a whole delivery line of Postfix's log.
-
-    Without a receiver it is guessed from the text.
-    """
-    # The agent classifies and never explains: what only people read stays out of its memory.
-    from deliverability import replies_explain
-
-    return replies_explain.explain(text, receiver=receiver)
 
 
 def _name(recipient: bytes) -> str:

@@ -1,7 +1,8 @@
 """What a reply means and what helps, for people: the same rules, said in sentences.
 
 Takes a bare reply ("421-4.7.28 …"), what Postfix writes in parentheses, or a whole delivery line
-of its log. Keeps nothing, asks nobody.
+of its log. Keeps nothing, asks nobody. The agent classifies and never explains: what only people
+read stays out of its memory.
 """
 
 import re
@@ -150,7 +151,10 @@ _HOST = re.compile(
 
 
 def explain(text: str, *, receiver: str = "") -> Explanation:
-    """As replies.explain says it."""
+    """Class, meaning and remedy of a reply or of a whole delivery line of Postfix's log.
+
+    Without a receiver it is guessed from the text.
+    """
     line = _line(text[:TEXT_LENGTH_MAX].encode("utf-8", "replace").strip())
     receiver = receiver or _guess(line)
     reply = replies.essence(line.text)

@@ -7,7 +7,7 @@ from enum import Enum
 import click
 
 from collector.cli import output
-from deliverability import receivers, replies
+from deliverability import receivers, replies_explain
 
 STDIN_BYTES_MAX = 65_536
 
@@ -38,7 +38,7 @@ def explain(*, words: tuple[str, ...], receiver: str, output_: str) -> None:
     text = " ".join(text.split())
     if not text:
         raise click.UsageError("There is no text to explain.")
-    found = replies.explain(text, receiver=_receiver(receiver))
+    found = replies_explain.explain(text, receiver=_receiver(receiver))
     facts = {name: _plain(value) for name, value in asdict(found).items()}
     facts = {"class": facts.pop("reply_class"), **facts}
     if output_ == "json":

@@ -3,7 +3,8 @@
 import pytest
 
 from deliverability import receivers, replies_explain
-from deliverability.replies import Fault, ReplyClass, explain
+from deliverability.replies import Fault, ReplyClass
+from deliverability.replies_explain import explain
 
 LINE = (
     "Oct  3 10:00:00 mx postfix-out/smtp[12]: 4E74613FE76: to=<joe@firm.example>, relay={relay}, "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deliverability import receivers, replies, replies_rules
+from deliverability import receivers, replies, replies_explain, replies_rules
 from deliverability.replies import Fault, Outcome, ReplyClass, classify, fault_of, redact
 
 RECEIVERS = st.one_of(
@@ -100,7 +100,7 @@ def test_long_and_hostile_texts_cost_little(text: bytes) -> None:
     for _ in range(5):
         classify(receiver="google", outcome=Outcome.BOUNCED, dsn=b"5.0.0", text=text)
         assert len(redact(text, recipient=text[:400])) <= replies.REDACTED_LENGTH_MAX
-        replies.explain(text.decode("latin-1"))
+        replies_explain.explain(text.decode("latin-1"))
         replies._classify.cache_clear()
     assert time.process_time() - start < 2.5
 
