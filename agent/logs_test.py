@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.maillog import parse, tally_names
-from agent.maillog.lines import Delivery, Expiry, Parsed, Rejected, Trouble, is_hop, is_nearby
+from agent.maillog.lines import (
+    Delivery,
+    Expiry,
+    Parsed,
+    Rejected,
+    Trouble,
+    host_of,
+    is_hop,
+    is_nearby,
+)
 from agent.maillog.tally_names import Names
 from deliverability import receivers, replies
 from deliverability.replies import Outcome, ReplyClass
@@ -40,6 +49,7 @@ class Totals:
     by_class: Counter[str] = field(default_factory=Counter)
     by_receiver: Counter[str] = field(default_factory=Counter)
     by_daemon: Counter[str] = field(default_factory=Counter)
+    by_host: Counter[str] = field(default_factory=Counter)
     counted: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     trouble: Counter[str] = field(default_factory=Counter)
@@ -120,6 +130,7 @@ def as_json(totals: Totals, *, names: Sequence[str], seconds: float) -> dict[str
         "by_class": dict(totals.by_class.most_common()),
         "by_receiver": dict(totals.by_receiver.most_common()),
         "by_daemon": dict(totals.by_daemon.most_common()),
+        "by_host": dict(totals.by_host.most_common()),
         "messages": dict(totals.messages.most_common()),
         "trouble": dict(totals.trouble.most_common()),
         "unparsed": totals.not_understood,
@@ -144,12 +155,19 @@ def _add_delivery(totals: Totals, event: Delivery, *, judge: Judge) -> None:
     totals.counted += judged.counted
     totals.by_status[text(event.status)] += 1
     totals.by_daemon[text(event.daemon)] += 1
+    _add_host(totals, text(host_of(event.stamp)))
     if judged.reply_class:
         totals.by_class[judged.reply_class] += 1
     receiver = judged.receiver
     if receiver not in totals.by_receiver and len(totals.by_receiver) >= NAMES_MAX:
         receiver = receivers.OTHER
     totals.by_receiver[receiver] += 1
+
+
+def _add_host(totals: Totals, host: str) -> None:
+    if host not in totals.by_host and len(totals.by_host) >= NAMES_MAX:
+        host = receivers.OTHER
+    totals.by_host[host] += 1
 
 
 def _add_messages(totals: Totals, parsed: Parsed) -> None:

@@ -18,6 +18,7 @@ _TABLES = (
     ("by_class", "class"),
     ("by_receiver", "receiver"),
     ("by_daemon", "daemon"),
+    ("by_host", "host"),
     ("messages", "messages"),
     ("trouble", "complaints"),
     ("unknown_by_daemon", "not understood, by daemon"),

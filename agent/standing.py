@@ -34,6 +34,7 @@ def describe(
             "overlong": unknown.overlong,
             "daemons": dict(sorted(unknown.by_daemon.items())),
             "newest": unknown.newest,
+            "hosts": dict(sorted(unknown.by_host.items())),
         },
         "zones": [
             {

@@ -61,13 +61,18 @@ def sentence(status: dict[str, object]) -> str:
 def unknown_lines(status: dict[str, object]) -> list[str]:
     """What of the log was not understood, a line each; nothing where all of it was."""
     told = status.get("unknown_lines")
-    if not isinstance(told, dict) or not told["unknown"]:
+    if not isinstance(told, dict):
         return []
+    hosts = told.get("hosts") or {}
+    others = ", ".join(f"{host} {count}" for host, count in hosts.items())
+    foreign = [f"lines of other machines in the log, not counted: {others}"] if others else []
+    if not told["unknown"]:
+        return foreign
     counts = {**told["daemons"], "deliveries": told["deliveries"], "too long": told["overlong"]}
     parts = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
     share = f"{told['unknown'] / told['lines']:.3%}"
     head = f"{told['unknown']} of {told['lines']} lines not understood ({share}): {parts}"
-    return [head, *map(str, told["newest"])]
+    return [head, *map(str, told["newest"]), *foreign]
 
 
 def is_alive(status: dict[str, object]) -> bool:

@@ -106,6 +106,10 @@ def unknown_out(unknown: UnknownLines) -> pb.UnknownLines:
             for daemon, count in sorted(unknown.by_daemon.items())
         ],
         newest=[cut(line, TEXT_MAX) for line in unknown.newest],
+        hosts=[
+            pb.HostLines(host=cut(host, NAME_MAX), lines=count)
+            for host, count in sorted(unknown.by_host.items())
+        ],
     )
 
 

@@ -1337,6 +1337,7 @@ class UnknownLines(_message.Message):
     OVERLONG_FIELD_NUMBER: _builtins.int
     DAEMONS_FIELD_NUMBER: _builtins.int
     NEWEST_FIELD_NUMBER: _builtins.int
+    HOSTS_FIELD_NUMBER: _builtins.int
     lines: _builtins.int
     """All lines read, whatever program wrote them."""
     deliveries: _builtins.int
@@ -1349,6 +1350,10 @@ class UnknownLines(_message.Message):
     def newest(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Oldest first, local parts of addresses hidden."""
 
+    @_builtins.property
+    def hosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostLines]:
+        """Of other machines that write into the same log: not counted as this node's."""
+
     def __init__(
         self,
         *,
@@ -1357,14 +1362,39 @@ class UnknownLines(_message.Message):
         overlong: _builtins.int = ...,
         daemons: _abc.Iterable[Global___DaemonLines] | None = ...,
         newest: _abc.Iterable[_builtins.str] | None = ...,
+        hosts: _abc.Iterable[Global___HostLines] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["daemons", b"daemons", "deliveries", b"deliveries", "lines", b"lines", "newest", b"newest", "overlong", b"overlong"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daemons", b"daemons", "deliveries", b"deliveries", "hosts", b"hosts", "lines", b"lines", "newest", b"newest", "overlong", b"overlong"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnknownLines: _TypeAlias = UnknownLines  # noqa: Y015
+
+@_typing.final
+class HostLines(_message.Message):
+    """Lines of one other machine."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    lines: _builtins.int
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        lines: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostLines: _TypeAlias = HostLines  # noqa: Y015
 
 @_typing.final
 class DaemonLines(_message.Message):

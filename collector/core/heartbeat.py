@@ -104,6 +104,7 @@ class UnknownLines:
 
     `lines`: all that were read. `deliveries` look like a delivery's, `overlong` ones were skipped,
     `daemons` tells of the rest by daemon. `newest`: oldest first, local parts of addresses hidden.
+    `hosts`: lines of other machines that write into the same log, not counted.
     """
 
     lines: int
@@ -111,6 +112,7 @@ class UnknownLines:
     overlong: int
     daemons: tuple[tuple[str, int], ...]
     newest: tuple[str, ...]
+    hosts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

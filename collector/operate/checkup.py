@@ -238,6 +238,10 @@ def _log(row: Row) -> Check:
     parts = [f"{daemon} {count}" for daemon, count in counts]
     parts += [f"deliveries {deliveries}"] * (deliveries > 0)
     parts += [f"too long {row['overlong']}"] * (row["overlong"] != 0)
+    hosts = row_of(row, "hosts") or {}
+    others = sum(int(str(count)) for count in hosts.values())
+    if others:
+        parts.append(f"{others} lines of other machines not counted ({', '.join(sorted(hosts))})")
     is_much = deliveries > 0 or unknown > UNKNOWN_RATIO_WARN * lines
     return Check(
         name=f"log of {row['node']}",

@@ -106,6 +106,7 @@ def minute(m: pb.HistoryMinute) -> Minute:
 def unknown_lines(m: pb.UnknownLines) -> UnknownLines:
     bounds.few("daemons", len(m.daemons), most=bounds.DAEMONS_MAX)
     bounds.few("unknown lines", len(m.newest), most=bounds.UNKNOWN_LINES_MAX)
+    bounds.few("other hosts", len(m.hosts), most=bounds.HOSTS_MAX)
     return UnknownLines(
         lines=bounds.number("unknown.lines", m.lines),
         deliveries=bounds.number("unknown.deliveries", m.deliveries),
@@ -118,6 +119,13 @@ def unknown_lines(m: pb.UnknownLines) -> UnknownLines:
             for one in m.daemons
         ),
         newest=tuple(bounds.text("unknown.newest", value=one) for one in m.newest),
+        hosts=tuple(
+            (
+                bounds.name("unknown.host", value=one.host),
+                bounds.number("unknown.host", one.lines),
+            )
+            for one in m.hosts
+        ),
     )
 
 

@@ -127,3 +127,5 @@ def test_status_says_it() -> None:
         "a line",
     ]
     assert unknown_lines({"unknown_lines": {"unknown": 0}}) == unknown_lines({}) == []
+    others: dict[str, object] = {"unknown_lines": {"unknown": 0, "hosts": {"relay7": 4}}}
+    assert unknown_lines(others) == ["lines of other machines in the log, not counted: relay7 4"]

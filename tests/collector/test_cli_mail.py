@@ -57,7 +57,12 @@ async def test_the_doctor_shows_what_was_not_understood(bed: Bed) -> None:
     node = bed.nodes["mta-1"]
     node.sequence += 1
     told = UnknownLines(
-        lines=400, deliveries=1, overlong=2, daemons=(("qmgr", 3), ("smtpd", 9)), newest=("a line",)
+        lines=400,
+        deliveries=1,
+        overlong=2,
+        daemons=(("qmgr", 3), ("smtpd", 9)),
+        newest=("a line",),
+        hosts=(("relay7", 30), ("old", 2)),
     )
     beat = replace(await bed._heartbeat(node), unknown_lines=told)
     await bed.parts.intake.heartbeat(beat)
@@ -65,6 +70,7 @@ async def test_the_doctor_shows_what_was_not_understood(bed: Bed) -> None:
     assert code == 10
     assert "15 of 400 lines of Postfix's logs not understood (3.750%), on 1 nodes" in out
     assert "smtpd 9, qmgr 3, deliveries 1, too long 2" in out
+    assert "32 lines of other machines not counted (old, relay7)" in out
     assert "log of mta-1, the newest lines that were not understood:\n  a line\n" in out
     _, out, _ = await bed.mailfleet("doctor", "-o", "json")
     (check,) = (one for one in json.loads(out)["checks"] if one["name"] == "log of mta-1")

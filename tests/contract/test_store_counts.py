@@ -58,12 +58,17 @@ async def added(journal: SqlStore, span: int, *by: str, **more: str) -> list[Row
 
 
 UNKNOWN = UnknownLines(
-    lines=1000, deliveries=1, overlong=0, daemons=(("qmgr", 2),), newest=("an older", "a newer")
+    lines=1000,
+    deliveries=1,
+    overlong=0,
+    daemons=(("qmgr", 2),),
+    newest=("an older", "a newer"),
+    hosts=(("relay7", 4),),
 )
 
 
 async def test_the_newest_word_of_what_was_not_understood(journal: SqlStore) -> None:
-    whole = replace(UNKNOWN, deliveries=0, daemons=(), newest=())
+    whole = replace(UNKNOWN, deliveries=0, daemons=(), newest=(), hosts=())
     await journal.record(replace(beat(1, 1), unknown_lines=replace(UNKNOWN, lines=10)))
     await journal.record(replace(beat(1, 2), unknown_lines=UNKNOWN))
     await journal.record(beat(1, 3))
@@ -74,7 +79,17 @@ async def test_the_newest_word_of_what_was_not_understood(journal: SqlStore) -> 
     (item,) = rows_of(told, "items")
     assert (item["node"], item["lines"], item["unknown"]) == ("mx1", 1000, 3)
     assert (item["daemons"], item["newest"]) == ({"qmgr": 2}, ["an older", "a newer"])
+    assert item["hosts"] == {"relay7": 4}
     assert not rows_of(await journal.unknown_lines(limit=0), "items")
+
+
+async def test_another_machine_in_the_log_is_told_where_all_was_understood(
+    journal: SqlStore,
+) -> None:
+    told = replace(UNKNOWN, deliveries=0, daemons=(), newest=())
+    await journal.record(replace(beat(1, 1), unknown_lines=told))
+    (item,) = rows_of(await journal.unknown_lines(limit=5), "items")
+    assert (item["unknown"], item["hosts"]) == (0, {"relay7": 4})
 
 
 def later(made: Heartbeat, **delay: float) -> Heartbeat:

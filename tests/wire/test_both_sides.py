@@ -62,11 +62,13 @@ def test_what_was_not_understood_arrives_whole() -> None:
         overlong=2,
         by_daemon={"qmgr": 3, "x" * 99: 4},
         newest=("a line\x1b of …@x.example", "y" * 400),
+        by_host={"relay7": 5},
     )
     told = heard(unknown_lines=sent).unknown_lines
     assert told is not None
     assert (told.lines, told.deliveries, told.overlong) == (2**40, 1, 2)
     assert told.daemons == (("qmgr", 3), ("x" * 64, 4))
+    assert told.hosts == (("relay7", 5),)
     assert told.newest == ("a line? of …@x.example", "y" * 300)
     assert heard().unknown_lines is None
 

@@ -129,6 +129,11 @@ REFUSED: dict[str, dict[str, object]] = {
             daemons=[pb.DaemonLines(daemon="x")] * (bounds.DAEMONS_MAX + 1)
         )
     },
+    "other hosts without end": {
+        "unknown_lines": pb.UnknownLines(
+            hosts=[pb.HostLines(host=f"h{n}") for n in range(bounds.HOSTS_MAX + 1)]
+        )
+    },
     "a daemon without a name": {"unknown_lines": pb.UnknownLines(daemons=[pb.DaemonLines()])},
     "an outcome twice in a minute": {
         "history": [pb.HistoryMinute(minute=9, outcomes=[pb.OutcomeCount(outcome=DEFERRED)] * 2)]

@@ -63,8 +63,8 @@ INTAKE = f"""INSERT INTO intake (epoch_number, instance, client, messages)
   WHERE epoch_number = ?1 AND instance = ?2 AND client = ?3)
  ON CONFLICT DO UPDATE SET messages = max(messages, excluded.messages)"""  # noqa: S608
 UNKNOWN = """INSERT OR REPLACE INTO unknown_lines
- (node_number, lines, deliveries, overlong, daemons, newest, unknown, at)
- VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+ (node_number, lines, deliveries, overlong, daemons, newest, unknown, at, hosts)
+ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 HELD = "SELECT count(*) FROM totals WHERE epoch_number = ?"
 CROWDED = "UPDATE node_states SET cells = ? WHERE epoch_number = ?"
 
@@ -140,6 +140,7 @@ def _unknown(told: UnknownLines, source: Source) -> Row:
         *(encode.text(dict(told.daemons)), encode.text(told.newest)),
         told.deliveries + told.overlong + sum(count for _, count in told.daemons),
         source.received,
+        encode.text(dict(told.hosts)),
     )
 
 

@@ -144,7 +144,7 @@ intake = Table(
 )
 
 # What of its log a node's agent did not understand, since the epoch, as of `at`. `daemons` is an
-# object (daemon -> lines), `newest` a list.
+# object (daemon -> lines), `newest` a list; `hosts` too (other machines in the same log -> lines).
 unknown_lines = Table(
     "unknown_lines",
     metadata,
@@ -156,4 +156,5 @@ unknown_lines = Table(
     text_column("newest"),
     whole_column("unknown"),
     whole_column("at"),
+    text_column("hosts", default="{}"),
 )

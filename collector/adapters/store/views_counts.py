@@ -80,7 +80,8 @@ class CountViews(Part):
         query = text(
             """SELECT n.name AS node, u.* FROM unknown_lines u
  JOIN node_states s ON s.number = u.node_number JOIN nodes n ON n.id = s.node_id
- WHERE u.unknown > 0 ORDER BY u.unknown * 1.0 / max(u.lines, 1) DESC, n.id LIMIT :limit"""
+ WHERE u.unknown > 0 OR u.hosts != '{}'
+ ORDER BY u.unknown * 1.0 / max(u.lines, 1) DESC, n.id LIMIT :limit"""
         )
         sums = text(
             """SELECT count(*) AS nodes, coalesce(sum(unknown > 0), 0) AS nodes_unknown,
@@ -108,6 +109,7 @@ def _unknown(row: SqlRow[Any]) -> Row:
         **{name: row._mapping[name] for name in plain},
         "daemons": encode.value(row.daemons),
         "newest": list(encode.strings(row.newest)),
+        "hosts": encode.value(row.hosts),
         "at": iso(row.at),
     }
 
