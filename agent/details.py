@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from agent.maillog.unknown import UnknownLines
 from agent.model import Cell, CellKey, Reply
 from agent.report import DETAIL_BYTES_MAX, REPLIES_MAX
+from agent.sent import Sent
 from deliverability.replies import ReplyClass
-
-SENT_REMEMBERED_MAX = 64  # heartbeats on their way to their acknowledgement
 
 # Of interest to people alone, and larger than the rest of a quiet heartbeat: so long apart where
 # other lines were not understood, and where only more were read.
@@ -30,7 +29,7 @@ class Details:
     def __init__(self) -> None:
         self._cells: dict[CellKey, Cell] = {}
         self._replies: dict[ReplyKey, Reply] = {}
-        self._sent: dict[int, tuple[Sequence[Cell], Sequence[Reply]]] = {}
+        self._sent = Sent[tuple[Sequence[Cell], Sequence[Reply]]]()
 
     def add(self, cells: Sequence[Cell], replies: Sequence[Reply]) -> None:
         """What waits already keeps its place and has its new value."""
@@ -46,15 +45,13 @@ class Details:
         for one in replies:
             place = (one.receiver, one.reply_class)
             self._replies[place] = self._replies.pop(place)
-        self._sent[number] = (tuple(due.values()), tuple(replies))
-        while len(self._sent) > SENT_REMEMBERED_MAX:
-            del self._sent[min(self._sent)]
+        self._sent.add(number, (tuple(due.values()), tuple(replies)))
         told = {cell.key: _bare(cell) for cell in cells}
         return tuple((told | due).values()), tuple(replies)
 
     def acknowledged(self, number: int) -> None:
         """What has not changed since need not go again."""
-        cells, replies = self._sent.pop(number, ((), ()))
+        cells, replies = self._sent.acknowledged(number) or ((), ())
         for cell in cells:
             if self._cells.get(cell.key) == cell:
                 del self._cells[cell.key]
@@ -62,8 +59,6 @@ class Details:
             place = (reply.receiver, reply.reply_class)
             if self._replies.get(place) == reply:
                 del self._replies[place]
-        for older in [one for one in self._sent if one < number]:
-            del self._sent[older]
 
     def _cells_due(self, *, whole: bool) -> list[Cell]:
         due: list[Cell] = []
@@ -85,7 +80,7 @@ class UnknownNews:
     def __init__(self) -> None:
         self._told: UnknownLines | None = None
         self._told_at: datetime | None = None
-        self._sent: dict[int, tuple[UnknownLines, datetime]] = {}
+        self._sent = Sent[tuple[UnknownLines, datetime]]()
 
     def choose(
         self, number: int, unknown: UnknownLines, *, whole: bool, now: datetime
@@ -93,16 +88,13 @@ class UnknownNews:
         """None: it is not due."""
         if not (whole or self._is_due(unknown, now)):
             return None
-        self._sent[number] = (unknown, now)
-        while len(self._sent) > SENT_REMEMBERED_MAX:
-            del self._sent[min(self._sent)]
+        self._sent.add(number, (unknown, now))
         return unknown
 
     def acknowledged(self, number: int) -> None:
-        if number in self._sent:
-            self._told, self._told_at = self._sent[number]
-        for older in [one for one in self._sent if one <= number]:
-            del self._sent[older]
+        sent = self._sent.acknowledged(number)
+        if sent is not None:
+            self._told, self._told_at = sent
 
     def _is_due(self, unknown: UnknownLines, now: datetime) -> bool:
         if self._told is None or self._told_at is None:

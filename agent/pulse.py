@@ -20,9 +20,8 @@ from agent.model import (
     ServiceState,
 )
 from agent.report import Account, Readings
+from agent.sent import Sent
 from agent.state import State
-
-SENT_REMEMBERED_MAX = 64  # heartbeats on their way to their acknowledgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +48,9 @@ class Pulse:
         self._state = state
         self._sources = sources
         self._acknowledged: dict[tuple[str, str], int] = {}
-        self._sent: dict[int, _Sent] = {}
+        self._sent = Sent[_Sent]()
         self._is_full_wanted = False
-        self._details = Details()
-        self._unknown = UnknownNews()
-        self._details.add(state.cells(), state.replies_changed_since(-1))
+        self._begin_epoch(state.epoch)
         # Minutes between the two the collector lacks.
         self._lacking: tuple[datetime, datetime] | None = None
 
@@ -75,6 +72,10 @@ class Pulse:
         """The readings as the next heartbeat. The number is taken first, then what goes with it."""
         state = self._state
         sequence = state.next_sequence()
+        epoch = state.epoch
+        if epoch != self._epoch:
+            self.tell_all()
+            self._begin_epoch(epoch)
         full, since = self._is_full_wanted, state.sequence_acknowledged
         changed = state.cells() if full else state.cells_changed_since(since)
         self._details.add(changed, state.replies_changed_since(-1 if full else since))
@@ -82,7 +83,7 @@ class Pulse:
         history = self._history()
         position = state.position
         account = Account(
-            epoch=state.epoch,
+            epoch=epoch,
             sequence=sequence,
             cells=cells,
             zones=state.zone_readings(),
@@ -97,13 +98,12 @@ class Pulse:
             unknown_lines=self._unknown.choose(sequence, state.unknown_lines, whole=full, now=now),
         )
         beat = report.build(readings, account, acknowledged=self._acknowledged, now=now)
-        self._sent[sequence] = _Sent(
+        sent = _Sent(
             rounds=report.rounds(beat.zones),
             full_state=full,
             history_to=history[-1].at if history else None,
         )
-        while len(self._sent) > SENT_REMEMBERED_MAX:
-            del self._sent[min(self._sent)]
+        self._sent.add(sequence, sent)
         return beat
 
     def acknowledged(self, ack: Ack) -> None:
@@ -113,14 +113,12 @@ class Pulse:
         self._state.acknowledged(ack.sequence, events_upto=ack.events_upto)
         self._details.acknowledged(ack.sequence)
         self._unknown.acknowledged(ack.sequence)
-        sent = self._sent.pop(ack.sequence, None)
+        sent = self._sent.acknowledged(ack.sequence)
         if sent is not None:
             self._acknowledged.update(sent.rounds)
             self._is_full_wanted = self._is_full_wanted and not sent.full_state
             if self._lacking is not None and sent.history_to is not None:
                 self._lacking = (max(sent.history_to, self._lacking[0]), self._lacking[1])
-        for sequence in [old for old in self._sent if old < ack.sequence]:
-            del self._sent[sequence]
 
     def tell_all(self) -> None:
         """The next heartbeat carries everything, until one such is acknowledged."""
@@ -131,6 +129,13 @@ class Pulse:
     def tell_minutes(self, *, after: datetime, before: datetime) -> None:
         """Of history, a few with each heartbeat."""
         self._lacking = (after, before)
+
+    def _begin_epoch(self, epoch: str) -> None:
+        """What waits was counted in this one, nothing in another."""
+        self._epoch = epoch
+        self._details = Details()
+        self._unknown = UnknownNews()
+        self._details.add(self._state.cells(), self._state.replies_changed_since(-1))
 
     def _history(self) -> tuple[Minute, ...]:
         if self._lacking is None:

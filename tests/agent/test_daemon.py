@@ -210,8 +210,14 @@ async def test_after_a_kill_numbers_and_totals_go_on(node: Node) -> None:
 
 def _sent(collector: Collector) -> int:
     cells = [cell for beat in collector.beats for cell in beat.cells]
+    if not cells:
+        return 0
     counts = [count for count in cells[-1].outcomes if count.outcome == pb.OUTCOME_SENT]
     return counts[0].attempts if counts else 0
+
+
+def _cells(collector: Collector, *, but: str) -> list[pb.Cell]:
+    return [cell for beat in collector.beats if beat.epoch != but for cell in beat.cells]
 
 
 async def test_a_new_epoch_begins_where_it_is_told(node: Node) -> None:
@@ -219,13 +225,16 @@ async def test_a_new_epoch_begins_where_it_is_told(node: Node) -> None:
     async with reporting(node, collector):
         for _ in range(2):
             node.postfix.deliver()
-        await eventually(lambda: any(beat.cells for beat in collector.beats))
-        told = collector.beats[0]
+        await eventually(lambda: _sent(collector) == 2)
+        told = collector.beats[-1]
         epoch = pb.NewEpoch(log_position=told.log_position, counted_to_ms=told.counted_to_ms)
         await collector.peers[-1].send(new_epoch=epoch)
         await eventually(lambda: collector.beats[-1].epoch != told.epoch)
-        await eventually(lambda: _sent(collector) == 2)
+        node.postfix.deliver()
+        await eventually(lambda: bool(_cells(collector, but=told.epoch)))
+        await eventually(lambda: _sent(collector) == 1)
         fresh = [beat for beat in collector.beats if beat.epoch != told.epoch]
+    assert {cell.outcomes[0].attempts for cell in _cells(collector, but=told.epoch)} == {1}
     assert fresh[0].sequence == 1
     assert fresh[0].full_state
     assert pb.EVENT_KIND_EPOCH_BEGUN in [event.kind for beat in fresh for event in beat.events]

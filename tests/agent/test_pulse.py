@@ -141,6 +141,18 @@ async def test_everything_is_told_until_one_such_heartbeat_is_acknowledged(
     assert after.cells == ()
 
 
+async def test_a_new_epoch_tells_nothing_of_the_one_before(state: State, pulse: Pulse) -> None:
+    count(state, GMAIL, 5)
+    before = await beat(pulse)
+    state.begin_epoch("next", counted_from=NOW, position=LogPosition(), gap=None, now=NOW)
+    count(state, YAHOO, 2)
+    first = await beat(pulse)
+    assert (first.epoch, first.sequence, first.full_state) == ("next", 1, True)
+    assert [(cell.key, cell.attempts) for cell in first.cells] == [(YAHOO, {Outcome.SENT: 2})]
+    pulse.acknowledged(ack(before))
+    assert (await beat(pulse)).full_state
+
+
 async def test_zone_readings_and_events_wait_for_their_ack(state: State, pulse: Pulse) -> None:
     (event,) = state.record_round([ZONE])
     sent = await beat(pulse)
