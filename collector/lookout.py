@@ -79,7 +79,13 @@ class Lookout:
 
     async def _look(self, one: Unwatched, zone: Zone) -> None:
         look = await self._resolver.look(zone.name, address=one.address)
-        await self._store.record_watch(one.node_id, look)
+        try:
+            await self._store.record_watch(one.node_id, look)
+        except StoreError as error:
+            if not error.retryable:
+                raise
+            log.warning("look not recorded, asking again", zone=zone.name, problem=str(error))
+            return
         if zone.tier is Tier.CRITICAL:
             self._watch[one.node_id, one.address] = look.at
         self._doorbell.ring(one.node_id)

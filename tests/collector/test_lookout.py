@@ -1,11 +1,15 @@
 """Addresses no agent looks after are looked at by the collector, until an agent is heard again."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from collector.adapters.doorbell import Bell
-from collector.adapters.store import SqlStore
-from collector.core.model import Look
+from collector.adapters.store import SqlStore, engines
+from collector.core.model import AddressFacts, Look
 from collector.lookout import Lookout
 from deliverability.catalogue import CATALOGUE
 from deliverability.zones import Sentinels, Verdict
@@ -96,3 +100,26 @@ async def test_a_fleet_that_is_heard_costs_no_look(tmp_path: Path) -> None:
         assert await watching.once() == 0
         assert eyes.asked == []
         assert await journal.heard_of([(node_id(1), ip(1))])
+
+
+async def test_a_locked_journal_costs_the_looks_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engines.CONNECT, "timeout", 0.05)
+    clock = HandClock()
+    async with opened(tmp_path, clock) as journal:
+        await enrol(journal, [1], await pool_of(journal))
+        watching, eyes = lookout(journal, clock)
+        await heard(journal, 1, 1)
+        clock.seconds = 20 * MINUTE
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await watching.once() == 1
+        assert (await addresses(journal))[0].zones[0].verdict is Verdict.CLEAR
+        assert await watching.once() == 1  # the same again
+        assert (await addresses(journal))[0].zones[0].verdict is Verdict.LISTED
+        assert eyes.asked == [(ZONE, ip(1))] * 2
+
+
+async def addresses(journal: SqlStore) -> tuple[AddressFacts, ...]:
+    return (await journal.load(None)).nodes[0].addresses
