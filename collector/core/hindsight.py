@@ -45,7 +45,8 @@ class PastListing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What is known of one address. `hours`: begin of the hour and what was added in it, in order.
+    """What is known of one address. `hours`: begin of the hour and what was added in it, in order;
+    an hour may come twice.
 
     `silences`: when it left the rotation for silence, and when it came back (None: still out).
     """

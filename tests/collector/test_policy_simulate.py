@@ -28,9 +28,13 @@ async def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield running
 
 
-def remember(bed: Bed, name: str, *, hours: int, sent: int, bounced: int) -> None:
-    """Sums of the last hours, as the collector would have rolled them up."""
+def remember(
+    bed: Bed, name: str, *, hours: int, sent: int, bounced: int, address: str | None = None
+) -> None:
+    """Sums of the last hours, as the collector would have rolled them up; of the node's address,
+    or of another."""
     node, now = bed.nodes[name], int(bed.parts.clock.now().timestamp())
+    said = node.address if address is None else address
     with closing(sqlite3.connect(bed.parts.config.state / "journal.db", timeout=5)) as file, file:
         (number,) = file.execute(
             "SELECT number FROM node_states WHERE node_id = ?", (node.id,)
@@ -39,7 +43,7 @@ def remember(bed: Bed, name: str, *, hours: int, sent: int, bounced: int) -> Non
             "INSERT INTO windows (span, slot, node_number, address, receiver, sent, bounced,"
             " first_sent, first_bounced) VALUES (3600, ?, ?, ?, '', ?, ?, ?, ?)",
             [
-                (now // HOUR * HOUR - n * HOUR, number, node.address, sent, bounced, sent, bounced)
+                (now // HOUR * HOUR - n * HOUR, number, said, sent, bounced, sent, bounced)
                 for n in range(2, hours + 2)
             ],
         )
@@ -73,6 +77,15 @@ async def test_a_stricter_policy_names_whom_it_would_have_paused(bed: Bed) -> No
     assert code == 0
     assert "only under this policy" in out
     assert "What this cannot tell:" in out
+
+
+async def test_mail_of_no_address_is_that_of_a_nodes_only_one(bed: Bed) -> None:
+    remember(bed, "mta-2", hours=30, sent=46, bounced=4)
+    remember(bed, "mta-2", hours=30, sent=42, bounced=8, address="")
+    answer = await asked(bed, "bounce_pause=11%", "--since", "3d")
+    (item,) = answer["items"]
+    assert (item["node"], item["would"][0]["reason"]) == ("mta-2", "BOUNCE_RATE")
+    assert item["would"][0]["why"].split(" bounced")[0].split(" of ") == ["12", "100"]
 
 
 async def test_what_really_happened_stands_beside_it(bed: Bed) -> None:

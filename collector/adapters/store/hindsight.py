@@ -1,6 +1,6 @@
 """What the journal still knows of addresses' pasts, for judging them by another policy."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -30,13 +30,14 @@ Loss = tuple[int, int | None]
 
 def pasts(connection: Connection, node_ids: Sequence[str], *, since: int, until: int) -> list[Past]:
     """`since`, `until` in milliseconds."""
-    hours = _hours(connection, node_ids, since=since // 1000, until=until // 1000)
-    losses = _losses(connection, node_ids, since=since)
-    listed = _listings(connection, node_ids, since=since)
     query = select(addresses.c.node_id, addresses.c.ip).where(
         among(addresses.c.node_id, node_ids), addresses.c.is_present == 1
     )
     found = connection.execute(query.order_by(addresses.c.node_id, addresses.c.position)).all()
+    present = [(row.node_id, row.ip) for row in found]
+    hours = _hours(connection, present, since=since // 1000, until=until // 1000)
+    losses = _losses(connection, node_ids, since=since)
+    listed = _listings(connection, node_ids, since=since)
     return [
         Past(
             node_id=node_id,
@@ -45,7 +46,7 @@ def pasts(connection: Connection, node_ids: Sequence[str], *, since: int, until:
             listings=tuple(listed.get((node_id, ip), ())),
             silences=tuple((from_ms(a), from_ms(b)) for a, b in losses.get((node_id, ip), ())),
         )
-        for node_id, ip in found
+        for node_id, ip in present
     ]
 
 
@@ -69,17 +70,21 @@ def paused(connection: Connection, node_ids: Sequence[str], *, since: int) -> li
 
 
 def _hours(
-    connection: Connection, node_ids: Sequence[str], *, since: int, until: int
+    connection: Connection, present: Sequence[Key], *, since: int, until: int
 ) -> dict[Key, list[tuple[datetime, Window]]]:
+    """In order; an hour twice where some of it was counted under no address: as in a judgement
+    (`mail_rates.of_address`) that is of a node's only one."""
+    addresses_of = Counter(node_id for node_id, _ in present)
+    only = {node_id: ip for node_id, ip in present if addresses_of[node_id] == 1}
     first = since // HOUR_SECONDS * HOUR_SECONDS
     asked = {
         "slots": encode.text(list(range(first, until, HOUR_SECONDS))),
-        "nodes": encode.text(list(node_ids)),
+        "nodes": encode.text(sorted(addresses_of)),
     }
     found: dict[Key, list[tuple[datetime, Window]]] = defaultdict(list)
     for node_id, address, slot, *counts in connection.execute(HOURS, asked):
         window = Window(**dict(zip(COUNTS, counts, strict=True)))
-        found[node_id, address].append((from_ms(slot * 1000), window))
+        found[node_id, address or only.get(node_id, "")].append((from_ms(slot * 1000), window))
     return found
 
 
