@@ -4,7 +4,7 @@ Everything stands in the journal: what a crash interrupts is done again with the
 channel has its own lane; a dead one keeps nobody waiting, least of all control.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -18,7 +18,7 @@ from collector.core import mailbag
 from collector.core.channels import Route
 from collector.core.judgement import Judgement
 from collector.core.mailbag import Parcel
-from collector.core.model import AlertFact, Severity, Snapshot
+from collector.core.model import AlertFact, Severity
 from collector.ports import Clock, Doorbell, StoreError
 from collector.ports_notify import Channel, ChannelError, ChannelState, Delivery, NotifyStore
 
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 class AlertStore(NotifyStore, Protocol):
-    async def load(self, node_ids: Sequence[str] | None) -> Snapshot: ...
+    async def standing_alerts(self, causes: Collection[str]) -> Sequence[AlertFact]: ...
 
     async def commit(self, judgement: Judgement) -> Sequence[str]: ...
 
@@ -109,8 +109,7 @@ class Courier:
         if given_up:
             log.warning("notices given up", notices=given_up)
         states = await self._store.channel_states()
-        open_ = {alert.key: alert for alert in (await self._store.load(())).alerts}
-        mine = {key: alert for key, alert in open_.items() if key.partition(":")[0] == CAUSE}
+        mine = {alert.key: alert for alert in await self._store.standing_alerts((CAUSE,))}
         wanted = {one.key: one for name in self._lanes for one in self._wrong(name, states)}
         opened = tuple(
             alert

@@ -32,10 +32,9 @@ class Nuisances:
 
     async def load(self) -> None:
         """Those of before our start: their alerts are ours to resolve."""
-        for alert in (await self._store.load(())).alerts:
+        for alert in await self._store.standing_alerts(CAUSES):
             cause, _, node_id = alert.key.partition(":")
-            if cause in CAUSES:
-                self._seen.setdefault(node_id, {})[cause] = self._clock.monotonic()
+            self._seen.setdefault(node_id, {})[cause] = self._clock.monotonic()
 
     async def saw(self, node_id: str, nuisance: Nuisance, *, term: int) -> None:
         """Opens its alert, once while it lasts."""

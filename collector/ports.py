@@ -4,14 +4,14 @@
 Every method that writes returns only when the write is durable in the journal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from collector.core.heartbeat import Account, Heartbeat, Hello, Recount
 from collector.core.judgement import Judgement
-from collector.core.model import Automation, Look, Order, Snapshot
+from collector.core.model import AlertFact, Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
 from collector.ports_counts import CountViews
 from collector.ports_history import HistoryViews
@@ -335,7 +335,8 @@ class JudgementStore(Protocol):
 
     async def orders(self, node_ids: Sequence[str]) -> Mapping[str, Order]: ...
 
-    async def node_ids(self) -> Sequence[str]: ...
+    async def standing_alerts(self, causes: Collection[str]) -> Sequence[AlertFact]:
+        """Open alerts of these causes, in the order of their keys."""
 
     async def members(self) -> Mapping[str, str]:
         """Node → pool, of everybody not decommissioned: who is to be judged in a round."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from collector.core.hindsight import Past
+from collector.core.incident import Place
 
 Row = Mapping[str, object]
 
@@ -23,6 +24,15 @@ class HistoryViews(Protocol):
     async def paused(self, node_ids: Sequence[str], *, since: datetime) -> Sequence[Row]:
         """Automation's pauses that stood then or later: node_id, address, reason, opened_at,
         closed_at."""
+
+    async def node_ids(self, *, after: str, limit: int) -> Sequence[str]:
+        """Of nodes not decommissioned, in order: those past `after`."""
+
+    async def held_zones(self) -> Sequence[str]:
+        """Those the zone brake holds now."""
+
+    async def places(self, node_ids: Sequence[str]) -> Mapping[str, Place]:
+        """Names of these nodes and of their pools."""
 
     async def policies(self, *, revision: int | None = None, limit: int) -> Sequence[Row]:
         """Revisions of the policy, newest first, or the one asked for: revision, at, made_by, note,

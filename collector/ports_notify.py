@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from collector.core.incident import Silence
+from collector.core.incident import Docket, Silence
+from collector.core.model import AlertFact
 from collector.core.notice import Notice
 from collector.ports import AuditEntry, Row
 
@@ -66,7 +67,18 @@ class ChannelState:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """Every open alert, in the order of their keys, and what people know and want to know of
+    them."""
+
+    alerts: Sequence[AlertFact]
+    docket: Docket
+
+
 class NotifyStore(Protocol):
+    async def troubles(self) -> Troubles: ...
+
     async def untold(self, *, limit: int) -> Sequence[Notice]:
         """Committed and not yet handed to channels, oldest first."""
 

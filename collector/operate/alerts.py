@@ -86,13 +86,13 @@ async def acknowledge(desk: Desk, number: int, *, undo: bool, wish: Wish) -> Don
 
 async def read(desk: Desk) -> Standing:
     """All that stands, and what of it is silenced now."""
-    snapshot = await desk.store.load(())
-    docket, now = snapshot.docket, desk.clock.now()
-    known = {alert.key: alert for alert in snapshot.alerts}
+    troubles = await desk.bureau.store.troubles()
+    docket, now = troubles.docket, desk.clock.now()
+    known = {alert.key: alert for alert in troubles.alerts}
     echoes = incidents.leaders(known)
     groups = incidents.grouped(known, docket.places, followed=echoes)
     silenced: dict[str, Silence] = {}
-    for alert in snapshot.alerts:
+    for alert in troubles.alerts:
         place = docket.places.get(alert.node_id or "")
         covering = silences.silencing(alert, docket.silences, place=place, now=now)
         if covering is not None:

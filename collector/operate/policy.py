@@ -119,7 +119,7 @@ async def _adopt(desk: Desk, after: Policy, *, action: str, wish: Wish) -> Done:
 async def _check_brakes(desk: Desk, *, before: Policy, after: Policy) -> None:
     """A shorter round makes older listings of a wave no part of it: a brake that holds them would
     let go of a whole fleet at once. Refused: BRAKE_HOLDS."""
-    held = (await desk.store.load(())).fleet.brakes
+    held = await desk.store.held_zones()
     if not held or after.sweep_critical >= before.sweep_critical:
         return
     raise Refused(

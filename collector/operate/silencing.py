@@ -87,11 +87,11 @@ async def end(desk: Desk, number: int, *, wish: Wish) -> Done:
 
 
 async def _covers(desk: Desk, made: Silence) -> list[str]:
-    snapshot = await desk.store.load(())
-    places = snapshot.docket.places
+    troubles = await desk.bureau.store.troubles()
+    places = troubles.docket.places
     return [
         alert.key
-        for alert in snapshot.alerts
+        for alert in troubles.alerts
         if rules.covers(made, alert, place=places.get(alert.node_id or ""))
     ]
 

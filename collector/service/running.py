@@ -104,7 +104,7 @@ async def _serve(parts: Parts) -> None:
 
 async def _listen(parts: Parts, trust: ssl.SSLContext, *, listening: AsyncExitStack) -> None:
     """Opens the listeners; they close in the other order. ServiceError."""
-    config, size = parts.config, len(await parts.store.node_ids())
+    config, size = parts.config, parts.zoning.size().nodes
     setup = Setup(listeners=parts.listeners, fleet_size=size)
     behind = Behind(
         intake=parts.intake,

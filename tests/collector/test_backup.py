@@ -103,7 +103,7 @@ async def test_the_store_copies_its_journal_by_itself(tmp_path: Path) -> None:
         await journal.record_hello(hello(1))
         await journal.backup(str(tmp_path / "copy"))
     async with opened(tmp_path / "copy") as copy:
-        assert await copy.node_ids() == [node_id(1)]
+        assert await copy.node_ids(after="", limit=9) == [node_id(1)]
 
 
 def test_a_state_that_is_not_empty_is_kept_aside_when_forced(state: Path) -> None:

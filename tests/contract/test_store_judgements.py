@@ -10,11 +10,13 @@ from collector.core.judgement import (
     PauseDraft,
 )
 from collector.core.model import (
+    AlertFact,
     Fate,
     Kind,
     Liveness,
     Order,
     Reason,
+    Severity,
     Standing,
     StandingKey,
     Subject,
@@ -132,6 +134,23 @@ async def test_opening_what_is_open_changes_nothing_but_an_alerts_words(journal:
     assert after.fleet == before.fleet
     assert after.alerts == (alert("listed, still"),)
     assert [effect.kind for effect in await journal.effects(limit=9)] == ["directive"]
+
+
+async def test_what_stands_is_asked_for_by_its_cause(journal: Store) -> None:
+    keys = ("chan:0", "channel:a", "channel:z", "channels:b", "duplicate:x")
+    made = tuple(
+        AlertFact(key=key, severity=Severity.LOW, text="so it is", opened_at=START) for key in keys
+    )
+    await journal.commit(judgement(alerts_open=made, brakes_engage=("b.example", "a.example")))
+    await journal.commit(judgement(alerts_resolve=("channel:z",), brakes_release=("b.example",)))
+
+    async def standing(*causes: str) -> list[str]:
+        return [one.key for one in await journal.standing_alerts(causes)]
+
+    assert await standing("channel") == ["channel:a"]
+    assert await standing("duplicate", "channel") == ["channel:a", "duplicate:x"]
+    assert await standing() == []
+    assert list((await journal.load(())).fleet.brakes) == ["a.example"]
 
 
 async def test_what_opened_closes(journal: Store) -> None:

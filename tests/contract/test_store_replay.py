@@ -12,14 +12,14 @@ from collector.core.judge import judge
 from collector.core.policy import Policy
 from tests.core.fleet import NOON
 from tests.core.snapshots import Dice, as_decided
-from tests.store_bed import START, enrol, entry, opened, pool_of
+from tests.store_bed import START, enrol, entry, node_id, opened, pool_of
 from tests.store_judged import decision, judgement, the_pool
 
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[SqlStore]:
     async with opened(tmp_path) as found:
-        await enrol(found, [1], await pool_of(found))
+        await enrol(found, [1, 2, 3], await pool_of(found))
         yield found
 
 
@@ -61,3 +61,18 @@ async def test_revisions_of_the_policy_say_who_when_and_why(journal: SqlStore) -
     assert newest["at"] == START.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     assert newest["values"] == {**policy_values.of(Policy()), "revision": 2, "floor_ratio": 0.7}
     assert (first["revision"], first["made_by"], first["note"]) == (1, "default", "")
+
+
+async def test_what_simulations_ask_for(journal: SqlStore) -> None:
+    ids = [node_id(number) for number in (1, 2, 3)]
+    assert await journal.node_ids(after="", limit=2) == ids[:2]
+    assert await journal.node_ids(after=ids[1], limit=9) == ids[2:]
+    assert await journal.node_ids(after=ids[-1], limit=9) == []
+    places = await journal.places(ids[:2])
+    assert {one: (place.node, place.pool) for one, place in places.items()} == {
+        ids[0]: ("mx1", "default"),
+        ids[1]: ("mx2", "default"),
+    }
+    await journal.commit(judgement(brakes_engage=("b.example", "a.example")))
+    await journal.commit(judgement(brakes_release=("b.example",)))
+    assert await journal.held_zones() == ["a.example"]

@@ -76,7 +76,7 @@ async def test_opening_again_migrates_nothing(tmp_path: Path) -> None:
     before = rows(tmp_path, "SELECT * FROM sqlite_master ORDER BY name")
     async with opened(tmp_path) as journal:
         assert await journal.schema_revision() == revision
-        assert await journal.node_ids() == [node_id(1)]
+        assert await journal.node_ids(after="", limit=9) == [node_id(1)]
     assert rows(tmp_path, "SELECT * FROM sqlite_master ORDER BY name") == before
 
 

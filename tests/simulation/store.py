@@ -2,14 +2,14 @@
 views only what the contract suite looks at. Every write is whole or nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from collector.core.heartbeat import Account, Heartbeat, Hello
 from collector.core.judgement import Judgement
-from collector.core.model import Automation, Look, Order, Snapshot
+from collector.core.model import AlertFact, Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
 from collector.ports import (
     ApiToken,
@@ -270,8 +270,9 @@ class MemoryStore:
         held = self.tables.orders
         return {node_id: held[node_id][0] for node_id in node_ids if node_id in held}
 
-    async def node_ids(self) -> Sequence[str]:
-        return snapshot_store.going_ids(self.tables)
+    async def standing_alerts(self, causes: Collection[str]) -> Sequence[AlertFact]:
+        found = sorted(self.tables.alerts.items())
+        return [one for key, one in found if key.partition(":")[0] in causes]
 
     async def operator_pause(self, wish: OperatorPause, entry: AuditEntry) -> None:
         with self._whole() as journal:

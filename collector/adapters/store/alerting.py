@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
 
-from collector.adapters.store import encode, incidents
+from collector.adapters.store import encode, incidents, snapshot
 from collector.adapters.store.among import among
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms, to_ms_or_none
@@ -19,12 +19,21 @@ from collector.core import causes
 from collector.core.incident import Silence
 from collector.ports import AuditEntry
 from collector.ports import Row as PlainRow
+from collector.ports_notify import Troubles
 
 ALERTS_MAX = 1_000
 NOTICES_MAX = 100
 
 
 class Alerting(Part):
+    async def troubles(self) -> Troubles:
+        now = to_ms(self._database.clock.now())
+        return await self._database.read(
+            lambda c: Troubles(
+                alerts=snapshot.alerts_of(c, None), docket=incidents.docket(c, now=now)
+            )
+        )
+
     async def incidents(self, *, open_only: bool, limit: int) -> Sequence[PlainRow]:
         query = select(table).order_by(table.c.number.desc()).limit(limit)
         if open_only:

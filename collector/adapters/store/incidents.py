@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
@@ -36,7 +36,7 @@ def docket(connection: Connection, *, now: int) -> Docket:
     return Docket(
         incidents=tuple(incident_of(row) for row in rows),
         silences=tuple(active_silences(connection, now=now)),
-        places=_places(connection),
+        places=_troubled(connection),
         next_number=last + 1,
     )
 
@@ -134,11 +134,15 @@ def _values(incident: Incident) -> dict[str, object]:
     }
 
 
-def _places(connection: Connection) -> dict[str, Place]:
+def _troubled(connection: Connection) -> dict[str, Place]:
     """Of each node with an open alert."""
     troubled = select(alerts.c.node_id).where(
         alerts.c.resolved_at.is_(None), alerts.c.node_id.is_not(None)
     )
+    return places(connection, nodes.c.id.in_(troubled))
+
+
+def places(connection: Connection, whom: ColumnElement[bool]) -> dict[str, Place]:
     query = (
         select(
             nodes.c.id,
@@ -147,7 +151,7 @@ def _places(connection: Connection) -> dict[str, Place]:
             func.coalesce(nodes.c.tenant_id, pools.c.tenant_id).label("tenant"),
         )
         .join(pools, pools.c.id == nodes.c.pool_id)
-        .where(nodes.c.id.in_(troubled))
+        .where(whom)
     )
     return {
         row.id: Place(node=row.name, pool=row.pool, tenant=row.tenant)

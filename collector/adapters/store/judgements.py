@@ -1,6 +1,6 @@
 """What the control pass commits: one judgement, one transaction, whole or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -21,7 +21,7 @@ from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import nodes
 from collector.adapters.store.timeline import Told, new_id, tell
 from collector.core.judgement import Judgement
-from collector.core.model import Lifecycle, Order, Snapshot
+from collector.core.model import AlertFact, Lifecycle, Order, Snapshot
 from collector.ports import PendingEffect, Refused
 
 
@@ -71,9 +71,8 @@ class Judging(Part):
 
         return await self._database.read(job)
 
-    async def node_ids(self) -> Sequence[str]:
-        query = select(nodes.c.id).where(nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value)
-        return await self._database.read(lambda c: c.scalars(query.order_by(nodes.c.id)).all())
+    async def standing_alerts(self, causes: Collection[str]) -> Sequence[AlertFact]:
+        return await self._database.read(lambda c: snapshot.alerts_of(c, causes))
 
 
 def commit(connection: Connection, judgement: Judgement) -> list[str]:

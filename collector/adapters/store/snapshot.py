@@ -4,11 +4,11 @@ Liveness, silence and the detector are not here: the caller alone knows them. Un
 in, every node is unheard and the detector healthy.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, false, or_, select
 
 from collector.adapters.store import counting, facts, incidents, rotation, zones
 from collector.adapters.store.among import among
@@ -58,7 +58,7 @@ def load(
         nodes=tuple(found),
         fleet=replace(_fleet(connection, baselines=baselines, now=now), catalogue=catalogue),
         standing=stands,
-        alerts=_alerts(connection),
+        alerts=alerts_of(connection, None),
         docket=incidents.docket(connection, now=now),
         term=read_term(connection),
     )
@@ -104,18 +104,20 @@ def _fleet(connection: Connection, *, baselines: Baselines, now: int) -> Fleet:
         addresses=sum(pool.addresses for pool in pools_by_id.values()),
         pools=pools_by_id,
         open_listings=_open_listings(connection),
-        brakes={
-            row.zone: ZoneBrake(zone=row.zone, engaged_at=from_ms(row.engaged_at))
-            for row in connection.execute(
-                select(zone_brakes)
-                .where(zone_brakes.c.released_at.is_(None))
-                .order_by(zone_brakes.c.zone)
-            )
-        },
+        brakes=brakes_held(connection),
         automation_stopped=switches["automation_stopped"],
         sending_stopped=switches["sending_stopped"],
         detector=Detector(frozen=False, healthy_since=None),
     )
+
+
+def brakes_held(connection: Connection) -> dict[str, ZoneBrake]:
+    c = zone_brakes.c
+    query = select(zone_brakes).where(c.released_at.is_(None)).order_by(c.zone)
+    return {
+        row.zone: ZoneBrake(zone=row.zone, engaged_at=from_ms(row.engaged_at))
+        for row in connection.execute(query)
+    }
 
 
 def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dict[str, PoolFacts]:
@@ -161,8 +163,15 @@ def _open_listings(connection: Connection) -> dict[str, tuple[Listing, ...]]:
     return {zone: tuple(ones) for zone, ones in found.items()}
 
 
-def _alerts(connection: Connection) -> tuple[AlertFact, ...]:
+def alerts_of(connection: Connection, causes: Collection[str] | None) -> tuple[AlertFact, ...]:
+    """Those that stand, of these causes (None: of all), in the order of their keys."""
     c = alerts.c
+    query = select(alerts).where(c.resolved_at.is_(None)).order_by(c.key)
+    if causes is not None:
+        # Keys are cause:subject; a semicolon is what follows the colon.
+        query = query.where(
+            or_(false(), *((c.key > f"{one}:") & (c.key < f"{one};") for one in causes))
+        )
     return tuple(
         AlertFact(
             key=row.key,
@@ -171,5 +180,5 @@ def _alerts(connection: Connection) -> tuple[AlertFact, ...]:
             opened_at=from_ms(row.opened_at),
             node_id=row.node_id,
         )
-        for row in connection.execute(select(alerts).where(c.resolved_at.is_(None)).order_by(c.key))
+        for row in connection.execute(query)
     )

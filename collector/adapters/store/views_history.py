@@ -1,16 +1,19 @@
 """What decisions were made of, and every policy there was."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from collector.adapters.store import encode, hindsight
+from collector.adapters.store import encode, hindsight, incidents, snapshot
+from collector.adapters.store.among import among
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms
-from collector.adapters.store.schema import policies
+from collector.adapters.store.schema import nodes, policies
 from collector.adapters.store.schema_acts import decisions
 from collector.core.hindsight import Past
+from collector.core.incident import Place
+from collector.core.model import Lifecycle
 from collector.ports import Row
 
 
@@ -29,6 +32,18 @@ class HistoryViews(Part):
         return await self._database.read(
             lambda c: hindsight.paused(c, node_ids, since=to_ms(since))
         )
+
+    async def node_ids(self, *, after: str, limit: int) -> Sequence[str]:
+        going = nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value
+        query = select(nodes.c.id).where(going, nodes.c.id > after)
+        query = query.order_by(nodes.c.id).limit(limit)
+        return await self._database.read(lambda c: c.scalars(query).all())
+
+    async def held_zones(self) -> Sequence[str]:
+        return await self._database.read(lambda c: list(snapshot.brakes_held(c)))
+
+    async def places(self, node_ids: Sequence[str]) -> Mapping[str, Place]:
+        return await self._database.read(lambda c: incidents.places(c, among(nodes.c.id, node_ids)))
 
     async def policies(self, *, revision: int | None = None, limit: int) -> Sequence[Row]:
         query = select(policies).order_by(policies.c.revision.desc()).limit(limit)
