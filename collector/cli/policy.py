@@ -104,16 +104,16 @@ def _simulated(values: dict[str, str], since: datetime) -> Json:
     """All slices as one answer; on a terminal with a word of progress."""
     api, after = Api(), ""
     whole: Json = {}
+    sums: Json | None = None
     while True:
-        body = {"values": values, "since": since.isoformat(), "after": after}
+        body = {"values": values, "since": since.isoformat(), "after": after, "before": sums}
         answer = api.post("/policy/simulate", body)
         whole = simulated.joined(answer, before=whole)
-        after = answer["after"]
+        after, sums = answer["after"], answer["summary"]
         if after is None:
             return whole
         if sys.stderr.isatty():
-            done, left = whole["nodes"], answer["left"]
-            click.echo(f"\r{done} of {done + left} nodes", nl=False, err=True)
+            click.echo(f"\r{whole['nodes']} of {answer['fleet']} nodes", nl=False, err=True)
 
 
 def given(values: tuple[str, ...]) -> dict[str, str]:

@@ -11,29 +11,12 @@ ROWS_MAX = 50  # shown to people; with -o json all
 
 
 def joined(answer: Json, *, before: Json) -> Json:
-    """One answer of two that follow each other, with its sums."""
-    items = [*before.get("items", ()), *answer["items"]]
-    addresses = before.get("addresses", 0) + answer["addresses"]
+    """One answer of two that follow each other; the later one has the sums."""
     return {
-        **{name: answer[name] for name in ("since", "until", "changes", "limits")},
-        "items": items,
-        "addresses": addresses,
+        **{name: answer[name] for name in ("since", "until", "changes", "limits", "summary")},
+        "items": [*before.get("items", ()), *answer["items"]],
+        "addresses": before.get("addresses", 0) + answer["addresses"],
         "nodes": before.get("nodes", 0) + answer["nodes"],
-        "summary": summary(items, addresses=addresses, days=_days(answer)),
-    }
-
-
-def summary(items: Sequence[Json], *, addresses: int, days: float) -> Json:
-    """`capacity_*`: part of the fleet's address-hours."""
-    hours = addresses * days * 24 or 1.0
-    return {
-        "addresses_would": sum(bool(one["would"]) for one in items),
-        "addresses_really": sum(bool(one["really"]) for one in items),
-        "only_under_this_policy": sum(one["verdict"] == "only under this policy" for one in items),
-        "only_really": sum(one["verdict"] == "only really" for one in items),
-        "capacity_would": round(sum(one["hours_would"] for one in items) / hours, 6),
-        "capacity_really": round(sum(one["hours_really"] for one in items) / hours, 6),
-        "mail_would": sum(one["mail_would"] for one in items),
     }
 
 
@@ -79,7 +62,3 @@ def _told(episodes: Sequence[Json]) -> str:
         f"{one['reason']} {moments.short(one['since'])}, {one['hours']:g} h: {one['why']}"
         for one in episodes
     )
-
-
-def _days(answer: Json) -> float:
-    return moments.between(answer["since"], then=answer["until"]).total_seconds() / 86_400

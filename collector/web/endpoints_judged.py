@@ -44,5 +44,6 @@ async def roll_policy_back(desk: Desk, *, body: shapes.PolicyRollback, actor: Ac
 @ROUTES.add("POST", path="/policy/simulate", role=OPERATOR, reply=shapes.Simulated)
 async def simulate_policy(desk: Desk, *, body: shapes.Simulation) -> object:
     """Who would have been paused under these values, beside what was: a slice of the nodes."""
-    asked = simulate.Asked(values=body.values, since=body.since, after=body.after)
+    before = {} if body.before is None else body.before.model_dump()
+    asked = simulate.Asked(values=body.values, since=body.since, after=body.after, before=before)
     return await simulate.read(desk, asked)

@@ -8,6 +8,7 @@ from collector.operate.policy import HISTORY_MAX
 from collector.web.routes import Shape
 from collector.web.shapes import Answer, Name, ReasonedAct
 
+Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Revision = Annotated[int, Field(ge=1, lt=2**53)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -18,12 +19,28 @@ class PolicyChange(ReasonedAct):
     values: Annotated[dict[Name, Word], Field(min_length=1, max_length=200)]
 
 
+class SimulatedSums(Shape):
+    """Of all slices until now. Hours are an address's; `capacity_*` are parts of `hours`."""
+
+    addresses_would: int = Field(ge=0)
+    addresses_really: int = Field(ge=0)
+    only_under_this_policy: int = Field(ge=0)
+    only_really: int = Field(ge=0)
+    mail_would: int = Field(ge=0)
+    hours: Hours
+    hours_would: Hours
+    hours_really: Hours
+    capacity_would: Hours
+    capacity_really: Hours
+
+
 class Simulation(Shape):
-    """`after`: as the slice before said; empty for the first."""
+    """`after`, `before`: the `after` and the `summary` of the slice before; empty for the first."""
 
     values: Annotated[dict[Name, Word], Field(max_length=200)] = Field(default_factory=dict)
     since: AwareDatetime
     after: str = Field(default="", max_length=64)
+    before: SimulatedSums | None = None
 
 
 class PolicyRollback(ReasonedAct):
@@ -127,7 +144,7 @@ class SimulatedAddress(Answer):
 
 
 class Simulated(Answer):
-    """A slice: `left` nodes come after it, from `after` on."""
+    """A slice of a fleet of so many nodes: the next begins at `after` (None: this is the last)."""
 
     since: str
     until: str
@@ -135,6 +152,7 @@ class Simulated(Answer):
     items: list[SimulatedAddress]
     addresses: int
     nodes: int
-    left: int
+    fleet: int
     after: str | None
+    summary: SimulatedSums
     limits: list[str]

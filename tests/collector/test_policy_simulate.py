@@ -112,4 +112,7 @@ async def test_a_large_fleet_is_gone_through_in_slices(
         remember(bed, name, hours=30, sent=80, bounced=20)
     answer = await asked(bed, "--since", "2d")
     assert [one["node"] for one in answer["items"]] == ["mta-1", "mta-2", "mta-3"]
-    assert (answer["nodes"], answer["summary"]["addresses_would"]) == (3, 3)
+    sums = answer["summary"]
+    assert (answer["nodes"], sums["addresses_would"], sums["hours"]) == (3, 3, 3 * 48)
+    assert sums["hours_would"] == sum(one["hours_would"] for one in answer["items"])
+    assert sums["capacity_would"] == round(sums["hours_would"] / sums["hours"], 6)
