@@ -135,5 +135,8 @@ class RotationStore(Protocol):
     async def warmup(self, subject: str) -> Standing | None:
         """A sending domain's plan, or an address's that some node has now."""
 
-    async def set_warmup(self, standing: Standing, entry: AuditEntry) -> None:
-        """A person's word: the plan as it stands from now on, with a decision to show it."""
+    async def set_warmup(
+        self, standing: Standing, entry: AuditEntry, *, before: Plan | None
+    ) -> None:
+        """A person's word: the plan as it stands from now on, with a decision to show it. Refused:
+        WARMUP_CHANGED, where another plan than `before` stands by now."""

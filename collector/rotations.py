@@ -75,8 +75,11 @@ class Rotations:
         self._watchers += 1
         try:
             with anyio.move_on_after(seconds):
-                while (await self._store.revisions()).get(pool_id, 0) <= after:
+                while True:
+                    # Taken before the look: what changes in between is not missed.
                     news = self._news
+                    if (await self._store.revisions()).get(pool_id, 0) > after:
+                        return
                     with anyio.move_on_after(WATCH_SECONDS):
                         await news.wait()
         finally:

@@ -62,11 +62,14 @@ class RotationChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmupChange:
     """A plan as it stands from now on. `decision`: its place in the judgement; None: no decision,
-    kept for the record. `day`: the one that was judged, under `day_cap`, with what came of it."""
+    kept for the record. `before`: the plan this one was made of; if another stands by now, nothing
+    is written and the next pass looks again. `day`: the one that was judged, under `day_cap`, with
+    what came of it."""
 
     subject: Subject
     plan: Plan
     decision: int | None
+    before: Plan | None = None
     day: SendingDay | None = None
     day_cap: int | None = None
     why: str = ""

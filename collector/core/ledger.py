@@ -55,6 +55,8 @@ class _Lane:
     # Messages an hour by receiver, as its score and its warm-up allow.
     limits: dict[str, int] = field(default_factory=dict)
     by_receiver: dict[str, Tally] = field(default_factory=dict)
+    # Of receivers that block it: the turn, and how many messages were granted as its probe.
+    probes: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
     def of(self, receiver: str) -> Tally:
         tally = self.by_receiver.get(receiver)
@@ -96,6 +98,7 @@ class Ledger:
             lane.whole.told(member.used, now=at, over=over)
             for name in lane.by_receiver.keys() | member.receivers.keys():
                 lane.of(name).told(member.receivers.get(name), now=at, over=over)
+            lane.probes = {n: one for n, one in lane.probes.items() if n in member.blocks}
             lane.by_receiver = {n: one for n, one in lane.by_receiver.items() if one.is_used}
             self._lanes[member.key] = lane
         self._line_up()
@@ -116,6 +119,7 @@ class Ledger:
             lane = self._lanes[key]
             lane.whole.grant(count, until=asked.expires_at, now=at)
             lane.of(asked.receiver).grant(count, until=asked.expires_at, now=at)
+            self._count_probe(lane, asked.receiver, messages=count)
         short = sum(taken.values()) < asked.messages
         return Given(to=given, held=self._held(asked, now=at) if short else ())
 
@@ -125,6 +129,7 @@ class Ledger:
         if lane is not None:
             lane.whole.grant(asked.messages, until=asked.expires_at, now=at)
             lane.of(asked.receiver).grant(asked.messages, until=asked.expires_at, now=at)
+            self._count_probe(lane, asked.receiver, messages=asked.messages)
 
     def take_back(self, given: Given, asked: Asked, *, unfit: Iterable[tuple[Key, str]]) -> None:
         """A grant that was not kept, because of these addresses: they get none until the next
@@ -134,6 +139,7 @@ class Ledger:
             if lane is not None:  # else it left the pool meanwhile
                 lane.whole.take_back(count, until=asked.expires_at)
                 lane.by_receiver[asked.receiver].take_back(count, until=asked.expires_at)
+                self._count_probe(lane, asked.receiver, messages=-count)
                 lane.turn -= count / lane.weight
         for key, why in unfit:
             if key in self._lanes:
@@ -214,7 +220,8 @@ class Ledger:
     def _room(self, lane: _Lane, receiver: str, *, now: Slots) -> int:
         """How many it may still be given for this receiver."""
         member, cap = lane.member, lane.member.cap
-        if receiver in member.blocked:
+        most = self._probe(lane, receiver) if receiver in member.blocked else None
+        if most == 0:
             return 0
         tally = lane.by_receiver.get(receiver)
         bound = lane.limits.get(receiver)
@@ -222,10 +229,28 @@ class Ledger:
             bound = limits.per_hour(receiver, score=member.score, warming=cap is not None)
             lane.limits[receiver] = bound
         room = bound - (tally.hour(now) if tally else 0)
+        room = room if most is None else min(room, most)
         if cap is None:
             return room
         of_day = cap.receiver - (tally.day(now) if tally else 0)
         return min(room, of_day, cap.day - lane.whole.day(now), cap.hour - lane.whole.hour(now))
+
+    def _probe(self, lane: _Lane, receiver: str) -> int:
+        """What is left of a blocked receiver's probe."""
+        block = lane.member.blocks.get(receiver)
+        turn = None if block is None else block.probed_since(self.policy)
+        if turn is None:
+            return 0
+        known, given = lane.probes.get(receiver, (turn, 0))
+        return self.policy.probe_messages - (given if known == turn else 0)
+
+    def _count_probe(self, lane: _Lane, receiver: str, *, messages: int) -> None:
+        """Granted, or taken back, of the present turn."""
+        block = lane.member.blocks.get(receiver)
+        turn = None if block is None else block.probed_since(self.policy)
+        if turn is not None:
+            known, given = lane.probes.get(receiver, (turn, 0))
+            lane.probes[receiver] = (turn, messages + (given if known == turn else 0))
 
     def _held(self, asked: Asked, *, now: Slots) -> tuple[tuple[str, int], ...]:
         """Why the rest of them give nothing more, and how many addresses for each reason."""

@@ -7,7 +7,9 @@ is granted to whom by `ledger`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from collector.core import capacity
 from collector.core.policy import Policy
@@ -34,13 +36,26 @@ class Used:
 NONE_USED = Used()
 
 
+class Block(NamedTuple):
+    """A receiver's block of one address: since when, and the end of its present turn. A turn after
+    the first begins with a probe; the first has none."""
+
+    since: datetime
+    next_probe: datetime
+
+    def probed_since(self, policy: Policy) -> datetime | None:
+        """When the turn began that a probe belongs to."""
+        begun = self.next_probe - policy.probe_after
+        return begun if begun > self.since else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One present address of a pool.
 
     `against`: why it may not send at all now, in words; empty: it may. `blocked`: receivers it may
-    not send to. `cap` None: no cap; then `best_hour`, its highest healthy hour of 30 days, is what
-    it can do. `share`: its weight in the rotation as last set.
+    not send to, but for the probes of `blocks`. `cap` None: no cap; then `best_hour`, its highest
+    healthy hour of 30 days, is what it can do. `share`: its weight in the rotation as last set.
     """
 
     node_id: str
@@ -49,6 +64,7 @@ class Member:
     region: str = ""
     against: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
+    blocks: Mapping[str, Block] = field(default_factory=dict)
     score: int = 100
     cap: Stage | None = None
     best_hour: int = 0

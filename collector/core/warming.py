@@ -94,6 +94,7 @@ def _changed(one: Look, before: Warming, plan: Plan, *, place: int | None) -> Wa
         subject=one.subject,
         plan=plan,
         decision=place,
+        before=before.plan,
         day=before.day if is_judged else None,
         day_cap=cap.day if cap is not None else None,
         why=one.step.rule,

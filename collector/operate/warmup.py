@@ -162,7 +162,8 @@ async def _set(desk: Desk, standing: Standing, word: _Word, *, wish: Wish) -> Do
             before={} if word.before is None else warmup_words.stood(word.before.plan),
             after=warmup_words.stood(standing.plan),
         )
-        await desk.rotating.set_warmup(standing, entry(desk, wish, change=asked))
+        before = None if word.before is None else word.before.plan
+        await desk.rotating.set_warmup(standing, entry(desk, wish, change=asked), before=before)
         desk.rotations.changed()
         if standing.node_id:
             desk.doorbell.ring(standing.node_id)

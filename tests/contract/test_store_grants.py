@@ -47,11 +47,18 @@ def rotations(journal: SqlStore, clock: HandClock) -> Rotations:
     return Rotations(journal, clock=clock, policy=lambda: POLICY)
 
 
+async def known(journal: SqlStore, number: int) -> Standing:
+    found = await journal.warmup(ip(number))
+    assert found is not None
+    return found
+
+
 async def cap(journal: SqlStore, number: int, *, stage: int = 0) -> Plan:
     plan = warmup.start(ip(number), LADDERS["owners-10k"], stage=stage, now=START)
     pool_id = await the_pool(journal)
     subject = Subject(node_id=node_id(number), address=ip(number), pool_id=pool_id)
-    change = WarmupChange(subject=subject, plan=plan, decision=None)
+    before = (await known(journal, number)).plan
+    change = WarmupChange(subject=subject, plan=plan, decision=None, before=before)
     await journal.commit(judgement(warmups=(change,)))
     return plan
 
@@ -133,14 +140,9 @@ async def test_what_changed_since_the_ledger_looked_gets_nothing(
     await admit(journal, range(3, 4), member=False)
     assert set(given(await grant(rotations, journal, 1, key="c"))) == {ip(4)}
     await cap(journal, 4)
-    await journal.set_warmup(
-        Standing(
-            plan=warmup.start(ip(4), LADDERS["owners-10k"], now=START),
-            node_id=node_id(4),
-            pool_id=await the_pool(journal),
-        ),
-        entry("warm-up start"),
-    )
+    before = await known(journal, 4)
+    again = replace(before, plan=warmup.start(ip(4), LADDERS["owners-10k"], now=START))
+    await journal.set_warmup(again, entry("warm-up start"), before=before.plan)
     assert sum(given(await grant(rotations, journal, 40, key="d")).values()) == 2
     await journal.set_switch("sending_stopped", on=True, entry=entry())
     stopped = await grant(rotations, journal, 1, key="e")
@@ -233,12 +235,14 @@ async def test_pools_that_are_not_there_are_refused(
 
 
 async def test_a_persons_word_about_a_plan_is_a_decision(journal: SqlStore) -> None:
-    known = await journal.warmup(ip(1))
-    assert known is not None
-    assert known.plan.is_warm
+    before = await known(journal, 1)
+    assert before.plan.is_warm
     begun = warmup.start(ip(1), LADDERS["ses"], stage=2, now=START)
     held = warmup.hold(begun, by=Holder.OPERATOR, why="audit")
-    await journal.set_warmup(replace(known, plan=held), entry("warm-up hold"))
+    after = replace(before, plan=held)
+    await journal.set_warmup(after, entry("warm-up hold"), before=before.plan)
+    with pytest.raises(Refused, match="has just changed"):
+        await journal.set_warmup(before, entry("warm-up resume"), before=before.plan)
     (row, *_) = await journal.warmups()
     named = ("subject", "node", "stage", "cap_day", "held_by", "held_why", "sent_today")
     assert [row[name] for name in named] == [ip(1), "mx1", 3, 68, "operator", "audit", 0]
@@ -247,7 +251,8 @@ async def test_a_persons_word_about_a_plan_is_a_decision(journal: SqlStore) -> N
     assert row["decision_id"] == decided["id"]
     assert await journal.warmup("nobody.example") is None
     domain = warmup.start("news.example", LADDERS["owners-domain-10k"], now=START)
-    await journal.set_warmup(Standing(plan=domain, node_id="", pool_id=""), entry("start"))
+    start = Standing(plan=domain, node_id="", pool_id="")
+    await journal.set_warmup(start, entry("start"), before=None)
     (shown,) = await journal.warmups(subject="news.example")
     assert (shown["kind"], shown["node"], shown["sent_today"]) == ("domain", None, None)
     assert await journal.warmup_days("news.example", limit=5) == []

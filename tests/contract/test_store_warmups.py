@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,13 +24,14 @@ from tests.store_bed import (
     beat,
     cell,
     enrol,
+    entry,
     hello,
     ip,
     node_id,
     opened,
     pool_of,
 )
-from tests.store_judged import judgement, the_pool
+from tests.store_judged import decision, judgement, the_pool
 
 DAY = 86_400
 POLICY = Policy()
@@ -59,7 +61,9 @@ async def warming(journal: SqlStore) -> Warming:
 
 async def put(journal: SqlStore, plan: Plan) -> None:
     subject = Subject(node_id=node_id(1), address=ip(1), pool_id=await the_pool(journal))
-    changed = WarmupChange(subject=subject, plan=plan, decision=None)
+    known = (await facts(journal)).addresses[0].warmup
+    before = None if known is None else known.plan
+    changed = WarmupChange(subject=subject, plan=plan, decision=None, before=before)
     await journal.commit(judgement(warmups=(changed,)))
 
 
@@ -192,3 +196,19 @@ async def test_days_are_forgotten_after_a_month(journal: SqlStore, clock: HandCl
     assert [change.day is not None for change in made.warmups] == [True]
     clock.seconds = 37 * DAY
     assert await journal.prune() >= 1
+
+
+async def test_a_pass_never_overwrites_a_persons_word_that_came_between(journal: SqlStore) -> None:
+    seen = (await warming(journal)).plan
+    begun = warmup.start(ip(1), LADDERS["owners-10k"], stage=3, now=START)
+    held = warmup.hold(begun, by=Holder.OPERATOR, why="audit")
+    known = await journal.warmup(ip(1))
+    assert known is not None
+    await journal.set_warmup(replace(known, plan=held), entry("hold"), before=seen)
+    subject = Subject(node_id=node_id(1), address=ip(1), pool_id=await the_pool(journal))
+    late = WarmupChange(subject=subject, plan=replace(seen, idle_days=1), decision=0, before=seen)
+    made = decision(1, subject.pool_id)
+    await journal.commit(judgement(decisions=(made,), warmups=(late,)))
+    assert (await warming(journal)).plan == held
+    told = await journal.journal(after=0, limit=50, node_id=node_id(1))
+    assert any("changed meanwhile" in str(row["text"]) for row in told), told

@@ -25,7 +25,8 @@ BEFORE = f"""SELECT coalesce((SELECT max(revision) FROM rotations WHERE pool_id 
  FROM (SELECT 1) LEFT JOIN grants ON key = ?"""  # noqa: S608
 KEEP = """INSERT INTO grants (key, pool_id, receiver, asked, messages, at, expires_at, body)
  VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-# What the rotation's revision cannot know yet: a person's pause, and what the node obeys.
+# What the rotation's revision cannot know yet: a person's pause, and what the node obeys. A pause
+# of one receiver is a revision by itself.
 FIT = """SELECT a.node_id, a.ip FROM json_each(?) k
  JOIN addresses a ON a.node_id = k.value ->> 0 AND a.ip = k.value ->> 1
   AND a.in_rotation = 1 AND a.is_present = 1
@@ -34,7 +35,7 @@ FIT = """SELECT a.node_id, a.ip FROM json_each(?) k
  JOIN orders o ON o.node_id = a.node_id AND o.term = t.obeyed_term
   AND o.revision = t.obeyed_revision
  WHERE NOT EXISTS (SELECT 1 FROM pauses p WHERE p.node_id = a.node_id AND p.closed_at IS NULL
-  AND p.address IN ('', a.ip) AND p.receiver IN ('', ?))"""
+  AND p.address IN ('', a.ip) AND p.receiver = '')"""
 
 
 def keep(journal: sqlite3.Connection, draft: GrantDraft) -> Kept:
@@ -61,7 +62,7 @@ def keep(journal: sqlite3.Connection, draft: GrantDraft) -> Kept:
 
 def _unfit(journal: sqlite3.Connection, draft: GrantDraft) -> tuple[tuple[Key, str], ...]:
     keys = [key for key, _ in draft.to]
-    fit = set(journal.execute(FIT, (encode.text(keys), draft.receiver)))
+    fit = set(journal.execute(FIT, (encode.text(keys),)))
     return tuple((key, "paused or not in step just now") for key in keys if key not in fit)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from collector.adapters.store import windows
-from collector.adapters.store.moments import to_ms
+from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.reign import read_switches
 from collector.core.lifecycle import SENDING
 from collector.core.model import Lifecycle
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
-from collector.core.rotation import EVEN_WEIGHT, Member, Rotation, Strategy, Used
+from collector.core.rotation import EVEN_WEIGHT, Block, Member, Rotation, Strategy, Used
 from collector.core.warmup_plan import CAREFUL
 from collector.ports import Refused
 from deliverability.ladders import LADDERS, Stage
@@ -36,8 +36,8 @@ MEMBERS = text(
  WHERE a.pool_id = :pool AND a.is_present = 1 ORDER BY n.name, a.position"""
 )
 PAUSES = text(
-    """SELECT node_id, address, receiver, reason FROM pauses WHERE closed_at IS NULL
- AND node_id IN (SELECT node_id FROM addresses WHERE pool_id = :pool) ORDER BY reason"""
+    """SELECT node_id, address, receiver, reason, opened_at, probe_at FROM pauses
+ WHERE closed_at IS NULL AND node_id IN (SELECT node_id FROM addresses WHERE pool_id = :pool) ORDER BY reason"""
 )
 # Messages that left, each once; attempts where the node does not tell first ones apart.
 _FIRSTS = "first_sent + first_deferred + first_bounced + first_unknown"
@@ -63,6 +63,8 @@ NUMBERS = text(
 )
 # By node number and address, then by receiver: of the day, of the hour.
 Counts = dict[tuple[int, str], dict[str, list[int]]]
+# By node and address ('': the whole node).
+Held = dict[tuple[str, str], list[Row[Any]]]
 
 
 def read(connection: Connection, pool_id: str, *, now: datetime) -> Rotation:
@@ -89,9 +91,7 @@ def read(connection: Connection, pool_id: str, *, now: datetime) -> Rotation:
     )
 
 
-def _member(
-    row: Row[Any], *, counts: Counts, held: dict[tuple[str, str], list[tuple[str, str]]]
-) -> Member:
+def _member(row: Row[Any], *, counts: Counts, held: Held) -> Member:
     pauses = held.get((row.node_id, ""), []) + held.get((row.node_id, row.ip), [])
     sent = merged(counts, (row.number, row.ip))
     receivers = {name: Used(day=day, hour=hour) for name, (day, hour) in sent.items()}
@@ -100,8 +100,13 @@ def _member(
         node=row.name,
         ip=row.ip,
         region=row.region,
-        against=_against(row, {reason for receiver, reason in pauses if not receiver}),
-        blocked=tuple(sorted({receiver for receiver, _ in pauses if receiver})),
+        against=_against(row, {pause.reason for pause in pauses if not pause.receiver}),
+        blocked=tuple(sorted({pause.receiver for pause in pauses if pause.receiver})),
+        blocks={
+            pause.receiver: Block(from_ms(pause.opened_at), from_ms(pause.probe_at))
+            for pause in pauses
+            if pause.receiver and pause.probe_at is not None
+        },
         score=row.score,
         cap=_cap(row),
         best_hour=row.best_hour or 0,
@@ -134,10 +139,10 @@ def _cap(row: Row[Any]) -> Stage | None:
     return stages[row.stage] if row.stage < len(stages) else None
 
 
-def _pauses(connection: Connection, pool_id: str) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+def _pauses(connection: Connection, pool_id: str) -> Held:
+    found: Held = defaultdict(list)
     for row in connection.execute(PAUSES, {"pool": pool_id}):
-        found[row.node_id, row.address].append((row.receiver, row.reason))
+        found[row.node_id, row.address].append(row)
     return found
 
 

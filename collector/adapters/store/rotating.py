@@ -17,7 +17,7 @@ from collector.core.judgement import Judgement
 from collector.core.ledger import Key
 from collector.core.model import Decision, Fate, Kind, Proposal, Reason, Subject
 from collector.core.rotation import Rotation, Strategy
-from collector.core.warmup_plan import WarmKind
+from collector.core.warmup_plan import Plan, WarmKind
 from collector.ports import AuditEntry, Refused, Row
 from collector.ports_rotation import Grant, GrantDraft, Kept, Standing
 
@@ -121,8 +121,17 @@ class Rotating(Part):
 
         return await self._database.read(job)
 
-    async def set_warmup(self, standing: Standing, entry: AuditEntry) -> None:
-        await self._database.write(lambda c: _set(c, standing, entry))
+    async def set_warmup(
+        self, standing: Standing, entry: AuditEntry, *, before: Plan | None
+    ) -> None:
+        def job(connection: Connection) -> None:
+            known = warmups.standing(connection, standing.plan, node_id=standing.node_id)
+            if known != before:
+                text = f"the warm-up of {standing.plan.subject} has just changed"
+                raise Refused("WARMUP_CHANGED", text, remedy="mailfleet warmup show SUBJECT")
+            _set(connection, standing, entry)
+
+        await self._database.write(job)
 
 
 def _one(connection: Connection, subject: str) -> SqlRow[Any] | None:

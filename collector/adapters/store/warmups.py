@@ -73,8 +73,15 @@ def read(
 def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
     """Plans, the days that were judged, and the lives of nodes that follow them."""
     for one in judgement.warmups:
+        node_id = one.subject.node_id
+        if standing(connection, one.plan, node_id=node_id) != one.before:
+            # A person's word came between: the node is judged again, the decision stays on record.
+            words = f"the warm-up of {one.plan.subject} was changed meanwhile: looked at again"
+            told = Told(at=to_ms(judgement.at), kind="event", text=words, node_id=node_id)
+            tell(connection, told)
+            continue
         decided = None if one.decision is None else ids[one.decision]
-        put(connection, one.plan, node_id=one.subject.node_id, decision_id=decided)
+        put(connection, one.plan, node_id=node_id, decision_id=decided)
         if one.day is not None:
             _keep_day(connection, one, one.day)
     for pool_id in sorted(
@@ -83,6 +90,14 @@ def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) 
         rotation.revise(connection, pool_id, at=to_ms(judgement.at))
     for move in judgement.lifecycles:
         _move(connection, move, at=to_ms(judgement.at))
+
+
+def standing(connection: Connection, plan: Plan, *, node_id: str) -> Plan | None:
+    """The plan that stands of the same subject."""
+    c = warmups.c
+    mine = (c.kind == plan.kind.value) & (c.subject == plan.subject) & (c.node_id == node_id)
+    row = connection.execute(select(warmups).where(mine)).one_or_none()
+    return None if row is None else plan_of(row)
 
 
 def put(
