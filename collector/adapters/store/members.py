@@ -37,7 +37,8 @@ MEMBERS = text(
 )
 PAUSES = text(
     """SELECT node_id, address, receiver, reason, opened_at, probe_at FROM pauses
- WHERE closed_at IS NULL AND node_id IN (SELECT node_id FROM addresses WHERE pool_id = :pool) ORDER BY reason"""
+ WHERE closed_at IS NULL AND node_id IN (SELECT node_id FROM addresses WHERE pool_id = :pool)
+ ORDER BY reason"""
 )
 # Messages that left, each once; attempts where the node does not tell first ones apart.
 _FIRSTS = "first_sent + first_deferred + first_bounced + first_unknown"
