@@ -7,6 +7,7 @@ no fourth: a zone said listed, said clear, or did not say (unknown). RFC 5782.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from itertools import islice
 
 from deliverability.catalogue import CATALOGUE
@@ -36,6 +37,9 @@ class Verdict(Enum):
     LISTED = "listed"
     CLEAR = "clear"
     UNKNOWN = "unknown"
+
+
+_LISTED, _CLEAR = (Verdict.LISTED, ""), (Verdict.CLEAR, "")
 
 
 class Sentinels(Enum):
@@ -77,14 +81,22 @@ class Finding:
 
 def answer(addresses: Iterable[str], *, ttl_seconds: int = 0) -> Reply:
     """The reply of these A records, in numeric order, each once. Too many are a problem."""
-    unique = set(islice(addresses, ANSWERS_READ_MAX))
+    unique = frozenset(islice(addresses, ANSWERS_READ_MAX))
     if len(unique) > ANSWERS_MAX:
         return Reply(problem=f"more than {ANSWERS_MAX} answers")
+    ordered = _ordered(unique)
+    if ordered is None:
+        return Reply(problem="an answer that is no IPv4 address")
+    return Reply(addresses=ordered, ttl_seconds=ttl_seconds)
+
+
+@lru_cache(maxsize=256)
+def _ordered(unique: frozenset[str]) -> tuple[str, ...] | None:
+    """By number; None when one is none. Zones answer by few codes."""
     by_number = {number_of(text): text for text in unique}
     if None in by_number:
-        return Reply(problem="an answer that is no IPv4 address")
-    ordered = tuple(text for _, text in sorted(by_number.items()))
-    return Reply(addresses=ordered, ttl_seconds=ttl_seconds)
+        return None
+    return tuple(text for _, text in sorted(by_number.items()))
 
 
 def harmless(text: str) -> str:
@@ -99,34 +111,41 @@ def verdict(zone: Zone, reply: Reply) -> Verdict:
 
     Clear only by NXDOMAIN, or by what the operator itself calls no listing.
     """
-    if why_unknown(zone, reply):
-        return Verdict.UNKNOWN
-    is_listed = any(zone.code(address) for address in reply.addresses)
-    return Verdict.LISTED if is_listed else Verdict.CLEAR
+    return judge(zone, reply)[0]
 
 
 def why_unknown(zone: Zone, reply: Reply) -> str:
-    """Why the zone did not say, in one sentence; empty when it did.
+    """Why the zone did not say, in one sentence; empty when it did."""
+    return judge(zone, reply)[1]
+
+
+def judge(zone: Zone, reply: Reply) -> tuple[Verdict, str]:
+    """The verdict, and why it is unknown, in one sentence; empty when it is not.
 
     One refusal or one answer outside 127/8 spoils the whole set: no honest zone mixes them with a
     listing, a rewriting resolver or a lapsed domain does. An unrecognised code inside 127/8 beside
     a listed one spoils nothing: operators add codes, and the listed one still stands. Beside one
     that is no listing it does: it may be a new way to list.
     """
-    if reply.problem:
-        return reply.problem
+    if reply.is_nxdomain and not (reply.addresses or reply.problem):
+        return _CLEAR
+    if why := reply.problem or _spoiled(zone, reply):
+        return Verdict.UNKNOWN, why
+    if any(zone.code(address) for address in reply.addresses):
+        return _LISTED
+    strange = [address for address in reply.addresses if zone.other(address) is None]
+    return (Verdict.UNKNOWN, f"unrecognised {_told(strange)}") if strange else _CLEAR
+
+
+def _spoiled(zone: Zone, reply: Reply) -> str:
+    """Why this set of addresses is nobody's honest answer; empty when it may be one."""
     if reply.is_nxdomain:
-        return "NXDOMAIN together with addresses" if reply.addresses else ""
+        return "NXDOMAIN together with addresses"
     if not reply.addresses:
         return "a name without addresses"
     if len(reply.addresses) > ANSWERS_MAX:
         return f"more than {ANSWERS_MAX} answers"
-    if spoiled := next(filter(None, (_spoils(zone, one) for one in reply.addresses)), ""):
-        return spoiled
-    if any(zone.code(address) for address in reply.addresses):
-        return ""
-    strange = [address for address in reply.addresses if zone.other(address) is None]
-    return f"unrecognised {_told(strange)}" if strange else ""
+    return next(filter(None, (_spoils(zone, one) for one in reply.addresses)), "")
 
 
 def _spoils(zone: Zone, address: str) -> str:
@@ -174,9 +193,9 @@ def why_wrong(zone: Zone, *, positive: Reply, negative: Reply) -> str:
         (zone.sentinel_listed, positive, Verdict.LISTED),
         (zone.sentinel_clear, negative, Verdict.CLEAR),
     ):
-        said = verdict(zone, reply)
-        if said is Verdict.UNKNOWN:
-            return f"sentinel {point}: {why_unknown(zone, reply)}"
+        said, why = judge(zone, reply)
+        if why:
+            return f"sentinel {point}: {why}"
         if said is not right:
             return f"sentinel {point} {said.value}"
     return ""
@@ -185,12 +204,12 @@ def why_wrong(zone: Zone, *, positive: Reply, negative: Reply) -> str:
 def assess(zone: Zone, reply: Reply, *, positive: Reply, negative: Reply) -> Finding:
     """The verdict that counts. A zone whose sentinels are wrong neither lists nor clears."""
     wrong = why_wrong(zone, positive=positive, negative=negative)
-    why = why_unknown(zone, reply) or wrong
+    said, why = judge(zone, reply)
     return Finding(
-        verdict=Verdict.UNKNOWN if why else verdict(zone, reply),
+        verdict=Verdict.UNKNOWN if wrong else said,
         answers=reply.addresses[:ANSWERS_MAX],
         sentinels=Sentinels.WRONG if wrong else Sentinels.RIGHT,
-        why=why,
+        why=why or wrong,
     )
 
 

@@ -102,7 +102,7 @@ def decode_text(message: bytes) -> Reply:
 
 def _plain(message: bytes, count: int) -> Reply | None:
     """Of nothing but A records of the very name; None for any other shape."""
-    at = _after_name(message, _HEADER.size) + 4
+    at = _after_question(message)
     end = at + count * _PLAIN_A_BYTES
     if not 0 < count <= zones.ANSWERS_MAX or not _ends_at(message, end):
         return None
@@ -153,7 +153,7 @@ def _negative_ttl(message: bytes) -> int:
     """How long there is no such name: the smaller of the SOA's TTL and its last field (RFC 2308
     section 5); 0 where no SOA says so."""
     (authorities,) = struct.unpack_from("!H", message, 8)
-    at = _after_name(message, _after_name(message, _HEADER.size) + 4)
+    at = _after_name(message, _after_question(message))
     if not authorities or at + _RECORD.size > len(message):
         return 0
     kind, _, ttl, size = _RECORD.unpack_from(message, at)
@@ -161,6 +161,11 @@ def _negative_ttl(message: bytes) -> int:
     if kind != _TYPE_SOA or size < _SOA_BYTES_MIN or end > len(message):
         return 0
     return min(_ttl(ttl), _ttl(int.from_bytes(message[end - 4 : end], "big")))
+
+
+def _after_question(message: bytes) -> int:
+    """Where the section ends that echoes ours: in no name that we ask is a label with a zero."""
+    return message.find(b"\0", _HEADER.size) + 5
 
 
 def _after_name(message: bytes, at: int) -> int:
