@@ -101,7 +101,7 @@ class Session:
         return self._parts.state.reconnect_spread
 
     def hello(self) -> Hello:
-        state, me = self._parts.state, self._me
+        state, me, zones = self._parts.state, self._me, self._parts.zones
         return Hello(
             agent_version=me.version,
             machine_id=me.machine_id,
@@ -112,11 +112,11 @@ class Session:
             counted_from=state.counted_from,
             applied=self._parts.enforcement.wanted,
             term_highest=state.term_highest,
-            capabilities=CAPABILITIES,
+            capabilities=(*CAPABILITIES, *(zones.held_keys if zones else ())),
             sent_at=self._now(),
             hostname=me.hostname,
             addresses=me.addresses,
-            catalogue_revision=self._parts.zones.revision if self._parts.zones else 0,
+            catalogue_revision=zones.revision if zones else 0,
         )
 
     def received(self, message: FromCollector) -> None:

@@ -16,7 +16,8 @@ import tomllib
 from collector import config_notify, config_notify_text
 from collector.core.channels import Route, Settings
 from deliverability import catalogue, nameservers
-from deliverability.zones import ZoneKey
+from deliverability.zones import ZoneKey, ZoneKeys
+from deliverability.zones_query import CREDENTIALS
 
 PATH_DEFAULT = Path("/etc/mailfleet/collector.toml")
 FILE_BYTES_MAX = 1_048_576
@@ -118,20 +119,26 @@ def render(config: Config) -> str:
     return "\n".join(lines) + "\n" + told
 
 
-def zone_key(path: Path, environ: Mapping[str, str] = os.environ) -> ZoneKey | None:
-    """The Spamhaus DQS key: the systemd credential `dqs_key`, else MAILFLEET_DQS_KEY, else the file
-    `dqs_key` beside the configuration `path`, else none.
+def zone_keys(path: Path, environ: Mapping[str, str] = os.environ) -> ZoneKeys:
+    """The operators' keys: each from the systemd credential of its name (`dqs_key`: Spamhaus), else
+    from the environment (MAILFLEET_DQS_KEY), else from the file of its name beside the
+    configuration `path`.
 
-    ConfigError, which does not repeat the key, when it cannot be one.
+    ConfigError, which repeats no key, for one that cannot be one.
     """
     folder = environ.get("CREDENTIALS_DIRECTORY")
-    said = [_secret(Path(folder) / KEY_NAME)] if folder else []
-    said += [environ.get("MAILFLEET_DQS_KEY", "").strip(), _secret(path.with_name(KEY_NAME))]
-    key = next((text for text in said if text), "")
-    try:
-        return ZoneKey(key) if key else None
-    except ValueError as error:
-        raise ConfigError([f"{KEY_NAME}: {error}"]) from None
+    keys, problems = [], []
+    for name, operator in CREDENTIALS.items():
+        said = [_secret(Path(folder) / name)] if folder else []
+        said += [environ.get(f"MAILFLEET_{name.upper()}", "").strip()]
+        said += [_secret(path.with_name(name))]
+        try:
+            keys += [ZoneKey(text, operator=operator) for text in said if text][:1]
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise ConfigError(problems)
+    return ZoneKeys(*keys)
 
 
 def _secret(path: Path) -> str:

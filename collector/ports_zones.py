@@ -1,7 +1,7 @@
 """What the zones of a fleet need of the journal, in their own words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +21,23 @@ class Unwatched:
     asked: Mapping[str, datetime]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSize:
+    """`keyless`: of operators that sell keys, the part of the fleet that says it holds none; all of
+    it for an operator that is not named."""
+
+    all: Size
+    keyless: Mapping[str, Size] = field(default_factory=dict)
+
+    def without_key_of(self, operator: str) -> Size:
+        return self.keyless.get(operator, self.all)
+
+    def stepped(self) -> "FleetSize":
+        """In steps, as `Size`."""
+        keyless = {operator: size.stepped() for operator, size in self.keyless.items()}
+        return FleetSize(all=self.all.stepped(), keyless=keyless)
+
+
 class ZoneStore(Protocol):
     """What the fleet says of zones otherwise than we do, and what is said of addresses."""
 
@@ -31,7 +48,7 @@ class ZoneStore(Protocol):
     ) -> None:
         """None: as shipped. Audited."""
 
-    async def fleet_size(self) -> Size:
+    async def fleet_size(self) -> FleetSize:
         """Of the addresses present on nodes that are not decommissioned."""
 
     async def unwatched(

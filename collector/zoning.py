@@ -5,7 +5,7 @@ The pace follows from the policy, from what operators said and from the fleet's 
 zone's operator is asked more than it allows.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ import structlog
 from collector.core.heartbeat import HandedOut
 from collector.core.policy import Policy
 from collector.ports import AuditEntry, Doorbell, StoreError
-from collector.ports_zones import ZoneStore
+from collector.ports_zones import FleetSize, ZoneStore
 from deliverability import zones_pace, zones_rows
 from deliverability.catalogue import CATALOGUE, SHIPPED, Catalogue, Override
 from deliverability.zones import Tier, Zone
@@ -23,6 +23,7 @@ from deliverability.zones_pace import Size
 from deliverability.zones_rows import HANDED_OUT_ZONES_MAX
 
 LOOK_SECONDS = 60.0
+NO_FLEET = FleetSize(all=Size())
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ class Plan:
     """What follows from the fleet's word and its size."""
 
     catalogue: Catalogue
-    size: Size
+    fleet: FleetSize
     handed_out: HandedOut
 
 
@@ -45,14 +46,11 @@ class Zoning:
         *,
         policy: Callable[[], Policy],
         doorbell: Doorbell,
-        keyed: Collection[str] = (),
     ) -> None:
-        """`keyed`: operators whose key is held."""
         self._store = store
         self._policy = policy
         self._doorbell = doorbell
-        self._keyed = frozenset(keyed)
-        self._plan = self.plan(CATALOGUE.overrides, Size())
+        self._plan = self.plan(CATALOGUE.overrides, NO_FLEET)
         self.told: Callable[[], None] = lambda: None
 
     def catalogue(self) -> Catalogue:
@@ -60,32 +58,34 @@ class Zoning:
         return self._plan.catalogue
 
     def size(self) -> Size:
-        return self._plan.size
+        return self._plan.fleet.all
 
     def handed_out(self) -> HandedOut:
         return self._plan.handed_out
 
-    def is_keyed(self, zone: Zone) -> bool:
-        return zone.operator in self._keyed
+    def limited(self, zone: Zone) -> Size:
+        """The part of the fleet that the limit of this zone's operator is for."""
+        is_said = _is_limit_said(zone.name, self._plan.catalogue.overrides)
+        return self._plan.fleet.all if is_said else self._plan.fleet.without_key_of(zone.operator)
 
     async def load(self) -> None:
         """Before anybody is greeted, and then now and then: the fleet grows."""
-        size = (await self._store.fleet_size()).stepped()
-        self._adopt(self.plan(await self._store.zone_overrides(), size))
+        fleet = (await self._store.fleet_size()).stepped()
+        self._adopt(self.plan(await self._store.zone_overrides(), fleet))
 
     async def keep(self) -> None:
         """For ever."""
         while True:
             await anyio.sleep(LOOK_SECONDS)
-            before = self._plan.size
+            before = self._plan.fleet
             try:
                 await self.load()
             except StoreError as error:
                 if not error.retryable:
                     raise
                 log.warning("fleet not counted, trying again", problem=str(error))
-            if self._plan.size != before:
-                log.info("zones paced anew", addresses=self._plan.size.ip4 + self._plan.size.ip6)
+            if self._plan.fleet != before:
+                log.info("zones paced anew", addresses=self.size().ip4 + self.size().ip6)
 
     async def change(self, zone: str, override: Override | None, *, entry: AuditEntry) -> None:
         """Durable, and then in force."""
@@ -94,29 +94,36 @@ class Zoning:
 
     def preview(self, overrides: Mapping[str, Override]) -> Catalogue:
         """What would be with these, and the fleet as it is."""
-        return self.plan(overrides, self._plan.size).catalogue
+        return self.plan(overrides, self._plan.fleet).catalogue
 
     def tell_pace(self) -> None:
         """The policy has changed."""
-        self._adopt(self.plan(self._plan.catalogue.overrides, self._plan.size))
+        self._adopt(self.plan(self._plan.catalogue.overrides, self._plan.fleet))
 
-    def plan(self, overrides: Mapping[str, Override], size: Size) -> Plan:
+    def plan(self, overrides: Mapping[str, Override], fleet: FleetSize) -> Plan:
         """What would be, with these."""
         bare = Catalogue(overrides=overrides)
         critical = self._policy().sweep_critical
         wanted = [_paced(zone, bare, critical=critical) for zone in bare.enabled()]
         wanted = wanted[:HANDED_OUT_ZONES_MAX]
-        paces = zones_pace.paces(wanted, size, unlimited=self._keyed)
+        paces = zones_pace.paces(
+            wanted,
+            fleet.all,
+            keyless={zone.operator: fleet.without_key_of(zone.operator) for zone in wanted},
+            said={zone.name for zone in wanted if _is_limit_said(zone.name, overrides)},
+        )
         slower = {
             name: pace
             for name, pace in paces.items()
             if pace != bare[name].pace and pace > timedelta(0)
         }
-        catalogue = Catalogue(overrides=overrides, paces=slower)
-        rows = zones_rows.hand_out(SHIPPED, [catalogue[zone.name] for zone in wanted], paces=paces)
+        too_small = frozenset(zone.name for zone in wanted if zone.name not in paces)
+        catalogue = Catalogue(overrides=overrides, paces=slower, too_small=too_small)
+        asked = [catalogue[zone.name] for zone in wanted if zone.name in paces]
+        rows = zones_rows.hand_out(SHIPPED, asked, paces=paces)
         return Plan(
             catalogue=catalogue,
-            size=size,
+            fleet=fleet,
             handed_out=HandedOut(revision=zones_rows.revision(rows), rows=rows),
         )
 
@@ -125,6 +132,11 @@ class Zoning:
         if plan.handed_out != before.handed_out:
             self.told()
             self._doorbell.ring()
+
+
+def _is_limit_said(zone: str, overrides: Mapping[str, Override]) -> bool:
+    said = overrides.get(zone)
+    return said is not None and said.queries_per_day_max is not None
 
 
 def _paced(zone: Zone, catalogue: Catalogue, *, critical: timedelta) -> Zone:

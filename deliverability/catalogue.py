@@ -38,17 +38,21 @@ UNCHANGED = Override()
 class Catalogue:
     """Zones by name, what hurts most first as shipped. `overrides`: by name of the zone; one for a
     zone that we do not ship (any more) means nothing. `paces`: those handed out, where they are
-    not the zone's own."""
+    not the zone's own. `too_small`: zones whose operators allow fewer questions than the fleet has,
+    however rarely it asks; they are not looked at."""
 
     overrides: Mapping[str, Override] = field(default_factory=dict)
     paces: Mapping[str, timedelta] = field(default_factory=dict)
+    too_small: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> Zone:
         override = self.overrides.get(name) if self.overrides else None
         pace = self.paces.get(name) if self.paces else None
         if override is None and pace is None:
-            return SHIPPED[name]
-        return _changed(name, override or UNCHANGED, pace)
+            zone = SHIPPED[name]
+        else:
+            zone = _changed(name, override or UNCHANGED, pace)
+        return replace(zone, is_enabled=False) if name in self.too_small else zone
 
     def __contains__(self, name: object) -> bool:
         return name in SHIPPED
@@ -70,6 +74,7 @@ class Catalogue:
         """A number from 1 to 2**63 - 1 that says what is in it: equal where the content is."""
         said = [f"{name} {one}" for name, one in sorted(self.overrides.items()) if name in SHIPPED]
         said += [f"{name} {one}" for name, one in sorted(self.paces.items()) if name in SHIPPED]
+        said += [f"{name} off" for name in sorted(self.too_small)]
         return revision("\n".join((SHIPPED_HASH, *said)))
 
     def enabled(self, kind: Kind | None = None) -> tuple[Zone, ...]:

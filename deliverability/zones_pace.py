@@ -5,9 +5,10 @@ of them, over all of its zones.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from deliverability.zones_shapes import Kind, Zone
 
@@ -19,6 +20,7 @@ SENTINELS = 2
 PACE_MAX = timedelta(days=7)
 # Paces change by steps of the fleet's size, not with every node.
 STEP = 1.1
+PRECISION = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,24 +36,58 @@ class Size:
         return Size(ip4=_step(self.ip4), ip6=_step(self.ip6), nodes=_step(self.nodes))
 
 
+NOBODY: Mapping[str, Size] = MappingProxyType({})
+
+
 def paces(
-    zones: Iterable[Zone], size: Size, *, unlimited: Collection[str] = ()
+    zones: Iterable[Zone],
+    size: Size,
+    *,
+    keyless: Mapping[str, Size] = NOBODY,
+    said: Collection[str] = (),
 ) -> Mapping[str, timedelta]:
-    """By zone: its own pace, or slower where its operator's limit asks for it. `unlimited`:
-    operators whose key is held, with a limit of its own that nobody told us."""
+    """By zone: its own pace, or slower where its operator's limit asks for it. A zone is missing
+    when even the slowest pace would pass it.
+
+    `keyless`: of operators that sell keys, the part of the fleet that holds none: the public limit
+    is for that part. `said`: zones whose limit is the fleet's own word; it is for all of it.
+    """
     by_operator: dict[str, list[Zone]] = {}
     for zone in zones:
         by_operator.setdefault(zone.operator, []).append(zone)
     found: dict[str, timedelta] = {}
     for operator, theirs in by_operator.items():
-        limits = [zone.queries_per_day_max for zone in theirs if zone.queries_per_day_max]
-        wanted = sum(questions_per_day(zone, size, pace=zone.pace) for zone in theirs)
-        limit = min(limits, default=0) * SHARE
-        slower = max(1.0, wanted / limit) if limit and operator not in unlimited else 1.0
-        for zone in theirs:
-            seconds = math.ceil(zone.pace.total_seconds() * slower)
-            found[zone.name] = min(timedelta(seconds=seconds), max(PACE_MAX, zone.pace))
+        is_said = any(zone.name in said for zone in theirs)
+        slower = _slower(theirs, size if is_said else keyless.get(operator, size))
+        if slower is not None:
+            found |= {zone.name: _paced(zone, slower) for zone in theirs}
     return found
+
+
+def _slower(zones: Sequence[Zone], size: Size) -> float | None:
+    """How many times slower than their own pace one operator's zones are looked at, so that its
+    limit holds; None when none of our paces is slow enough."""
+    limit = min((one.queries_per_day_max for one in zones if one.queries_per_day_max), default=0)
+
+    def passes(times: float) -> bool:
+        asked = sum(questions_per_day(one, size, pace=_paced(one, times)) for one in zones)
+        return asked > limit * SHARE
+
+    if not limit or not passes(1):
+        return 1.0
+    fits = max(PACE_MAX / one.pace for one in zones)
+    if passes(fits):
+        return None
+    too_fast = 1.0
+    while fits - too_fast > fits * PRECISION:
+        middle = (too_fast + fits) / 2
+        too_fast, fits = (middle, fits) if passes(middle) else (too_fast, middle)
+    return fits
+
+
+def _paced(zone: Zone, slower: float) -> timedelta:
+    seconds = math.ceil(zone.pace.total_seconds() * slower)
+    return min(timedelta(seconds=seconds), max(PACE_MAX, zone.pace))
 
 
 def questions_per_day(zone: Zone, size: Size, *, pace: timedelta) -> float:

@@ -9,7 +9,11 @@ from deliverability.zones_shapes import Access, Kind, Status, Zone
 
 SPAMHAUS = "Spamhaus"
 # Whose key each credential holds; in the environment it is MAILFLEET_ and the name in capitals.
-CREDENTIALS: Mapping[str, str] = {"dqs_key": SPAMHAUS, "abusix_key": "Abusix"}
+CREDENTIALS: Mapping[str, str] = {
+    "dqs_key": SPAMHAUS,
+    "abusix_key": "Abusix",
+    "spamrats_key": "SpamRATS",
+}
 
 
 class ZoneKey:
@@ -50,6 +54,11 @@ class ZoneKeys:
         for key in self._by_operator.values():
             text = re.sub(re.escape(key.reveal()), "<key>", text, flags=re.IGNORECASE)
         return text
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the credentials that are held: no secret."""
+        return tuple(name for name, one in CREDENTIALS.items() if one in self._by_operator)
 
     def __bool__(self) -> bool:
         return bool(self._by_operator)

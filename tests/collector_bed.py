@@ -34,7 +34,7 @@ from collector.service import governing, http, parts
 from collector.service.founding import Founded
 from collector.service.parts import Parts
 from deliverability.replies import Outcome
-from deliverability.zones import Sentinels, Verdict
+from deliverability.zones import Sentinels, Verdict, ZoneKeys
 from demo.dns import DnsServer
 
 ZEN = "zen.spamhaus.org"
@@ -240,7 +240,7 @@ async def running(folder: Path, *, channels: tuple[Settings, ...] = ()) -> Async
         path = folder / "collector.toml"
         made = await governing.found(chosen, path, policy=QUICK, actor=OPERATOR)
         loaded = configuration.load(path)
-        async with parts.made(loaded, key=None) as built:
+        async with parts.made(loaded, keys=ZoneKeys()) as built:
             trust = http.server_trust(built.listeners.certificate.path)
             async with http.listening(built, trust):
                 yield Bed(built, world, made)

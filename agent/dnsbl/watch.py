@@ -54,6 +54,11 @@ class ZoneWatch:
         self._look_at(self._own())
 
     @property
+    def held_keys(self) -> tuple[str, ...]:
+        """Names of credentials: whose limits are not the public ones."""
+        return self._keys.names
+
+    @property
     def zones(self) -> tuple[Zone, ...]:
         return self._zones
 

@@ -1,10 +1,13 @@
 """The collector's own look at a zone, beside the node's: the second look of a confirmation.
 
-Owns the asking; what an answer means stands in `deliverability.zones`. Decides nothing, caches
-nothing. What the network does to a question is an unknown look with its reason, never an exception.
+Owns the asking; what an answer means stands in `deliverability.zones`. Decides nothing, and keeps
+nothing but which test points answered rightly. What the network does to a question is an unknown
+look with its reason, never an exception.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -19,12 +22,16 @@ from collector.ports import Clock
 from deliverability import nameservers, zones
 from deliverability.catalogue import SHIPPED
 from deliverability.nameservers import Nameserver
-from deliverability.zones import Finding, QueryName, Reply, Sentinels, Verdict, Zone, ZoneKey
+from deliverability.zones import Finding, QueryName, Reply, Sentinels, Verdict, Zone, ZoneKeys
 
 ANSWER_SECONDS_MAX = 5.0
 ATTEMPTS_MAX = 2
 IN_FLIGHT_MAX = 16
 MESSAGE_BYTES_MAX = 1232
+TEXT_PARTS_MAX = 8
+NO_KEYS = ZoneKeys()
+_VOUCHED = Finding(verdict=Verdict.CLEAR, answers=(), sentinels=Sentinels.RIGHT, why="")
+NOT_VOUCHED = timedelta(0)
 
 
 def chosen(
@@ -44,44 +51,74 @@ class DnsResolver:
         servers: Iterable[Nameserver],
         clock: Clock,
         *,
-        key: ZoneKey | None = None,
+        keys: ZoneKeys = NO_KEYS,
         seconds: float = ANSWER_SECONDS_MAX,
-        known: Mapping[str, Zone] = SHIPPED,
+        vouched_for: timedelta = NOT_VOUCHED,
     ) -> None:
-        """`seconds`: the wait for each of the two attempts. `known`: the zones, by name."""
+        """`seconds`: the wait for each of the two attempts. `vouched_for`: how long right test
+        points vouch for what is clear; all else is vouched for by test points asked with it."""
         self._nameservers = tuple(servers)
         assert self._nameservers, "a resolver needs a nameserver"
         self._clock = clock
-        self._key = key
+        self._keys = keys
         self._seconds = seconds
-        self._known = known
+        self._vouched_for = vouched_for
+        self._right: dict[tuple[str, Nameserver], datetime] = {}
         self._limiter = anyio.CapacityLimiter(IN_FLIGHT_MAX)
 
     async def look(self, zone: str, *, address: str) -> Look:
         """Unknown, its sentinels unasked, for a zone or an address that cannot be asked about."""
-        known = self._known.get(zone)
+        known = SHIPPED.get(zone)
         if known is None:
             return self._look(_unasked("not a zone we know"), zone=zone, address=address)
-        if why := zones.why_unaskable(known, address, key=self._key):
+        key = self._keys.of(known)
+        if why := zones.why_unaskable(known, address, key=key):
             return self._look(_unasked(why), zone=zone, address=address)
         try:
             names = [
-                zones.query_name(known, point, key=self._key)
-                for point in (known.sentinel_listed, known.sentinel_clear, address)
+                zones.query_name(known, point, key=key)
+                for point in (address, known.sentinel_listed, known.sentinel_clear)
             ]
         except ValueError:
             return self._look(_unasked("not an IP address"), zone=zone, address=address)
         return self._look(await self._find(known, names), zone=zone, address=address)
 
+    async def why_listed(self, zone: str, *, address: str) -> str:
+        """What the zone says of its listing, made harmless; empty when it says nothing."""
+        known = SHIPPED[zone]
+        name = zones.query_name(known, address, key=self._keys.of(known))
+        for nameserver in self._nameservers:
+            reply = await _ask(name, nameserver, kind=dns.rdatatype.TXT, seconds=self._seconds)
+            if not reply.problem:
+                return zones.harmless(self._keys.hidden(reply.text))
+        return ""
+
     async def _find(self, zone: Zone, names: Sequence[QueryName]) -> Finding:
         """By the first nameserver through which the sentinels are right; else the preferred's."""
         findings = []
         for nameserver in self._nameservers:
-            positive, negative, reply = await self._ask_all(names, nameserver)
-            findings.append(zones.assess(zone, reply, positive=positive, negative=negative))
+            findings.append(await self._find_by(nameserver, zone, names=names))
             if findings[-1].sentinels is Sentinels.RIGHT:
                 return findings[-1]
         return findings[0]
+
+    async def _find_by(
+        self, nameserver: Nameserver, zone: Zone, *, names: Sequence[QueryName]
+    ) -> Finding:
+        name, *points = names
+        vouched = self._right.get((zone.name, nameserver))
+        if vouched is not None and self._clock.now() - vouched < self._vouched_for:
+            (reply,) = await self._ask_all([name], nameserver)
+            if zones.verdict(zone, reply) is Verdict.CLEAR:
+                return replace(_VOUCHED, answers=reply.addresses)
+            positive, negative = await self._ask_all(points, nameserver)
+        else:
+            reply, positive, negative = await self._ask_all(names, nameserver)
+        finding = zones.assess(zone, reply, positive=positive, negative=negative)
+        self._right.pop((zone.name, nameserver), None)
+        if finding.sentinels is Sentinels.RIGHT:
+            self._right[zone.name, nameserver] = self._clock.now()
+        return finding
 
     async def _ask_all(self, names: Sequence[QueryName], nameserver: Nameserver) -> list[Reply]:
         replies = [Reply()] * len(names)
@@ -107,12 +144,18 @@ class DnsResolver:
         )
 
 
-async def _ask(name: QueryName, nameserver: Nameserver, *, seconds: float) -> Reply:
+async def _ask(
+    name: QueryName,
+    nameserver: Nameserver,
+    *,
+    seconds: float,
+    kind: dns.rdatatype.RdataType = dns.rdatatype.A,
+) -> Reply:
     """One question, asked again once when nothing came back."""
     problem = ""
     for _ in range(ATTEMPTS_MAX):
         try:
-            return _reply(await _exchange(name, nameserver, seconds=seconds))
+            return _reply(await _exchange(name, nameserver, kind=kind, seconds=seconds))
         except dns.exception.Timeout:
             problem = "timeout"
         except (OSError, EOFError):
@@ -123,12 +166,10 @@ async def _ask(name: QueryName, nameserver: Nameserver, *, seconds: float) -> Re
 
 
 async def _exchange(
-    name: QueryName, nameserver: Nameserver, *, seconds: float
+    name: QueryName, nameserver: Nameserver, *, kind: dns.rdatatype.RdataType, seconds: float
 ) -> dns.message.QueryMessage:
     """By UDP from a fresh random port, by TCP when the answer is truncated; forgeries ignored."""
-    query = dns.message.make_query(
-        name.reveal(), dns.rdatatype.A, use_edns=0, payload=MESSAGE_BYTES_MAX
-    )
+    query = dns.message.make_query(name.reveal(), kind, use_edns=0, payload=MESSAGE_BYTES_MAX)
     response, _ = await dns.asyncquery.udp_with_fallback(
         query,
         nameserver.ip,
@@ -144,11 +185,17 @@ async def _exchange(
 
 def _reply(response: dns.message.QueryMessage) -> Reply:
     rcode = response.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return Reply(problem=dns.rcode.to_text(rcode))
+    try:
+        found = response.resolve_chaining().answer
+    except dns.message.AnswerForNXDOMAIN:
+        return Reply(problem="NXDOMAIN together with addresses")
     if rcode == dns.rcode.NXDOMAIN:
         return Reply(is_nxdomain=True)
-    if rcode != dns.rcode.NOERROR:
-        return Reply(problem=dns.rcode.to_text(rcode))
-    found = response.resolve_chaining().answer
+    if response.question[0].rdtype == dns.rdatatype.TXT:
+        parts = [part for record in found or () for part in record.strings]
+        return Reply(text=b"".join(parts[:TEXT_PARTS_MAX]).decode("utf-8", "replace"))
     return zones.answer(record.to_text() for record in found or ())
 
 

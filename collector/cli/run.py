@@ -27,7 +27,7 @@ def run(*, path: Path | None) -> int:
     place = path or configuration.place()
     try:
         config = configuration.load(place)
-        key = configuration.zone_key(place)
+        keys = configuration.zone_keys(place)
         channels = config_notify.secrets(config.channels, place)
     except ConfigError as error:
         for problem in error.problems:
@@ -37,7 +37,7 @@ def run(*, path: Path | None) -> int:
     from collector.service import run as serve
 
     try:
-        serve(config, key=key, channels=channels)
+        serve(config, keys=keys, channels=channels)
     except ServiceError as error:
         raise Failure(str(error), fix=error.fix, code=Exit.FAILED) from error
     return Exit.OK

@@ -142,6 +142,7 @@ def test(*, name: str, address: str, output_: str) -> None:
         ("address", f"{answer['address']}{_of(answer['node'])}"),
         ("verdict", answer["verdict"]),
         ("said", said),
+        ("in its words", answer["reason"] or None),
         ("consequence", ", ".join(answer["consequence"])),
         ("sentinels", answer["sentinels"]),
     ]

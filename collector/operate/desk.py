@@ -16,9 +16,9 @@ from collector.ports import (
     Clock,
     Doorbell,
     Refused,
-    Resolver,
     Store,
     Streams,
+    TellingResolver,
 )
 from collector.ports_notify import Channel, NotifyStore
 from collector.ports_rotation import Granting, RotationStore
@@ -66,7 +66,8 @@ class Zoning(Protocol):
 
     def size(self) -> Size: ...
 
-    def is_keyed(self, zone: Zone) -> bool: ...
+    def limited(self, zone: Zone) -> Size:
+        """The part of the fleet that the limit of this zone's operator is for."""
 
     def preview(self, overrides: Mapping[str, Override]) -> Catalogue:
         """With the paces there would be."""
@@ -108,7 +109,7 @@ class Desk:
     authority: Authority
     register: Register
     streams: Streams
-    resolver: Resolver
+    resolver: TellingResolver
     standing: Standing
     bureau: Bureau
     rotating: RotationStore

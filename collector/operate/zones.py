@@ -10,7 +10,7 @@ from collector.operate.overview import rows_of
 from collector.ports import Refused, Row
 from deliverability import catalogue, zones_pace
 from deliverability.catalogue import SHIPPED, UNCHANGED, Catalogue
-from deliverability.zones import ZoneKey, meant, why_unaskable
+from deliverability.zones import Verdict, ZoneKey, meant, why_unaskable
 from deliverability.zones_shapes import Code, Status, Zone
 
 
@@ -75,6 +75,8 @@ async def test(desk: Desk, name: str, *, address: str) -> Row:
     if why := why_unaskable(zone, ip, key=ZoneKey("any", operator=zone.operator)):
         raise Refused("ZONE_UNASKED", why, remedy=f"mailfleet zone show {zone.name}")
     look = await desk.resolver.look(zone.name, address=ip)
+    is_listed = look.verdict is Verdict.LISTED
+    reason = await desk.resolver.why_listed(zone.name, address=ip) if is_listed else ""
     codes = meant(zone, look.answers)
     members = await desk.store.nodes(node=ip)
     return {
@@ -84,6 +86,7 @@ async def test(desk: Desk, name: str, *, address: str) -> Row:
         "verdict": look.verdict.value,
         "answers": list(look.answers),
         "meaning": _meanings(zone, look.answers),
+        "reason": reason,
         "consequence": sorted({code.consequence.value for code in codes}),
         "sentinels": look.sentinels.value,
         "why": look.why,
@@ -134,7 +137,7 @@ def _brief(desk: Desk, zone: Zone) -> Row:
         "watched": is_watched,
         "changed": _changed(desk, zone),
         "questions_per_day": _questions(desk, zone) if is_watched else 0,
-        "why_slower": _why_slower(desk, zone) if is_watched else "",
+        "why_slower": _why_slower(desk, zone),
     }
 
 
@@ -155,15 +158,16 @@ def _questions(desk: Desk, zone: Zone) -> int:
 
 
 def _why_slower(desk: Desk, zone: Zone) -> str:
-    """Why it is looked at less often than it would be for its tier."""
+    """Why it is looked at less often than it would be for its tier, or not at all."""
     found = desk.zoning.catalogue()
-    own = Catalogue(overrides=found.overrides)[zone.name].pace
-    if zone.name not in found.paces or zone.pace <= own:
+    bare = Catalogue(overrides=found.overrides)
+    is_slow = zone.name in found.paces and zone.pace > bare[zone.name].pace
+    if not (is_slow or zone.name in found.too_small):
         return ""
-    size = desk.zoning.size()
-    limits = (z.queries_per_day_max for z in found.enabled() if z.operator == zone.operator)
+    size = desk.zoning.limited(zone)
+    limits = (z.queries_per_day_max for z in bare.enabled() if z.operator == zone.operator)
     limit = min(filter(None, limits), default=0)
-    if not limit or desk.zoning.is_keyed(zone):
+    if not (limit and size.nodes):
         return "the policy's pace of critical zones"
     return (
         f"{zone.operator} allows {limit:,} questions a day, for {size.ip4 + size.ip6:,} addresses"

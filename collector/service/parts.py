@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from types import MappingProxyType
 
 from collector.adapters import ca, secrets, store
@@ -40,7 +41,8 @@ from collector.service.progress import Progress
 from collector.version import VERSION
 from collector.vitals import Vitals
 from collector.zoning import Zoning
-from deliverability.zones import ZoneKey
+from deliverability.zones import ZEN, ZoneKeys
+from deliverability.zones_pace import SENTINELS_EVERY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ class _Ground:
     """What the other parts stand on."""
 
     config: Config
-    key: ZoneKey | None
+    keys: ZoneKeys
     clock: Clock
     store: Store
     rotating: RotationStore
@@ -90,7 +92,8 @@ class _Ground:
     streams: LiveStreams
     register: Register
     reign: Reign
-    resolver: DnsResolver
+    # One for each of its users, so that nobody's questions wait for another's answers.
+    resolver: partial[DnsResolver]
     listeners: Listeners
     progress: Progress
     bell: Bell
@@ -102,7 +105,7 @@ NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
 
 @asynccontextmanager
 async def made(
-    config: Config, *, key: ZoneKey | None, channels: Mapping[str, Secret] = NO_SECRETS
+    config: Config, *, keys: ZoneKeys, channels: Mapping[str, Secret] = NO_SECRETS
 ) -> AsyncIterator[Parts]:
     """Opens the journal and takes a term; closes the journal at the end.
 
@@ -113,7 +116,7 @@ async def made(
     journal = await store.open(config.state, clock)
     try:
         policy = await journal.policy()
-        ground = _ground(config, journal, key=key, authority=authority, policy=policy)
+        ground = _ground(config, journal, keys=keys, authority=authority, policy=policy)
         bureau = bureaus.made(config, journal, secrets=channels)
         courier = Courier(
             journal,
@@ -135,7 +138,7 @@ def _ground(
     config: Config,
     journal: SqlStore,
     *,
-    key: ZoneKey | None,
+    keys: ZoneKeys,
     authority: Authority,
     policy: Policy,
 ) -> _Ground:
@@ -146,12 +149,11 @@ def _ground(
         journal,
         policy=governor.policy,
         doorbell=bell,
-        keyed=(key.operator,) if key is not None else (),
     )
     streams = LiveStreams(clock)
     return _Ground(
         config=config,
-        key=key,
+        keys=keys,
         clock=clock,
         store=journal,
         rotating=journal,
@@ -165,7 +167,7 @@ def _ground(
         streams=streams,
         register=Register(store=journal, authority=authority, streams=streams, clock=clock),
         reign=Reign(store=journal, clock=clock),
-        resolver=DnsResolver(chosen(config.nameservers), clock, key=key),
+        resolver=partial(DnsResolver, chosen(config.nameservers), clock, keys=keys),
         listeners=Listeners(authority, names=config.names, clock=clock),
         progress=Progress(clock),
         bell=bell,
@@ -223,7 +225,7 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         zoning=zoning,
         lookout=Lookout(
             ground.zone_store,
-            resolver=ground.resolver,
+            resolver=ground.resolver(vouched_for=SENTINELS_EVERY),
             catalogue=zoning.catalogue,
             clock=clock,
             doorbell=ground.bell,
@@ -232,7 +234,7 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         control=control,
         dispatch=Dispatch(
             journal,
-            resolver=ground.resolver,
+            resolver=ground.resolver(),
             streams=ground.streams,
             clock=clock,
             judged=ground.bell,
@@ -260,7 +262,7 @@ def _desk(ground: _Ground, bureau: Bureau) -> Desk:
         authority=ground.authority,
         register=ground.register,
         streams=ground.streams,
-        resolver=ground.resolver,
+        resolver=ground.resolver(),
         standing=_standing(ground),
         bureau=bureau,
         rotating=ground.rotating,
@@ -279,7 +281,7 @@ def _standing(ground: _Ground) -> Standing:
         ports=ground.ports,
         zones=config.zones,
         nameservers=tuple(map(str, chosen(config.nameservers))),
-        has_zone_key=ground.key is not None,
+        has_zone_key=ground.keys.of(ZEN) is not None,
         progress=ground.progress.read,
         certificate_ends_at=lambda: ground.listeners.certificate.not_after,
         ca_ends_at=lambda: ends_of(ground.authority.ca_pem()),

@@ -24,7 +24,7 @@ from collector.service import http, logs
 from collector.service import parts as building
 from collector.service.http import ServiceError
 from collector.service.parts import NO_SECRETS, Parts
-from deliverability.zones import ZoneKey
+from deliverability.zones import ZoneKeys
 
 CONTROL, WRITER = "control pass", "journal writer"
 CONTROL_SECONDS_MAX = 30.0
@@ -39,13 +39,11 @@ GC_OBJECTS = 50_000
 log = structlog.get_logger(__name__)
 
 
-def run(
-    config: Config, *, key: ZoneKey | None, channels: Mapping[str, Secret] = NO_SECRETS
-) -> None:
+def run(config: Config, *, keys: ZoneKeys, channels: Mapping[str, Secret] = NO_SECRETS) -> None:
     """Until SIGTERM or SIGINT. ServiceError when it cannot start."""
     logs.configure()
     calm_gc()
-    uvloop.run(serve(config, key=key, channels=channels))
+    uvloop.run(serve(config, keys=keys, channels=channels))
 
 
 def calm_gc() -> None:
@@ -56,11 +54,11 @@ def calm_gc() -> None:
 
 
 async def serve(
-    config: Config, *, key: ZoneKey | None, channels: Mapping[str, Secret] = NO_SECRETS
+    config: Config, *, keys: ZoneKeys, channels: Mapping[str, Secret] = NO_SECRETS
 ) -> None:
     """The same inside a running loop."""
     try:
-        async with building.made(config, key=key, channels=channels) as parts:
+        async with building.made(config, keys=keys, channels=channels) as parts:
             await _serve(parts)
     except StoreError as error:
         fix = f"does another collector run, and does this user own {config.state}?"

@@ -6,6 +6,8 @@ import pytest
 
 from collector import config as configuration
 from collector.config import Config, ConfigError
+from deliverability.catalogue import SHIPPED
+from deliverability.zones import ZEN
 
 LEAST = {"fleet": "example.org", "names": ["collector.example.org"]}
 KEY = "abcdefghij0123456789"
@@ -95,15 +97,27 @@ def test_the_zone_key_comes_from_a_credential_first(tmp_path: Path) -> None:
     environ = {"CREDENTIALS_DIRECTORY": str(credentials), "MAILFLEET_DQS_KEY": "oftheenviron"}
     path = tmp_path / "c.toml"
     for expected in (KEY, "oftheenviron", "ofthefile1"):
-        key = configuration.zone_key(path, environ)
+        key = configuration.zone_keys(path, environ).of(ZEN)
         assert key is not None
         assert key.reveal() == expected
         environ = dict(list(environ.items())[1:])
     (tmp_path / "dqs_key").unlink()
-    assert configuration.zone_key(path, {}) is None
+    assert not configuration.zone_keys(path, {})
+
+
+def test_each_operator_has_a_key_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "abusix_key").write_text("ofabusix1\n")
+    keys = configuration.zone_keys(tmp_path / "c.toml", {"MAILFLEET_SPAMRATS_KEY": "ofrats1"})
+    abusix, rats = (
+        keys.of(SHIPPED[name]) for name in ("combined.mail.abusix.zone", "spam.spamrats.com")
+    )
+    assert abusix is not None
+    assert rats is not None
+    assert (abusix.reveal(), rats.reveal(), keys.of(ZEN)) == ("ofabusix1", "ofrats1", None)
+    assert keys.names == ("abusix_key", "spamrats_key")
 
 
 def test_a_wrong_zone_key_is_refused_and_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
-        configuration.zone_key(tmp_path / "c.toml", {"MAILFLEET_DQS_KEY": "not.a.label"})
+        configuration.zone_keys(tmp_path / "c.toml", {"MAILFLEET_DQS_KEY": "not.a.label"})
     assert "not.a.label" not in str(refused.value)

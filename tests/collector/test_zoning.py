@@ -3,17 +3,22 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from collector.adapters.doorbell import Bell
 from collector.core.policy import Policy
 from collector.ports import Actor, AuditEntry
+from collector.ports_zones import FleetSize
 from collector.zoning import Zoning
-from deliverability import zones_rows
+from deliverability import zones_pace, zones_rows
 from deliverability.catalogue import CATALOGUE, Override
 from deliverability.zones import ZEN, Tier
 from deliverability.zones_pace import Size
 from tests.store_bed import START
 
 SPAMCOP = CATALOGUE["bl.spamcop.net"]
+NORDSPAM = CATALOGUE["bl.nordspam.com"]  # 10,000 questions a day
 ENTRY = AuditEntry(
     actor=Actor(name="anna", origin="here"), action="zone set", subject="x", at=START
 )
@@ -22,8 +27,8 @@ ENTRY = AuditEntry(
 class Words:
     """A journal that holds what was said of zones, and a fleet of this size."""
 
-    def __init__(self, size: Size) -> None:
-        self.size = size
+    def __init__(self, fleet: FleetSize) -> None:
+        self.fleet = fleet
         self.overrides: dict[str, Override] = {}
 
     async def zone_overrides(self) -> Mapping[str, Override]:
@@ -37,16 +42,17 @@ class Words:
         if override is not None:
             self.overrides[zone] = override
 
-    async def fleet_size(self) -> Size:
-        return self.size
+    async def fleet_size(self) -> FleetSize:
+        return self.fleet
 
 
-async def zoning(size: Size, policy: Policy = Policy(), *, key: bool = False) -> Zoning:  # noqa: B008
+async def zoning(size: Size, policy: Policy = Policy(), *, keyless: Size | None = None) -> Zoning:  # noqa: B008
+    """`keyless`: of Spamhaus; None: nobody holds a key."""
+    fleet = FleetSize(all=size, keyless={} if keyless is None else {"Spamhaus": keyless})
     made = Zoning(
-        Words(size),  # type: ignore[arg-type]  # addresses without agents are the lookout's
+        Words(fleet),  # type: ignore[arg-type]  # addresses without agents are the lookout's
         policy=lambda: policy,
         doorbell=Bell(),
-        keyed=("Spamhaus",) if key else (),
     )
     await made.load()
     return made
@@ -88,7 +94,75 @@ async def test_a_large_fleets_pace_is_handed_out_and_is_what_everybody_sees() ->
     assert slow.catalogue()[ZEN.name].pace > timedelta(hours=1)
     rows = zones_rows.handed_out(slow.handed_out().rows)
     assert rows[ZEN.name].pace == slow.catalogue()[ZEN.name].pace
-    assert (await zoning(size, key=True)).catalogue()[ZEN.name].pace == ZEN.pace
+
+
+async def test_a_public_limit_is_for_the_nodes_without_a_key() -> None:
+    size = Size(ip4=10_000, nodes=10_000)
+    assert (await zoning(size, keyless=Size())).catalogue()[ZEN.name].pace == ZEN.pace
+    few = await zoning(size, keyless=Size(ip4=500, nodes=500))
+    assert few.catalogue()[ZEN.name].pace == ZEN.pace
+    half = await zoning(size, keyless=Size(ip4=5_000, nodes=5_000))
+    all_ = await zoning(size)
+    assert ZEN.pace < half.catalogue()[ZEN.name].pace < all_.catalogue()[ZEN.name].pace
+
+
+async def test_a_limit_the_fleet_says_is_for_all_of_it() -> None:
+    found = await zoning(Size(ip4=10_000, nodes=10_000), keyless=Size())
+    await found.change(ZEN.name, Override(queries_per_day_max=1_000_000), entry=ENTRY)
+    slow = found.catalogue()[ZEN.name]
+    assert zones_pace.questions_per_day(slow, found.size(), pace=slow.pace) <= 800_000
+    await found.change(ZEN.name, Override(queries_per_day_max=0), entry=ENTRY)
+    assert found.catalogue()[ZEN.name].pace == ZEN.pace
+
+
+async def test_a_zone_the_fleet_is_too_large_for_is_not_asked() -> None:
+    found = await zoning(Size(ip4=60_000, nodes=60_000))
+    assert NORDSPAM in CATALOGUE.enabled()
+    assert NORDSPAM.name not in zones_rows.handed_out(found.handed_out().rows)
+    assert not found.catalogue()[NORDSPAM.name].is_enabled
+    await found.change(NORDSPAM.name, Override(queries_per_day_max=1_000_000), entry=ENTRY)
+    assert NORDSPAM.name in zones_rows.handed_out(found.handed_out().rows)
+
+
+SWITCHED = st.dictionaries(
+    st.sampled_from([zone.name for zone in CATALOGUE.selectable() if zone.queries_per_day_max]),
+    st.builds(
+        Override,
+        is_enabled=st.sampled_from([None, True, False]),
+        tier=st.sampled_from([None, *Tier]),
+        pace=st.none() | st.timedeltas(timedelta(minutes=1), timedelta(days=1)),
+        queries_per_day_max=st.none() | st.integers(0, 500_000),
+    ),
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    steps=st.lists(st.tuples(SWITCHED, st.integers(0, 200_000), st.integers(0, 9)), max_size=5),
+)
+async def test_limits_hold_whatever_is_switched_and_whoever_comes_and_goes(
+    steps: list[tuple[dict[str, Override], int, int]],
+) -> None:
+    """Counted from the text the nodes are told, not from what was meant."""
+    found = await zoning(Size())
+    for overrides, nodes, addresses in steps:
+        store = found._store
+        assert isinstance(store, Words)
+        store.overrides = dict(overrides)
+        store.fleet = FleetSize(all=Size(ip4=nodes * (addresses + 1), ip6=nodes, nodes=nodes))
+        await found.load()
+        rows = zones_rows.handed_out(found.handed_out().rows)
+        asked: dict[str, float] = {}
+        limits: dict[str, int] = {}
+        for name, row in rows.items():
+            said = found.catalogue()[name]
+            day = zones_pace.questions_per_day(said, store.fleet.all, pace=row.pace)
+            asked[said.operator] = asked.get(said.operator, 0) + day
+            if limit := said.queries_per_day_max:
+                limits[said.operator] = min(limits.get(said.operator, limit), limit)
+        for operator, limit in limits.items():
+            assert asked[operator] <= limit * zones_pace.SHARE, (operator, asked[operator])
 
 
 async def test_whoever_has_nodes_to_tell_is_told_when_something_changed_and_only_then() -> None:

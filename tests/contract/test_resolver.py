@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timezone
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rrset
 import pytest
 
 from collector.adapters import resolver
 from collector.adapters.resolver import DnsResolver
 from collector.core.model import Look
-from collector.ports import Resolver
+from collector.ports import TellingResolver
 from deliverability import nameservers
 from deliverability.nameservers import Nameserver
-from deliverability.zones import Sentinels, Verdict, ZoneKey
+from deliverability.zones import Sentinels, Verdict, ZoneKey, ZoneKeys
 from demo.dns import DnsServer
 from tests import rbldnsd_bed
 from tests.rbldnsd_bed import Rbldnsd
@@ -45,11 +47,11 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             yield bed
 
 
-def asking(*places: str, key: str | None = None, seconds: float = 2) -> Resolver:
+def asking(*places: str, key: str | None = None, seconds: float = 2) -> TellingResolver:
     return DnsResolver(
         nameservers.parse_all(places),
         StillClock(),
-        key=ZoneKey(key) if key else None,
+        keys=ZoneKeys(ZoneKey(key)) if key else ZoneKeys(),
         seconds=seconds,
     )
 
@@ -148,7 +150,7 @@ class Fibber(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         response = dns.message.make_response(dns.message.from_wire(data))
         self.answer(response)
-        self.transport.sendto(response.to_wire(), addr)
+        self.transport.sendto(response.to_wire(max_size=65_535), addr)
 
 
 def alias_loop(response: dns.message.Message) -> None:
@@ -160,17 +162,101 @@ def truncate(response: dns.message.Message) -> None:
     response.flags |= dns.flags.TC  # and nobody listens on that port by TCP
 
 
-@pytest.mark.parametrize(
-    "answer, why", [(alias_loop, "malformed answer"), (truncate, "nameserver unreachable")]
-)
-async def test_answers_of_no_use(answer: Callable[[dns.message.Message], None], why: str) -> None:
+def five_hundred(response: dns.message.Message) -> None:
+    name = response.question[0].name
+    texts = [f"127.0.{n // 250}.{n % 250 + 2}" for n in range(500)]
+    response.answer.append(dns.rrset.from_text(name, 5, "IN", "A", *texts))
+
+
+def endless_chain(response: dns.message.Message) -> None:
+    name = response.question[0].name.to_text()
+    for hop in range(40):
+        after = f"h{hop}.example."
+        response.answer.append(dns.rrset.from_text(name, 5, "IN", "CNAME", after))
+        name = after
+    response.answer.append(dns.rrset.from_text(name, 5, "IN", "A", "127.0.0.2"))
+
+
+def both(response: dns.message.Message) -> None:
+    response.set_rcode(dns.rcode.NXDOMAIN)
+    response.answer.append(
+        dns.rrset.from_text(response.question[0].name, 5, "IN", "A", "127.0.0.2")
+    )
+
+
+def other_id(response: dns.message.Message) -> None:
+    response.id ^= 1
+
+
+def other_question(response: dns.message.Message) -> None:
+    response.question = [dns.rrset.from_text("other.example.", 0, "IN", "A")]
+
+
+@asynccontextmanager
+async def fibbing(answer: Callable[[dns.message.Message], None]) -> AsyncIterator[str]:
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: Fibber(answer), local_addr=("127.0.0.1", 0)
     )
-    port = transport.get_extra_info("sockname")[1]
-    look = await asking(f"127.0.0.1:{port}", key="s3cretkey").look(ZONE, address=ADDRESS)
-    transport.close()
+    try:
+        yield f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    "answer, why",
+    [
+        (alias_loop, "malformed answer"),
+        (truncate, "nameserver unreachable"),
+        (five_hundred, "more than 32 answers"),
+        (endless_chain, "malformed answer"),
+        (both, "NXDOMAIN together with addresses"),
+        (other_id, "timeout"),
+        (other_question, "timeout"),
+    ],
+)
+async def test_answers_of_no_use(answer: Callable[[dns.message.Message], None], why: str) -> None:
+    async with fibbing(answer) as place:
+        look = await asking(place, key="s3cretkey", seconds=0.3).look(ZONE, address=ADDRESS)
     assert (look.verdict, look.sentinels, look.why) == (Verdict.UNKNOWN, Sentinels.WRONG, why)
+    assert look.answers == ()
+
+
+def shouting(response: dns.message.Message) -> None:
+    said = '"\\027[31mlisted\\007, see s3cretKEY\\010" "' + "x" * 250 + '"'
+    name = response.question[0].name
+    response.answer.append(dns.rrset.from_text(name, 5, "IN", "TXT", said))
+
+
+async def test_a_zones_words_are_bounded_harmless_and_without_the_key() -> None:
+    async with fibbing(shouting) as place:
+        words = await asking(place, key="s3cretkey").why_listed(ZONE, address=ADDRESS)
+    assert words.startswith("[31mlisted , see <key> x")
+    assert len(words) == 200
+    async with fibbing(five_hundred) as place:
+        assert await asking(place).why_listed(ZONE, address=ADDRESS) == ""
+
+
+async def test_right_test_points_vouch_for_what_is_clear_and_for_nothing_else() -> None:
+    async with DnsServer() as server:
+        port = DnsResolver(
+            nameservers.parse_all([server.address]), StillClock(), vouched_for=timedelta(hours=3)
+        )
+        for expected in (3, 4, 5):
+            look = await port.look(ZONE, address=ADDRESS)
+            assert (look.verdict, look.sentinels) == (Verdict.CLEAR, Sentinels.RIGHT)
+            assert server.questions == expected
+        server.list(ADDRESS)
+        assert (await port.look(ZONE, address=ADDRESS)).verdict is Verdict.LISTED
+        assert server.questions == 8
+        server.mad()
+        look = await port.look(ZONE, address=ADDRESS)
+        assert (look.verdict, look.sentinels) == (Verdict.UNKNOWN, Sentinels.WRONG)
+        server.normal()
+        server.delist(ADDRESS)
+        before = server.questions
+        assert (await port.look(ZONE, address=ADDRESS)).verdict is Verdict.CLEAR
+        assert server.questions == before + 3
 
 
 @pytest.mark.parametrize(

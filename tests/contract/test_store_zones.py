@@ -16,6 +16,7 @@ from tests.store_bed import (
     beat,
     enrol,
     entry,
+    hello,
     ip,
     node_id,
     opened,
@@ -48,9 +49,15 @@ async def test_the_fleets_word_is_kept_and_taken_back(tmp_path: Path) -> None:
 
 async def test_the_fleet_is_counted_by_what_is_asked(tmp_path: Path) -> None:
     async with opened(tmp_path) as journal:
-        assert await journal.fleet_size() == Size()
+        assert (await journal.fleet_size()).all == Size()
         await enrol(journal, [1, 2, 3], await pool_of(journal))
-        assert await journal.fleet_size() == Size(ip4=3, nodes=3)
+        fleet = await journal.fleet_size()
+        assert fleet.all == fleet.without_key_of("Spamhaus") == Size(ip4=3, nodes=3)
+        await journal.record_hello(hello(2, capabilities=("catalogue", "dqs_key")))
+        fleet = await journal.fleet_size()
+        assert fleet.all == fleet.without_key_of("Abusix") == Size(ip4=3, nodes=3)
+        assert fleet.without_key_of("Spamhaus") == Size(ip4=2, nodes=2)
+        assert fleet.without_key_of("Nobody") == fleet.all
 
 
 def said(number: int, round_: int) -> ZoneReading:

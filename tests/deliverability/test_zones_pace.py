@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliverability import zones_pace
 from deliverability.catalogue import CATALOGUE
 from deliverability.zones import ZEN
-from deliverability.zones_pace import DAY, SHARE, Size
+from deliverability.zones_pace import SHARE, Size
 
 SPAMCOP = CATALOGUE["bl.spamcop.net"]
 NORDSPAM = CATALOGUE["bl.nordspam.com"]  # 10,000 questions a day
@@ -28,7 +28,8 @@ def test_a_small_fleet_asks_as_the_tiers_say() -> None:
 def test_a_large_fleet_asks_less_often_where_a_limit_says_so_and_nowhere_else() -> None:
     found = zones_pace.paces([ZEN, SPAMCOP, NORDSPAM], Size(ip4=10_000, nodes=10_000))
     assert found[SPAMCOP.name] == SPAMCOP.pace  # no limit is known
-    assert timedelta(minutes=60) < found[ZEN.name] < timedelta(minutes=70)
+    # At three hours the test points are asked for every round: 10,000 nodes, three questions each.
+    assert timedelta(hours=3) < found[ZEN.name] < timedelta(hours=3, minutes=5)
     assert found[NORDSPAM.name] > timedelta(days=1)
 
 
@@ -42,21 +43,28 @@ def test_an_operators_zones_share_its_limit() -> None:
 
 def test_a_key_has_a_limit_of_its_own() -> None:
     size = Size(ip4=10_000, nodes=10_000)
-    assert zones_pace.paces([ZEN], size, unlimited={"Spamhaus"})[ZEN.name] == ZEN.pace
+    keyless = {"Spamhaus": Size()}
+    assert zones_pace.paces([ZEN], size, keyless=keyless)[ZEN.name] == ZEN.pace
+    told = zones_pace.paces([ZEN], size, keyless=keyless, said={ZEN.name})
+    assert told == zones_pace.paces([ZEN], size)
 
 
 @pytest.mark.parametrize("limit", [100, 10_000, 300_000])
+@settings(deadline=None)
 @given(size=SIZES)
-def test_no_limit_is_passed_unless_even_once_a_week_passes_it(limit: int, size: Size) -> None:
+def test_no_limit_is_passed_and_what_even_once_a_week_passes_it_is_left_out(
+    limit: int, size: Size
+) -> None:
     zones = [replace(zone, queries_per_day_max=limit) for zone in MONKEYS]
     found = zones_pace.paces(zones, size)
-    asked = sum(zones_pace.questions_per_day(z, size, pace=found[z.name]) for z in zones)
-    slowest = all(pace == zones_pace.PACE_MAX for pace in found.values())
-    sentinels = 2 * size.nodes * len(zones) * (DAY / zones_pace.SENTINELS_EVERY)
-    assert asked <= limit * SHARE * 1.001 or slowest or sentinels > 0
-    assert all(found[zone.name] >= zone.pace for zone in zones)
+    assert set(found) in (set(), {zone.name for zone in zones})
+    paces = {zone.name: found.get(zone.name, zones_pace.PACE_MAX) for zone in zones}
+    asked = sum(zones_pace.questions_per_day(z, size, pace=paces[z.name]) for z in zones)
+    assert (asked <= limit * SHARE) is bool(found)
+    assert all(paces[zone.name] >= zone.pace for zone in zones)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(size=SIZES)
 def test_steps_are_rounded_up_and_few(size: Size) -> None:
     stepped = size.stepped()

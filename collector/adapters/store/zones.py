@@ -1,7 +1,7 @@
 """A fleet's own word on zones, and what our own resolver finds where no agent looks."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select
@@ -16,10 +16,11 @@ from collector.adapters.store.timeline import audited
 from collector.core.heartbeat import ZoneReading
 from collector.core.model import Lifecycle, Look
 from collector.ports import AuditEntry
-from collector.ports_zones import Unwatched
+from collector.ports_zones import FleetSize, Unwatched
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Tier
 from deliverability.zones_pace import Size
+from deliverability.zones_query import CREDENTIALS
 
 GOING = nodes.c.lifecycle.not_in([Lifecycle.DECOMMISSIONED.value, Lifecycle.REQUESTED.value])
 
@@ -41,15 +42,17 @@ class Zoning(Part):
 
         await self._database.write(job)
 
-    async def fleet_size(self) -> Size:
-        def job(connection: Connection) -> Size:
-            query = select(addresses.c.node_id, addresses.c.ip).join(
+    async def fleet_size(self) -> FleetSize:
+        def job(connection: Connection) -> FleetSize:
+            query = select(addresses.c.node_id, addresses.c.ip, nodes.c.capabilities).join(
                 nodes, nodes.c.id == addresses.c.node_id
             )
             found = connection.execute(query.where(addresses.c.is_present == 1, GOING)).all()
-            ip6 = {(node, _network(ip)) for node, ip in found if ":" in ip}
-            ip4 = sum(":" not in ip for _, ip in found)
-            return Size(ip4=ip4, ip6=len(ip6), nodes=len({node for node, _ in found}))
+            keyless = {
+                operator: _size((node, ip) for node, ip, said in found if f'"{name}"' not in said)
+                for name, operator in CREDENTIALS.items()
+            }
+            return FleetSize(all=_size((node, ip) for node, ip, _ in found), keyless=keyless)
 
         return await self._database.read(job)
 
@@ -123,6 +126,14 @@ def read_overrides(connection: Connection) -> dict[str, Override]:
 
 def read_catalogue(connection: Connection) -> Catalogue:
     return Catalogue(overrides=read_overrides(connection))
+
+
+def _size(pairs: Iterable[tuple[str, str]]) -> Size:
+    """Of (node, address) pairs."""
+    found = tuple(pairs)
+    ip6 = {(node, _network(ip)) for node, ip in found if ":" in ip}
+    ip4 = sum(":" not in ip for _, ip in found)
+    return Size(ip4=ip4, ip6=len(ip6), nodes=len({node for node, _ in found}))
 
 
 def _row(override: Override) -> dict[str, object]:
