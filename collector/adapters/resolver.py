@@ -23,6 +23,7 @@ from deliverability import nameservers, zones
 from deliverability.catalogue import SHIPPED
 from deliverability.nameservers import Nameserver
 from deliverability.zones import Finding, QueryName, Reply, Sentinels, Verdict, Zone, ZoneKeys
+from deliverability.zones_pace import SENTINELS_EVERY
 
 ANSWER_SECONDS_MAX = 5.0
 ATTEMPTS_MAX = 2
@@ -31,7 +32,7 @@ MESSAGE_BYTES_MAX = 1232
 TEXT_PARTS_MAX = 8
 NO_KEYS = ZoneKeys()
 _VOUCHED = Finding(verdict=Verdict.CLEAR, answers=(), sentinels=Sentinels.RIGHT, why="")
-NOT_VOUCHED = timedelta(0)
+NOT_VOUCHED, VOUCHED_FOR = timedelta(0), SENTINELS_EVERY
 
 
 def chosen(

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from collector.adapters import ca, secrets, store
 from collector.adapters.clock import SystemClock
 from collector.adapters.doorbell import Bell
-from collector.adapters.resolver import DnsResolver, chosen
+from collector.adapters.resolver import VOUCHED_FOR, DnsResolver, chosen
 from collector.adapters.store import SqlStore
 from collector.census import Census
 from collector.config import Config
@@ -42,7 +42,6 @@ from collector.version import VERSION
 from collector.vitals import Vitals
 from collector.zoning import Zoning
 from deliverability.zones import ZEN, ZoneKeys
-from deliverability.zones_pace import SENTINELS_EVERY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +91,7 @@ class _Ground:
     streams: LiveStreams
     register: Register
     reign: Reign
-    # One for each of its users, so that nobody's questions wait for another's answers.
-    resolver: partial[DnsResolver]
+    resolver: partial[DnsResolver]  # one for each of its users: none waits for another's answers
     listeners: Listeners
     progress: Progress
     bell: Bell
@@ -225,7 +223,7 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         zoning=zoning,
         lookout=Lookout(
             ground.zone_store,
-            resolver=ground.resolver(vouched_for=SENTINELS_EVERY),
+            resolver=ground.resolver(vouched_for=VOUCHED_FOR),
             catalogue=zoning.catalogue,
             clock=clock,
             doorbell=ground.bell,
