@@ -4,13 +4,15 @@ Queue below 100; at least 100 messages a minute when active; 95 % delivered unde
 bounces below 1 %. Unknown is a state of its own: too little was counted, or nobody is heard.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
 
 from collector.core import rates
 from collector.core.policy import Policy
 from collector.core.rates import Window
+from collector.core.readings import TargetFact
 from deliverability import delays
 
 QUEUE_MAX = 100
@@ -29,6 +31,8 @@ CONNECT_EXPECTED_MS = {
 }
 # Fewer say nothing about a share of them.
 DELIVERIES_MIN = 50
+# A target missed, of which nothing can be told since.
+BELIEVED_FOR = timedelta(hours=1)
 
 
 class Health(Enum):
@@ -62,6 +66,30 @@ def targets(
         _promptness(delivered),
         _bounces(day),
     )
+
+
+def missed(
+    found: Iterable[Target], known: Mapping[str, TargetFact], *, now: datetime
+) -> tuple[TargetFact, ...]:
+    """Those missed now, each since it first was. `known`: before, by name. What cannot be told any
+    more is believed for a while: a new day begins with too little to tell."""
+    kept = []
+    for one in found:
+        before = known.get(one.name)
+        if one.state is Health.WARN:
+            since = before.since if before else now
+            kept.append(
+                TargetFact(
+                    name=one.name, value=one.value, target=one.target, since=since, seen_at=now
+                )
+            )
+        elif (
+            one.state is Health.UNKNOWN
+            and before is not None
+            and now - before.seen_at <= BELIEVED_FOR
+        ):
+            kept.append(before)
+    return tuple(kept)
 
 
 def of_receiver(counted: Window, policy: Policy, *, sustained: bool | None) -> Health:

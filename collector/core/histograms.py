@@ -7,6 +7,7 @@ from deliverability.delays import BUCKETS, PARTS
 
 Histograms = Sequence[Sequence[int]]
 
+_PART = struct.Struct(f"<{BUCKETS}I")
 _LAYOUT = struct.Struct(f"<{len(PARTS) * BUCKETS}I")
 COUNT_MAX = 2**32 - 1
 _NOTHING = bytes(_LAYOUT.size)
@@ -28,11 +29,14 @@ def unpack(packed: bytes) -> dict[str, tuple[int, ...]]:
 
 def since(packed: bytes, *, before: bytes) -> dict[str, tuple[int, ...]]:
     """What was added; where a count fell, nothing."""
-    now, then = unpack(packed), unpack(before)
-    return {
-        part: tuple(max(0, one - other) for one, other in zip(now[part], then[part], strict=True))
-        for part in PARTS
-    }
+    return {part: grown(packed, before=before, part=part) for part in PARTS}
+
+
+def grown(packed: bytes, *, before: bytes, part: str) -> tuple[int, ...]:
+    """As `since`, of one part."""
+    at = PARTS.index(part) * _PART.size
+    now, then = _PART.unpack_from(packed or _NOTHING, at), _PART.unpack_from(before or _NOTHING, at)
+    return tuple([one - other if one > other else 0 for one, other in zip(now, then, strict=True)])
 
 
 def added(all_of: Sequence[dict[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:

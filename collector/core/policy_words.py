@@ -50,7 +50,7 @@ DOES: dict[str, str] = {
     "cpu_alert": "processor use that raises an alert",
     "cpu_alert_after": "when it has lasted so long",
     "service_down_after": "how long Postfix may be down before the node is paused",
-    "dns_broken_after": "how long the node's DNS may be wrong before it is paused",
+    "dns_broken_after": "how long DNS may be wrong before a pause (nothing looks at DNS yet)",
     "targets_missed_after": "how long the owners' targets may be missed before an alert",
     "score_drop_ratio": "a score that falls so far below its week's median raises an alert",
     "score_drop_points": "if it fell by at least so many points",

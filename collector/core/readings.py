@@ -99,12 +99,13 @@ class CertificateFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFact:
-    """One of the owners' health targets that is missed, and since when."""
+    """One of the owners' health targets that is missed: since when, and when last seen so."""
 
     name: str
     value: str
     target: str
     since: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

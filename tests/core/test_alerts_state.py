@@ -50,9 +50,8 @@ def busy(minutes: float) -> NodeFacts:
 
 def missed(minutes: float) -> NodeFacts:
     since = fleet.ago(minutes=minutes)
-    return node(
-        targets_missed=(TargetFact(name="queue", value="200", target="< 100", since=since),)
-    )
+    one = TargetFact(name="queue", value="200", target="< 100", since=since, seen_at=NOON)
+    return node(targets_missed=(one,))
 
 
 def record(state: DnsState) -> NodeFacts:

@@ -1,12 +1,16 @@
 """Rates over windows, and the owners' targets: tables of cases."""
 
+from datetime import timedelta
+
 import pytest
 
 from collector.core import health, histograms, rates
 from collector.core.health import Health, Target
 from collector.core.policy import Policy
 from collector.core.rates import Window
+from collector.core.readings import TargetFact
 from deliverability import delays
+from tests.core.fleet import NOON
 
 POLICY = Policy()
 QUIET = Window()
@@ -107,6 +111,27 @@ def test_bounces() -> None:
     assert told({}, day=Window(first_sent=1000, first_bounced=9))["bounces"].state is Health.OK
     bad = told({}, day=Window(first_sent=990, first_bounced=10))["bounces"]
     assert (bad.state, bad.value) == (Health.WARN, "1.00%")
+
+
+def test_a_target_is_missed_since_it_first_was() -> None:
+    def missed(active: int | None, known: tuple[TargetFact, ...], minutes: int) -> list[TargetFact]:
+        queue = {"active": active, "incoming": 0, "deferred": 0}
+        found = [told(queue)["queue"]]
+        now = NOON + timedelta(minutes=minutes)
+        return [*health.missed(found, {one.name: one for one in known}, now=now)]
+
+    assert missed(99, (), 0) == []
+    (first,) = missed(100, (), 0)
+    (second,) = missed(200, (first,), 15)
+    assert (second.value, second.since, second.seen_at) == (
+        "200",
+        NOON,
+        NOON + timedelta(minutes=15),
+    )
+    assert missed(None, (second,), 75) == [second]
+    assert missed(None, (second,), 76) == []
+    assert missed(None, (), 0) == []
+    assert missed(0, (second,), 30) == []
 
 
 def test_histograms_are_packed_and_have_differences() -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, select
 
-from collector.adapters.store import encode, mail_rates, readings, scores, warmups
+from collector.adapters.store import encode, mail_rates, readings, scores, targets, warmups
 from collector.adapters.store.among import among
 from collector.adapters.store.mail_rates import Mail
 from collector.adapters.store.moments import from_ms
@@ -67,10 +67,12 @@ def read(
         scores=scores.read(connection, chunk, now=now),
     )
     machines = readings.read(connection, chunk)
+    missed = targets.read(connection, chunk)
     query = select(nodes).where(among(nodes.c.id, chunk)).order_by(nodes.c.id)
     return [
         replace(
             _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, beside),
+            targets_missed=missed.get(row.id, ()),
             **machines.get(row.id, {}),
         )
         for row in connection.execute(query).all()

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from collector.adapters.store import encode
+from collector.adapters.store import encode, windows
 from collector.adapters.store.moments import from_ms
 from collector.adapters.store.schema_counts import RATED, SPANS
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, Window
@@ -37,11 +37,6 @@ SUM = text(
  AND w.node_number > :after AND w.node_number <= :upto
  GROUP BY w.node_number, w.address"""  # noqa: S608
 )
-# The windows' own place, then ours.
-WINDOWS, RATES = 1, 2
-REACHED = text("SELECT slot, node_number FROM windows_reached WHERE id = :id")
-REACH = text("INSERT OR REPLACE INTO windows_reached (id, slot, node_number) VALUES (2, :slot, :n)")
-LAST = text("SELECT max(number) FROM node_states")
 ENDED = """SELECT s.number AS number, max(p.closed_at) AS at FROM pauses p
  JOIN node_states s ON s.node_id = p.node_id
  WHERE p.closed_at >= :since AND p.reason IN ('BOUNCE_RATE', 'COMPLAINT_RATE')"""
@@ -70,17 +65,10 @@ Mail = dict[tuple[str, str], MailFacts]
 
 
 def step(connection: Connection) -> None:
-    """One slice, behind the windows: of the newest slot that all nodes' windows are whole of."""
-    slot, upto_node = _reached(connection, WINDOWS)
-    last = connection.scalar(LAST) or 0
-    slot -= 0 if upto_node >= last else QUARTER_SECONDS
-    done, after = _reached(connection, RATES)
-    if done >= slot and after >= last:
-        return
-    after = after if done >= slot else 0
-    upto = min(after + NODES_AT_ONCE, last)
-    _sum(connection, slot=slot, after=after, upto=upto)
-    connection.execute(REACH, {"slot": slot, "n": upto})
+    """One slice, behind the windows."""
+    part = windows.behind(connection, windows.RATES, at_once=NODES_AT_ONCE)
+    if part is not None:
+        _sum(connection, slot=part.slot, after=part.after, upto=part.upto)
 
 
 def read(connection: Connection, chunk: Sequence[str], *, now: int) -> Mail:
@@ -110,12 +98,6 @@ def of_address(mail: Mail, node_id: str, *, ip: str, is_only: bool) -> MailFacts
         hour_attempts=own.hour_attempts + rest.hour_attempts,
         receivers=(*own.receivers, *rest.receivers),
     )
-
-
-def _reached(connection: Connection, who: int) -> tuple[int, int]:
-    """Slot, and up to which node."""
-    row = connection.execute(REACHED, {"id": who}).one_or_none()
-    return (0, 0) if row is None else (row.slot, row.node_number)
 
 
 def _sum(connection: Connection, *, slot: int, after: int, upto: int) -> None:
@@ -169,7 +151,7 @@ def _lately(
     connection: Connection, asked: dict[str, str]
 ) -> dict[tuple[str, str], tuple[ReceiverFacts, ...]]:
     """In the last whole quarter that was looked at, of what was refused or is paused."""
-    slot, _ = _reached(connection, WINDOWS)
+    slot, _ = windows.reached(connection, windows.OWN)
     newest: dict[tuple[str, str, str], ReceiverFacts] = {}
     for row in connection.execute(LATELY, {**asked, "slot": slot}):
         newest[row.node_id, row.address, row.receiver] = ReceiverFacts(

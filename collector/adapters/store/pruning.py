@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-from collector.adapters.store import mail_rates, windows
+from collector.adapters.store import mail_rates, targets, windows
 from collector.adapters.store.moments import MILLISECOND
 
 SLICE_ROWS = 500
@@ -76,6 +76,7 @@ SLICES = [
 def prune(connection: Connection, *, now: int) -> int:
     """One slice of each table of the journal; how many rows went."""
     mail_rates.step(connection)
+    targets.step(connection, now=now)
     return windows.step(connection, now=now // 1000) + sum(
         connection.execute(statement, {"edge": now - kept, "limit": SLICE_ROWS}).rowcount
         for statement, kept in SLICES

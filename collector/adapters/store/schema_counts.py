@@ -110,6 +110,19 @@ rates = Table(
     PrimaryKeyConstraint("node_number", "address"),
     sqlite_with_rowid=False,
 )
+# Of the owners' targets those that a node misses, since when, and when it was last seen so.
+targets_missed = Table(
+    "targets_missed",
+    metadata,
+    whole_column("node_number"),
+    text_column("name"),
+    text_column("value"),
+    text_column("target"),
+    whole_column("since"),
+    whole_column("seen_at"),
+    PrimaryKeyConstraint("node_number", "name"),
+    sqlite_with_rowid=False,
+)
 # Of which slot the nodes' totals are being looked at, and up to which node.
 windows_reached = Table(
     "windows_reached",

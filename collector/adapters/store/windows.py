@@ -5,6 +5,8 @@ since the last look is the window's. A look may come a minute or two late, and i
 time; windows are as long as they should be.
 """
 
+from typing import NamedTuple
+
 from sqlalchemy import Connection, text
 
 from collector.adapters.store.schema_counts import CELL, SUMMED
@@ -68,8 +70,12 @@ LOOK = (
     text(_roll(DAY_SECONDS, "receiver")),
     MARK,
 )
-REACHED = text("SELECT slot, node_number FROM windows_reached WHERE id = 1")
-REACH = text("INSERT OR REPLACE INTO windows_reached (id, slot, node_number) VALUES (1, :slot, :n)")
+# Whose place is which: the windows' own, and those of what follows them.
+OWN, RATES, TARGETS = 1, 2, 3
+REACHED = text("SELECT slot, node_number FROM windows_reached WHERE id = :id")
+REACH = text(
+    "INSERT OR REPLACE INTO windows_reached (id, slot, node_number) VALUES (:id, :slot, :n)"
+)
 LAST = text("SELECT max(number) FROM node_states")
 OLD = text(
     """DELETE FROM windows WHERE (span, slot, node_number, address, receiver) IN
@@ -84,10 +90,18 @@ OLD_MARKS = text(
 )
 
 
+class Slice(NamedTuple):
+    """Nodes above one number and up to another, of a slot."""
+
+    slot: int
+    after: int
+    upto: int
+
+
 def step(connection: Connection, *, now: int) -> int:
     """One slice, `now` in seconds; how many rows were too old and went."""
     over = now // QUARTER_SECONDS * QUARTER_SECONDS - QUARTER_SECONDS
-    slot, after = connection.execute(REACHED).one_or_none() or (over, 0)
+    slot, after = connection.execute(REACHED, {"id": OWN}).one_or_none() or (over, 0)
     last = connection.execute(LAST).scalar() or 0
     if after >= last and slot < over:
         # What grew since the last look did so right after it; later slots we slept through.
@@ -99,8 +113,28 @@ def step(connection: Connection, *, now: int) -> int:
             connection.execute(statement, {"slot": slot, "after": after, "upto": upto})
         is_whole = upto >= last
         slot = max(slot, over - QUARTER_SECONDS) if is_whole and slot < over else slot
-        connection.execute(REACH, {"slot": slot, "n": upto})
+        connection.execute(REACH, {"id": OWN, "slot": slot, "n": upto})
     return _end(connection, now=now)
+
+
+def reached(connection: Connection, who: int) -> tuple[int, int]:
+    """Slot, and up to which node."""
+    row = connection.execute(REACHED, {"id": who}).one_or_none()
+    return (0, 0) if row is None else (row.slot, row.node_number)
+
+
+def behind(connection: Connection, who: int, *, at_once: int) -> Slice | None:
+    """The next nodes of the newest slot that all nodes' windows are whole of; taken with this."""
+    slot, upto_node = reached(connection, OWN)
+    last = connection.execute(LAST).scalar() or 0
+    slot -= 0 if upto_node >= last else QUARTER_SECONDS
+    done, after = reached(connection, who)
+    if done >= slot and after >= last:
+        return None
+    after = after if done >= slot else 0
+    upto = min(after + at_once, last)
+    connection.execute(REACH, {"id": who, "slot": slot, "n": upto})
+    return Slice(slot, after, upto)
 
 
 def _end(connection: Connection, *, now: int) -> int:
