@@ -387,7 +387,7 @@ class Store(
 
     async def operator_pause(self, wish: OperatorPause, entry: AuditEntry) -> None:
         """Opens an OPERATOR pause, or closes the OPERATOR and RESTORED ones; with `override` the
-        LISTED ones too, leaving a standing decision of fate OVERRIDDEN. Audited. The caller rings
+        automatic ones too, leaving a denial of the causes that stand. Audited. The caller rings
         the doorbell: the next pass writes rotation and directive."""
 
     async def prune(self) -> int:

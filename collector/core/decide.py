@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from collector.core import membership, rule_listed, rule_machine, rule_rates, rule_standing
-from collector.core.model import Fate, Kind, Pause, Proposal, Reason, Snapshot, StandingKey
+from collector.core.model import Denial, Kind, Pause, Proposal, Reason, Snapshot, StandingKey
 from collector.core.policy import Policy
 from collector.core.rule import Asked, Case, Rule
 from collector.core.signals import NodeSignals
@@ -40,13 +40,13 @@ def propose(
     )
 
 
-def stands(key: StandingKey, case: Case) -> bool:
+def lasts(key: StandingKey, denial: Denial, *, case: Case) -> bool:
     """Whether what a person has said no to is still so. `case`: of the node."""
     if key.kind is not Kind.PAUSE or key.reason not in RULES:
         return False
     rule = RULES[key.reason]
     asked = [case] if rule in OF_NODE else _addresses(case, key.address)
-    return any(rule.stands(replace(one, receiver=key.receiver)) for one in asked)
+    return any(rule.stands(replace(one, receiver=key.receiver, denial=denial)) for one in asked)
 
 
 def _of_node(case: Case, snapshot: Snapshot) -> Iterator[Proposal]:
@@ -74,9 +74,10 @@ def _receivers(case: Case) -> list[str]:
 
 def _by_rules(rules: tuple[Rule, ...], case: Case, snapshot: Snapshot) -> Iterator[Proposal]:
     for rule in rules:
+        case = _with_denial(rule, case, snapshot)
         covering = [pause for pause in case.node.facts.pauses if _covers(pause, rule, case)]
         if not covering:
-            asked = None if _is_overridden(rule, case, snapshot) else rule.opens(case)
+            asked = None if rule.is_denied(case) else rule.opens(case)
             if asked is not None:
                 yield _proposal(Kind.PAUSE, rule, case, asked=asked)
             continue
@@ -116,12 +117,13 @@ def _ends(rule: Rule, case: Case, ours: list[Pause]) -> Asked | None:
     return rule.ends(case)
 
 
-def _is_overridden(rule: Rule, case: Case, snapshot: Snapshot) -> bool:
-    """A person resumed it although the cause stands: automation leaves it alone."""
+def _with_denial(rule: Rule, case: Case, snapshot: Snapshot) -> Case:
+    """Most of the time nobody has said no to anything."""
+    if not snapshot.denials:
+        return case
     subject = case.subject
     key = StandingKey(subject.node_id, subject.address, Kind.PAUSE, rule.reason, subject.receiver)
-    standing = snapshot.standing.get(key)
-    return standing is not None and standing.fate is Fate.OVERRIDDEN
+    return replace(case, denial=snapshot.denials.get(key))
 
 
 def _proposal(kind: Kind, rule: Rule, case: Case, *, asked: Asked) -> Proposal:

@@ -10,6 +10,7 @@ from collector.core.incident import Incident, Place
 from collector.core.model import (
     AlertFact,
     Decision,
+    Denial,
     Fate,
     Kind,
     NodeFacts,
@@ -43,6 +44,7 @@ class Scene:
     nodes: Mapping[str, NodeFacts]
     decisions: tuple[Decision, ...]
     standing: Mapping[StandingKey, Standing]
+    denials: Mapping[StandingKey, Denial]
     policy: Policy
     now: datetime
 
@@ -81,13 +83,15 @@ def did(alert: AlertFact, incident: Incident, *, scene: Scene) -> str:
 
 
 def _standing(node_id: str, said: Facets, scene: Scene) -> str:
-    """A decision of before that still stands without having been carried out."""
-    for (subject, ip, kind, reason, _), one in sorted(scene.standing.items(), key=str):
+    """A decision of before that still stands without having been carried out, or a person's no."""
+    kept = [(key, one.fate, one.brake) for key, one in scene.standing.items()]
+    kept += [(key, Fate.OVERRIDDEN, None) for key in scene.denials]
+    for (subject, ip, kind, reason, _), fate, held_by in sorted(kept, key=str):
         is_mine = subject == node_id and (said.address is None or ip in (None, said.address))
         is_about = reason.value in causes.known(said.cause).reasons
-        if is_mine and is_about and one.fate is not Fate.MADE:
-            brake = one.brake.value if one.brake else ""
-            return _fate(kind, reason, fate=one.fate, brake=brake, whom=ip or "the node")
+        if is_mine and is_about and fate is not Fate.MADE:
+            brake = held_by.value if held_by else ""
+            return _fate(kind, reason, fate=fate, brake=brake, whom=ip or "the node")
     return ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from collector.core import machine, warming
-from collector.core.model import Decision, Fate, NodeFacts, Snapshot
+from collector.core.model import Decision, Fate, NodeFacts, Reason, Snapshot
 from collector.core.policy import Policy
 from collector.core.readings import DnsState
 from collector.core.reputation import Stand
@@ -20,14 +20,15 @@ def timers(
     now: datetime,
 ) -> Iterator[tuple[str, datetime]]:
     """(node id, when), of those of this snapshot that need it."""
-    held = held_back(snapshot, decisions)
+    held, denied = held_back(snapshot, decisions), _denied(snapshot, policy)
     for node in nodes:
-        at = next_look(node, policy, now=now)
-        if node.facts.id in held:
-            soon = now + policy.look_again_after
-            at = soon if at is None else min(soon, at)
+        id_ = node.facts.id
+        soon = [now + policy.look_again_after] if id_ in held else []
+        ends = [at for at in denied.get(id_, ()) if at > now]
+        looks = [*soon, *ends, next_look(node, policy, now=now)]
+        at = min((at for at in looks if at is not None), default=None)
         if at is not None:
-            yield node.facts.id, at
+            yield id_, at
 
 
 def next_look(said: NodeSignals, policy: Policy, *, now: datetime) -> datetime | None:
@@ -51,6 +52,20 @@ def held_back(snapshot: Snapshot, decisions: Iterable[Decision]) -> frozenset[st
     known = {key.node_id for key, one in snapshot.standing.items() if one.fate is Fate.WITHHELD}
     new = {one.proposal.subject.node_id for one in decisions if one.fate is Fate.WITHHELD}
     return frozenset(known | new)
+
+
+def _denied(snapshot: Snapshot, policy: Policy) -> dict[str, list[datetime]]:
+    """By node: when a person's no to what was counted ends by itself."""
+    lasts = {
+        Reason.BOUNCE_RATE: policy.rate_pause_lasts,
+        Reason.COMPLAINT_RATE: policy.rate_pause_lasts,
+        Reason.BLOCKED: policy.probe_after,
+    }
+    found: dict[str, list[datetime]] = {}
+    for key, denial in snapshot.denials.items():
+        if key.reason in lasts:
+            found.setdefault(key.node_id, []).append(denial.at + lasts[key.reason])
+    return found
 
 
 def _obeys(node: NodeFacts) -> bool:

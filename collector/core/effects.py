@@ -87,10 +87,8 @@ def plan(
 
 def _lifted(node: NodeFacts, snapshot: Snapshot, *, closed: Sequence[str]) -> datetime | None:
     key = StandingKey(node.id, None, Kind.PAUSE, Reason.STANDING_ORDER)
-    said = snapshot.standing.get(key)
-    is_no = said is not None and said.fate is Fate.OVERRIDDEN
     over = [pause for pause in node.pauses if pause.id in closed]
-    return rule_standing.lifted(node, over, by_person=is_no)
+    return rule_standing.lifted(node, over, denial=snapshot.denials.get(key))
 
 
 def next_order(

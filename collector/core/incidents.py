@@ -53,6 +53,7 @@ def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> 
         nodes=nodes,
         decisions=tuple(made.decisions),
         standing=snapshot.standing,
+        denials=snapshot.denials,
         policy=policy,
         now=now,
     )

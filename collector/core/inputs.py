@@ -13,6 +13,7 @@ from collector.core.incident import Docket
 from collector.core.model import (
     AddressFacts,
     Decision,
+    Denial,
     Detector,
     Fleet,
     Kind,
@@ -66,9 +67,20 @@ def of(decisions: Sequence[Decision], snapshot: Snapshot) -> tuple[Inputs, ...]:
     standing: dict[str, dict[StandingKey, Standing]] = {}
     for key, one in snapshot.standing.items():
         standing.setdefault(key[0], {})[key] = one
+    denials: dict[str, dict[StandingKey, Denial]] = {}
+    for key, no in snapshot.denials.items():
+        denials.setdefault(key[0], {})[key] = no
     about = (decision.proposal.subject.node_id for decision in decisions)
     return tuple(
-        _of(one, nodes[node_id], replace(snapshot, standing=standing.get(node_id, {})))
+        _of(
+            one,
+            nodes[node_id],
+            replace(
+                snapshot,
+                standing=standing.get(node_id, {}),
+                denials=denials.get(node_id, {}),
+            ),
+        )
         for one, node_id in zip(decisions, about, strict=True)
     )
 

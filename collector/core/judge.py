@@ -18,14 +18,14 @@ from collector.core import (
 )
 from collector.core.evidence import meanings
 from collector.core.judgement import Judgement, ListingDraft, ScoreChange
-from collector.core.model import Fate, NodeFacts, Snapshot, StandingKey, ZoneFact
+from collector.core.model import NodeFacts, Snapshot, StandingKey, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion
 from collector.core.rule import Case
 from collector.core.signals import NodeSignals
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
-CORE_VERSION = 6
+CORE_VERSION = 7
 
 
 def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
@@ -73,6 +73,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         brakes_engage=brakes.engage,
         brakes_release=brakes.release,
         standing_clear=tuple(_settled(cases, snapshot, proposed=proposed)),
+        denials_end=tuple(_ended(cases, snapshot)),
         due=tuple(due.timers(nodes, snapshot, decisions=decisions, policy=policy, now=now)),
     )
 
@@ -133,10 +134,15 @@ def _details(said: Sequence[str], fact: ZoneFact) -> str:
 def _settled(
     nodes: Mapping[str, Case], snapshot: Snapshot, *, proposed: set[StandingKey]
 ) -> Iterator[StandingKey]:
-    """Standing decisions whose cause is gone; a person's override lasts as long as the cause."""
+    """Standing decisions whose cause is gone."""
     for key in sorted(snapshot.standing, key=str):
-        if key.node_id not in nodes or key in proposed:
-            continue
-        is_override = snapshot.standing[key].fate is Fate.OVERRIDDEN
-        if not (is_override and decide.stands(key, nodes[key.node_id])):
+        if key.node_id in nodes and key not in proposed:
+            yield key
+
+
+def _ended(cases: Mapping[str, Case], snapshot: Snapshot) -> Iterator[StandingKey]:
+    """What people said no to, and is no more."""
+    for key, denial in sorted(snapshot.denials.items(), key=str):
+        case = cases.get(key.node_id)
+        if case is not None and not decide.lasts(key, denial, case=case):
             yield key

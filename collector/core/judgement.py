@@ -135,6 +135,8 @@ class Judgement:
     brakes_release: tuple[str, ...] = ()
     scores: tuple[ScoreChange, ...] = ()
     standing_clear: tuple[StandingKey, ...] = ()
+    # A person's no whose cause is gone.
+    denials_end: tuple[StandingKey, ...] = ()
     # Who must be judged again by when though nothing new is said; nothing that is written.
     due: tuple[tuple[str, datetime], ...] = ()
 

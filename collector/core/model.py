@@ -301,13 +301,27 @@ class Standing:
 
 
 class StandingKey(NamedTuple):
-    """What a standing decision is about."""
+    """What a standing decision is about, or a person's no to a pause."""
 
     node_id: str
     address: str | None
     kind: Kind
     reason: Reason
     receiver: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """A person resumed although the cause stood: as long as that one does, automation does not
+    pause for it again.
+
+    `about`: which causes, where there may be several: ids of listings, the beginning of a node's
+    own silence. Empty: whatever there was.
+    """
+
+    decision_id: str
+    at: datetime
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +379,8 @@ class Snapshot:
     nodes: tuple[NodeFacts, ...]
     fleet: Fleet
     standing: Mapping[StandingKey, Standing] = field(default_factory=dict)
+    # What people said no to, by what automation would do.
+    denials: Mapping[StandingKey, Denial] = field(default_factory=dict)
     alerts: tuple[AlertFact, ...] = ()
     docket: Docket = Docket()
     term: int

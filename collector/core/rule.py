@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.core.model import Evidence, Reason, Subject
+from collector.core.model import Denial, Evidence, Reason, Subject
 from collector.core.policy import Policy
 from collector.core.readings import MailFacts, ReceiverFacts
 from collector.core.signals import AddressSignals, NodeSignals
@@ -17,7 +17,8 @@ from collector.core.zonebrake import ZoneBrakes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One subject, and all that may be known of it. `address` None: the whole node."""
+    """One subject, and all that may be known of it. `address` None: the whole node. `denial`: what
+    a person said no to, of the rule that is asked."""
 
     node: NodeSignals
     address: AddressSignals | None
@@ -25,6 +26,7 @@ class Case:
     policy: Policy
     now: datetime
     receiver: str | None = None
+    denial: Denial | None = None
 
     @property
     def subject(self) -> Subject:
@@ -63,13 +65,19 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """`opens`: why to pause, though nothing of this reason does. `ends`: why an open pause of this
-    reason may go; None keeps it. `lasts`: whether the cause is still there at all, for whom a
-    person resumed in spite of it; when nothing is said, while a pause would not end."""
+    reason may go; None keeps it. `lasts`: whether what a person said no to (`Case.denial`) is still
+    there; when nothing is said, while a pause would not end. `is_choosy`: it knows by itself which
+    of its causes are denied, and opens on the others."""
 
     reason: Reason
     opens: Callable[[Case], Asked | None]
     ends: Callable[[Case], Asked | None]
     lasts: Callable[[Case], bool] | None = None
+    is_choosy: bool = False
 
     def stands(self, case: Case) -> bool:
         return self.lasts(case) if self.lasts else self.ends(case) is None
+
+    def is_denied(self, case: Case) -> bool:
+        """A person resumed it although the cause stands: automation leaves it alone."""
+        return case.denial is not None and not self.is_choosy and self.stands(case)

@@ -12,7 +12,7 @@ ENDED = "two clean rounds with right sentinels end a listing"
 def opens(case: Case) -> Asked | None:
     """On what no zone brake holds, if that is enough; else on all of it, for the brake to judge."""
     assert case.address is not None
-    said = listed.votes(case.address)
+    said = _votes(case)
     free = tuple(vote for vote in said if not is_held(case, vote))
     for these in (free, said):
         found = listed.ground(these, case.mail, policy=case.policy, now=case.now)
@@ -33,7 +33,7 @@ def ends(case: Case) -> Asked | None:
     """With the last listing that counts, or when the zone brake holds all that are left; but whom
     the receivers refuse too stays paused whatever the brake thinks of the zone."""
     assert case.address is not None
-    keeping = listed.keeping(listed.votes(case.address), case.policy)
+    keeping = listed.keeping(_votes(case), case.policy)
     if any(_receivers_confirm(case) or not is_held(case, vote) for vote in keeping):
         return None
     return Asked(rule=PUT_BACK if keeping else ENDED, evidence=evidence.of_end(case.address))
@@ -59,9 +59,19 @@ def _receivers_confirm(case: Case) -> bool:
     return refused >= case.policy.receiver_confirms_min
 
 
-def _lasts(case: Case) -> bool:
+def _votes(case: Case) -> tuple[Vote, ...]:
+    """All that nobody has said no to."""
     assert case.address is not None
-    return bool(case.address.standing)
+    denied = case.denial.about if case.denial else ()
+    said = listed.votes(case.address)
+    return tuple(one for one in said if one.listing is None or one.listing.id not in denied)
 
 
-RULE = Rule(reason=Reason.LISTED, opens=opens, ends=ends, lasts=_lasts)
+def _lasts(case: Case) -> bool:
+    """While any of the listings stands that a person has said no to."""
+    assert case.address is not None
+    assert case.denial is not None
+    return any(one.id in case.denial.about for one in case.address.standing)
+
+
+RULE = Rule(reason=Reason.LISTED, opens=opens, ends=ends, lasts=_lasts, is_choosy=True)

@@ -91,6 +91,38 @@ def _blocked_ends(case: Case) -> Asked | None:
     )
 
 
-BOUNCES = Rule(reason=Reason.BOUNCE_RATE, opens=_bounces_open, ends=_bounces_end)
-COMPLAINTS = Rule(reason=Reason.COMPLAINT_RATE, opens=_complaints_open, ends=_complaints_end)
-BLOCKED = Rule(reason=Reason.BLOCKED, opens=_blocked_opens, ends=_blocked_ends)
+def _bounces_last(case: Case) -> bool:
+    return _is_as_counted(case) and _bounces_end(case) is None
+
+
+def _complaints_last(case: Case) -> bool:
+    return _is_as_counted(case) and _complaints_end(case) is None
+
+
+def _is_as_counted(case: Case) -> bool:
+    """A person said no to what was counted then: to no later count, and for no longer than the
+    pause would have stood."""
+    assert case.denial is not None
+    is_counted_anew = case.mail and case.mail.since and case.mail.since >= case.denial.at
+    return not is_counted_anew and case.now - case.denial.at < case.policy.rate_pause_lasts
+
+
+def _blocked_lasts(case: Case) -> bool:
+    """A person's no is a longer probe."""
+    assert case.denial is not None
+    is_young = case.now - case.denial.at < case.policy.probe_after
+    return is_young and _blocked_ends(case) is None
+
+
+BOUNCES = Rule(
+    reason=Reason.BOUNCE_RATE, opens=_bounces_open, ends=_bounces_end, lasts=_bounces_last
+)
+COMPLAINTS = Rule(
+    reason=Reason.COMPLAINT_RATE,
+    opens=_complaints_open,
+    ends=_complaints_end,
+    lasts=_complaints_last,
+)
+BLOCKED = Rule(
+    reason=Reason.BLOCKED, opens=_blocked_opens, ends=_blocked_ends, lasts=_blocked_lasts
+)

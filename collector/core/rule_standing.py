@@ -8,7 +8,7 @@ become a LISTED pause.
 from collections.abc import Iterable
 from datetime import datetime
 
-from collector.core.model import Automation, Fate, Kind, NodeFacts, Pause, Reason, Snapshot
+from collector.core.model import Automation, Denial, NodeFacts, Pause, Reason, Snapshot
 from collector.core.policy import Policy
 from collector.core.readings import StandingOrders
 from collector.core.reputation import Opinion, Stand, is_clean
@@ -75,25 +75,35 @@ def orders(
 
 
 def _is_contested(node: NodeSignals, snapshot: Snapshot, brakes: ZoneBrakes) -> bool:
-    is_overridden = any(
-        key.node_id == node.facts.id and key.reason is Reason.LISTED
-        for key, one in snapshot.standing.items()
-        if key.kind is Kind.PAUSE and one.fate is Fate.OVERRIDDEN
+    is_denied = any(
+        key.node_id == node.facts.id and key.reason is Reason.LISTED for key in snapshot.denials
     )
-    return is_overridden or any(
+    return is_denied or any(
         one.stand is Stand.DISAGREE
         or (one.stand is not Stand.NOTHING and one.fact.zone in brakes.held)
         for one in _critical(node)
     )
 
 
-def lifted(node: NodeFacts, closed: Iterable[Pause], *, by_person: bool) -> datetime | None:
-    """Up to which silence of its own the node is freed; what was said once is said on."""
+def lifted(
+    node: NodeFacts, closed: Iterable[Pause], *, denial: Denial | None = None
+) -> datetime | None:
+    """Up to which silence of its own the node is freed; what was said once is said on. A person
+    frees it of the one that was known then, of no later one."""
     before = node.order.standing_lifted if node.order else None
-    is_over = by_person or any(p.reason is Reason.STANDING_ORDER for p in closed)
+    is_over = any(p.reason is Reason.STANDING_ORDER for p in closed) or _is_about(denial, node)
     if node.standing is None or not is_over:
         return before
     return node.standing.since if before is None else max(before, node.standing.since)
 
 
-RULE = Rule(reason=Reason.STANDING_ORDER, opens=_opens, ends=_ends)
+def _lasts(case: Case) -> bool:
+    return _is_about(case.denial, case.node.facts)
+
+
+def _is_about(denial: Denial | None, node: NodeFacts) -> bool:
+    since = node.standing.since if node.standing else None
+    return denial is not None and since is not None and since.isoformat() in denial.about
+
+
+RULE = Rule(reason=Reason.STANDING_ORDER, opens=_opens, ends=_ends, lasts=_lasts)

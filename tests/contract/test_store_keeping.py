@@ -132,7 +132,7 @@ async def test_finding_nothing_old_reads_no_table_through(tmp_path: Path) -> Non
     """Pruning runs every few seconds: each of its statements has an index to go by."""
     async with opened(tmp_path):
         pass
-    small = {"tokens", "zone_brakes", "standing", "rotations"}
+    small = {"tokens", "zone_brakes", "standing", "denials", "rotations"}
     with closing(sqlite3.connect(tmp_path / "journal.db")) as file:
         for statement, _ in pruning.SLICES:
             query = f"EXPLAIN QUERY PLAN {statement}"

@@ -1,14 +1,15 @@
 """What a person says about a node: pauses, resumes, overrides, each with its decision."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from collector.core.model import Fate, Kind, Reason, StandingKey
+from collector.core.model import Kind, Reason, StandingKey
 from collector.ports import OperatorPause, Refused, Store
 from tests.store_bed import HandClock, enrol, entry, ip, node_id, pool_of
-from tests.store_judged import first, listed
+from tests.store_judged import first, judgement, listed
 from tests.stores import STORES
 
 
@@ -60,5 +61,25 @@ async def test_a_person_may_override_a_listing_and_automation_is_told(journal: S
     snapshot, address = await first(journal)
     assert snapshot.nodes[0].pauses == ()
     assert len(address.listings) == 1
-    assert snapshot.standing[KEY].fate is Fate.OVERRIDDEN
+    assert snapshot.denials[KEY].about == (address.listings[0].id,)
     assert [row["fate"] for row in await journal.decisions(ip(1), limit=9)].count("overridden") == 1
+    await journal.commit(judgement(denials_end=(KEY,)))
+    assert (await journal.load([node_id(1)])).denials == {}
+
+
+async def test_a_configuration_fault_is_nothing_to_say_no_to(journal: Store) -> None:
+    asked = await listed(journal)
+    (draft,) = asked.listings_open
+    fault = replace(draft, zone="bl.spamcop.net", consequence="policy")
+    await journal.commit(replace(asked, listings_open=(draft, fault)))
+    override = OperatorPause(
+        node_id=node_id(1), address=None, pausing=False, note="mistaken", override=True
+    )
+    await journal.operator_pause(override, entry("resume", node_id(1)))
+    snapshot, address = await first(journal)
+    assert len(address.listings) == 2
+    (paused,) = (one.id for one in address.listings if one.consequence == "pause")
+    assert snapshot.denials[KEY].about == (paused,)
+    await journal.commit(judgement(listings_close=(paused,)))
+    with pytest.raises(Refused):
+        await journal.operator_pause(override, entry("resume", node_id(1)))

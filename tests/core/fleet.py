@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from collector.core.model import (
     AddressFacts,
     Automation,
+    Denial,
     Detector,
     Fleet,
     Lifecycle,
@@ -141,6 +142,11 @@ def in_step(order: Order) -> dict[str, object]:
         reported_at=NOON,
     )
     return {"order": order, "order_at": ago(minutes=5), "obedience": said}
+
+
+def denial(*about: str, at: datetime | None = None) -> Denial:
+    """A person's no, to these causes."""
+    return Denial(decision_id="d", at=at or ago(minutes=10), about=about)
 
 
 def pool(*, automation: Automation = Automation.ACT, **numbers: int) -> PoolFacts:

@@ -18,6 +18,7 @@ from collector.core.model import (
     AddressFacts,
     Brake,
     Decision,
+    Denial,
     Fate,
     Fleet,
     Kind,
@@ -72,7 +73,11 @@ class Dice(random.Random):
             brakes={zone: ZoneBrake(zone=zone, engaged_at=self.moment()) for zone in held},
         )
         known = {self._key(nodes): self.standing() for _ in range(self.randint(0, 3))}
-        return Snapshot(nodes=nodes, fleet=fleet, standing=known, term=self.randint(1, 9))
+        ids = [one.id for n in nodes for a in n.addresses for one in a.listings]
+        noes = {self._key(nodes)._replace(kind=Kind.PAUSE): self.denial(ids) for _ in range(2)}
+        return Snapshot(
+            nodes=nodes, fleet=fleet, standing=known, denials=noes, term=self.randint(1, 9)
+        )
 
     def pool(self, name: str) -> PoolFacts:
         lately = {key: self.choice((0, 0, 1)) for key in ("removed_lately", "admitted_lately")}
@@ -163,6 +168,10 @@ class Dice(random.Random):
     def standing(self) -> Standing:
         brake = self.choice((None, *Brake))
         return Standing(decision_id="d", fate=self.choice(tuple(Fate)), brake=brake)
+
+    def denial(self, listings: list[str]) -> Denial:
+        about = self.sample(listings, min(len(listings), 1))
+        return Denial(decision_id="d", at=self.moment(), about=tuple(about))
 
     def _key(self, nodes: tuple[NodeFacts, ...]) -> StandingKey:
         node = self.choice(nodes)

@@ -16,7 +16,6 @@ from collector.core.model import (
     Order,
     Reason,
     Snapshot,
-    Standing,
     StandingKey,
     ZoneFact,
 )
@@ -94,13 +93,13 @@ def test_a_persons_override_is_left_alone_until_the_listing_closes() -> None:
     overridden = replace(
         seen,
         nodes=(replace(seen.nodes[0], pauses=(), **open_order),),
-        standing={key: Standing(decision_id="d", fate=Fate.OVERRIDDEN, brake=None)},
+        denials={key: fleet.denial(fleet.listing().id)},
     )
     judgement = judged(overridden)
     assert [d.proposal.kind for d in judgement.decisions] == [Kind.ADMIT]
-    assert judgement.standing_clear == ()
+    assert judgement.denials_end == ()
     ended = listed(fleet.fact(Verdict.CLEAR, rounds=2), fleet.look(Verdict.CLEAR))
-    assert judged(replace(ended, standing=overridden.standing)).standing_clear == (key,)
+    assert judged(replace(ended, denials=overridden.denials)).denials_end == (key,)
 
 
 def test_a_directive_is_only_new_when_it_says_something_else() -> None:

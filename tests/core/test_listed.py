@@ -18,7 +18,6 @@ from collector.core.model import (
     PoolFacts,
     Reason,
     Snapshot,
-    Standing,
     StandingKey,
     ZoneBrake,
 )
@@ -253,9 +252,9 @@ def test_a_round_of_a_slower_zone_is_its_own_pace() -> None:
 def test_an_override_outlives_the_zone_brake() -> None:
     since = fleet.ago(minutes=2)
     key = StandingKey("n1", IP, Kind.PAUSE, Reason.LISTED)
-    said = Standing(decision_id="d", fate=Fate.OVERRIDDEN, brake=None)
-    snapshot = replace(held(known(ZEN, at=since), since=since), standing={key: said})
-    assert judged(snapshot).standing_clear == ()
+    no = fleet.denial(listing(ZEN).id)
+    snapshot = replace(held(known(ZEN, at=since), since=since), denials={key: no})
+    assert judged(snapshot).denials_end == ()
 
 
 def test_a_vote_of_this_pass_has_no_date() -> None:

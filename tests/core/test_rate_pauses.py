@@ -215,15 +215,62 @@ def test_floor_and_velocity_count_at_the_receiver() -> None:
 
 def overridden(mail: MailFacts, reason: Reason, receiver: str | None) -> Snapshot:
     key = StandingKey("n1", IP, Kind.PAUSE, reason, receiver)
-    no = Standing(decision_id="d", fate=Fate.OVERRIDDEN, brake=None)
-    return replace(fleet.snapshot(node(mail)), standing={key: no})
+    return replace(fleet.snapshot(node(mail)), denials={key: fleet.denial()})
 
 
 def test_a_persons_no_lasts_as_long_as_the_cause() -> None:
     still = judge(overridden(at(20, 20), Reason.BLOCKED, "gmail"), POLICY, now=NOON)
-    assert (still.decisions, still.standing_clear) == ((), ())
+    assert (still.decisions, still.denials_end) == ((), ())
     over = judge(overridden(at(20, 0), Reason.BLOCKED, "gmail"), POLICY, now=NOON)
-    assert len(over.standing_clear) == 1
+    assert len(over.denials_end) == 1
+
+
+def complained(count: int) -> MailFacts:
+    return replace(counted(tried(1000, 0)), complaints_day=count)
+
+
+@pytest.mark.parametrize(
+    ("mail", "reason"),
+    [
+        (counted(tried(1000, 200)), Reason.BOUNCE_RATE),
+        (complained(20), Reason.COMPLAINT_RATE),
+    ],
+)
+def test_a_no_to_a_rate_is_about_what_was_counted_then(mail: MailFacts, reason: Reason) -> None:
+    """Counts begin anew with it; where they do not, it lasts as long as the pause would have."""
+    seen = overridden(mail, reason, None)
+    assert judge(seen, POLICY, now=NOON).decisions == ()
+    anew = overridden(replace(mail, since=fleet.ago(minutes=10)), reason, None)
+    judgement = judge(anew, POLICY, now=NOON)
+    assert [d.proposal.reason for d in judgement.decisions] == [reason]
+    assert len(judgement.denials_end) == 1
+    ends = fleet.ago(minutes=10) + POLICY.rate_pause_lasts
+    (waits,) = (at for _, at in judge(seen, POLICY, now=NOON).due)
+    assert waits == ends
+    (decision,) = judge(seen, POLICY, now=ends).decisions
+    assert decision.proposal.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("mail", "reason"),
+    [
+        (counted(tried(1000, 10)), Reason.BOUNCE_RATE),
+        (complained(0), Reason.COMPLAINT_RATE),
+    ],
+)
+def test_a_no_to_a_rate_ends_with_the_rate(mail: MailFacts, reason: Reason) -> None:
+    assert len(judge(overridden(mail, reason, None), POLICY, now=NOON).denials_end) == 1
+
+
+def test_a_no_to_a_block_is_a_longer_probe() -> None:
+    seen = overridden(at(20, 20), Reason.BLOCKED, "gmail")
+    ends = fleet.ago(minutes=10) + POLICY.probe_after
+    assert dict(judge(seen, POLICY, now=NOON).due) == {"n1": ends}
+    fresh = replace(at(20, 20).receivers[0], until=ends)
+    refused = replace(at(20, 20), receivers=(fresh,))
+    late = overridden(refused, Reason.BLOCKED, "gmail")
+    (decision,) = judge(late, POLICY, now=ends).decisions
+    assert decision.proposal.reason is Reason.BLOCKED
 
 
 def test_pauses_are_looked_at_when_their_time_comes() -> None:

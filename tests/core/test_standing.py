@@ -17,7 +17,6 @@ from collector.core.model import (
     Pause,
     Reason,
     Snapshot,
-    Standing,
     StandingKey,
     ZoneBrake,
     ZoneFact,
@@ -30,6 +29,8 @@ from tests.core.fleet import NOON, POLICY, STANDING, ZEN
 IP = "198.51.100.1"
 SINCE = fleet.ago(minutes=20)
 REPORT = StandingReport(since=SINCE, text="zen lists it, no collector for 15 minutes")
+KEY = StandingKey("n1", None, Kind.PAUSE, Reason.STANDING_ORDER)
+NO = fleet.denial(SINCE.isoformat())
 MINE = replace(fleet.pause(Reason.STANDING_ORDER, ip=None), opened_at=fleet.ago(minutes=12))
 
 
@@ -84,10 +85,8 @@ OBSERVING = fleet.pool(automation=Automation.OBSERVE)
             fleet.snapshot(
                 node(address=fleet.address(zones=(fleet.fact(),), listings=(fleet.listing(),)))
             ),
-            standing={
-                StandingKey("n1", IP, Kind.PAUSE, Reason.LISTED): Standing(
-                    decision_id="d", fate=Fate.OVERRIDDEN, brake=None
-                )
+            denials={
+                StandingKey("n1", IP, Kind.PAUSE, Reason.LISTED): fleet.denial(fleet.listing().id)
             },
         ),
     ],
@@ -177,9 +176,20 @@ def test_a_lifted_silence_stays_lifted_and_a_later_one_is_named_anew() -> None:
 
 
 def test_a_person_lifts_it_too() -> None:
-    key = StandingKey("n1", None, Kind.PAUSE, Reason.STANDING_ORDER)
-    no = Standing(decision_id="d", fate=Fate.OVERRIDDEN, brake=None)
-    seen = replace(fleet.snapshot(node(standing=REPORT)), standing={key: no})
+    seen = replace(fleet.snapshot(node(standing=REPORT)), denials={KEY: NO})
     judgement = judged(seen)
-    assert judgement.decisions == ()
+    assert (judgement.decisions, judgement.denials_end) == ((), ())
     assert ordered(seen).standing_lifted == SINCE
+
+
+def test_a_persons_no_is_about_the_silence_that_was_known_then() -> None:
+    """A later one is none of it: it is paused, not lifted, and the no is over."""
+    later = StandingReport(since=SINCE + timedelta(hours=1), text="listed anew")
+    told = order(standing_lifted=SINCE)
+    seen = replace(fleet.snapshot(node(standing=later, order=told)), denials={KEY: NO})
+    judgement = judged(seen)
+    assert said(judgement) == [(Kind.PAUSE, Reason.STANDING_ORDER, Fate.MADE)]
+    assert (judgement.denials_end, ordered(seen).standing_lifted) == ((KEY,), SINCE)
+    heard = replace(fleet.snapshot(node(order=told)), denials={KEY: NO})
+    assert judged(heard).denials_end == (KEY,)
+    assert ordered(heard).standing_lifted == SINCE

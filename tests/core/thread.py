@@ -12,6 +12,7 @@ from collector.core.incidents import Made
 from collector.core.model import (
     AlertFact,
     Decision,
+    Denial,
     NodeFacts,
     Severity,
     Standing,
@@ -59,6 +60,7 @@ class Thread:
         nodes: Nodes = (),
         decisions: tuple[Decision, ...] = (),
         standing: Mapping[StandingKey, Standing] | None = None,
+        denials: Mapping[StandingKey, Denial] | None = None,
     ) -> list[Notice]:
         docket = Docket(
             incidents=tuple(self.known.values()),
@@ -71,6 +73,7 @@ class Thread:
             alerts=tuple(self.alerts.values()),
             docket=docket,
             standing=standing or {},
+            denials=denials or {},
         )
         signals = tuple(NodeSignals(facts=node, addresses=(), is_back=False) for node in nodes)
         made = Made(alerts=changes, nodes=signals, decisions=decisions)

@@ -14,6 +14,7 @@ from collector.core.model import (
     AlertFact,
     Automation,
     Decision,
+    Denial,
     Lifecycle,
     Listing,
     Look,
@@ -136,6 +137,7 @@ class Journal:
     closed: dict[str, datetime] = field(default_factory=dict)
     orders: dict[str, tuple[Order, datetime]] = field(default_factory=dict)
     standing: dict[StandingKey, Standing] = field(default_factory=dict)
+    denials: dict[StandingKey, Denial] = field(default_factory=dict)
     alerts: dict[str, AlertFact] = field(default_factory=dict)
     resolved: list[tuple[AlertFact, datetime]] = field(default_factory=list)
     brakes: dict[str, ZoneBrake] = field(default_factory=dict)

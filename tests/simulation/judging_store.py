@@ -8,6 +8,7 @@ from collector.core import safety
 from collector.core.inputs import Inputs
 from collector.core.judgement import Judgement, ListingDraft
 from collector.core.model import (
+    Fate,
     Listing,
     Order,
     Pause,
@@ -27,6 +28,8 @@ def commit(journal: Journal, judgement: Judgement) -> list[str]:
     ids = decide(journal, judgement, batch=batch)
     for key in judgement.standing_clear:
         journal.standing.pop(key, None)
+    for key in judgement.denials_end:
+        journal.denials.pop(key, None)
     for id_ in judgement.listings_close:
         _close_listing(journal, id_, at=at)
     for draft in judgement.listings_open:
@@ -47,8 +50,8 @@ def commit(journal: Journal, judgement: Judgement) -> list[str]:
 
 
 def decide(journal: Journal, judgement: Judgement, *, batch: str) -> list[str]:
-    """Ids in the order of the decisions. A person's own pause or resume has no cause of ours that
-    could stand."""
+    """Ids in the order of the decisions. What a person decided has no cause of ours that could
+    stand."""
     ids = []
     made_of: Sequence[Inputs | None] = judgement.inputs or [None] * len(judgement.decisions)
     for one, inputs in zip(judgement.decisions, made_of, strict=True):
@@ -58,7 +61,7 @@ def decide(journal: Journal, judgement: Judgement, *, batch: str) -> list[str]:
             id=id_, batch=batch, term=judgement.term, decision=one, inputs=inputs
         )
         subject, proposal = one.proposal.subject, one.proposal
-        if proposal.reason is not Reason.OPERATOR:
+        if proposal.reason is not Reason.OPERATOR and one.fate is not Fate.OVERRIDDEN:
             journal.standing[safety.standing_key(proposal)] = Standing(
                 decision_id=id_, fate=one.fate, brake=one.brake
             )

@@ -3,8 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from collector.core import safety
 from collector.core.judgement import Judgement
-from collector.core.model import Decision, Fate, Kind, Pause, Proposal, Reason, Subject
+from collector.core.model import (
+    Decision,
+    Denial,
+    Fate,
+    Kind,
+    Listing,
+    Pause,
+    Proposal,
+    Reason,
+    Subject,
+)
 from collector.ports import AuditEntry, OperatorPause, Refused
 from tests.simulation import judging_store, snapshot_store
 from tests.simulation.intake_store import known
@@ -54,10 +65,24 @@ class _Act:
         ids = [one.id for one in closing]
         judging_store.close_pauses(self.journal, ids, at=moment(self.entry.at))
         said = sorted({f"{one.reason.value} {one.address or ''}".strip() for one in closing})
-        self._decide(
-            self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=said),
-            *(self._decision(Kind.PAUSE, Reason.LISTED, subject) for subject in listed),
-        )
+        noes = [self._decision(Kind.PAUSE, Reason.LISTED, subject) for subject in listed]
+        resumed = self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=said)
+        _, *no_ids = self._decide(resumed, *noes)
+        for id_, decision in zip(no_ids, noes, strict=True):
+            about = [
+                one.id for one in self._open() if one.address == decision.proposal.subject.address
+            ]
+            self.journal.denials[safety.standing_key(decision.proposal)] = Denial(
+                decision_id=id_, at=moment(self.entry.at), about=tuple(about)
+            )
+
+    def _open(self) -> list[Listing]:
+        """Listings that ask for a pause."""
+        return [
+            one
+            for one in snapshot_store.open_listings(self.journal)
+            if one.node_id == self.subject.node_id and one.consequence == "pause"
+        ]
 
     def _pauses(self) -> list[Pause]:
         """In force about the subject: of a node those of its addresses too."""
@@ -72,9 +97,7 @@ class _Act:
         """Addresses paused for a listing, and listed ones not paused."""
         paused = {one.address for one in self._pauses() if one.reason is Reason.LISTED}
         listed: Iterable[str | None] = (
-            one.address
-            for one in snapshot_store.open_listings(self.journal)
-            if one.node_id == self.subject.node_id and self.subject.address in (None, one.address)
+            one.address for one in self._open() if self.subject.address in (None, one.address)
         )
         node_id, pool_id = self.subject.node_id, self.subject.pool_id
         return [

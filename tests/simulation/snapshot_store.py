@@ -31,6 +31,7 @@ def load(journal: Journal, node_ids: Sequence[str] | None, *, now: datetime) -> 
         nodes=tuple(_node(journal, node_id, now=now) for node_id in going),
         fleet=_fleet(journal, now=now),
         standing={key: one for key, one in journal.standing.items() if key.node_id in set(going)},
+        denials={key: one for key, one in journal.denials.items() if key.node_id in set(going)},
         alerts=tuple(one for _, one in sorted(journal.alerts.items())),
         docket=_docket(journal, now=now),
         term=journal.term,

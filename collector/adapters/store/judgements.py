@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from collector.adapters.store import (
     counting,
+    denials,
     effects,
     incidents,
     outcomes,
@@ -79,6 +80,7 @@ def commit(connection: Connection, judgement: Judgement) -> list[str]:
     at, batch = to_ms(judgement.at), new_id()
     ids = verdicts.put_decisions(connection, judgement, batch=batch)
     verdicts.clear_standing(connection, judgement.standing_clear)
+    denials.end(connection, judgement.denials_end)
     outcomes.close_listings(connection, judgement.listings_close, at=at)
     outcomes.open_listings(connection, judgement.listings_open, at=at)
     outcomes.open_pauses(connection, judgement, ids=ids)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, select
 
-from collector.adapters.store import outcomes, rotation, verdicts
+from collector.adapters.store import denials, outcomes, readings, rotation, verdicts
 from collector.adapters.store.database import Part
 from collector.adapters.store.judgements import known_node
 from collector.adapters.store.moments import to_ms
@@ -88,15 +88,31 @@ class _Act:
         for pool_id in sorted(rotation.narrowed(self.connection, ids)):
             rotation.revise(self.connection, pool_id, at=at)
         lifted = sorted({f"{row.reason} {row.address}".strip() for row in (*closing, *held)})
-        self._decide(
-            self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted),
-            *(self._decision(Kind.PAUSE, reason, subject) for reason, subject in denied),
-        )
+        said = [(self._about(reason, one.address), reason, one) for reason, one in denied]
+        noes = [self._decision(Kind.PAUSE, reason, one, about=about) for about, reason, one in said]
+        resumed = self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted)
+        _, *no_ids = self._decide(resumed, *noes)
+        for (about, _, _), decision, id_ in zip(said, noes, no_ids, strict=True):
+            denials.put(self.connection, decision, decision_id=id_, about=about)
+
+    def _about(self, reason: Reason, address: str | None) -> list[str]:
+        """Which causes stand now, as the rules name them: others are not denied."""
+        if reason is Reason.LISTED:
+            return [row.id for row in self._listed() if row.address == address]
+        if reason is Reason.STANDING_ORDER:
+            known = readings.read(self.connection, [self.subject.node_id])
+            said = known.get(self.subject.node_id, {}).get("standing")
+            return [said.since.isoformat()] if said else []
+        return []
+
+    def _listed(self) -> list[Row[Any]]:
+        """A configuration fault pauses nobody, so there is nothing to say no to."""
+        return [row for row in self._open(listings) if row.consequence == "pause"]
 
     def _denied(self, held: Sequence[Row[Any]]) -> list[tuple[Reason, Subject]]:
         """What a person says no to: what automation paused, and listed addresses not paused."""
         said = {(row.reason, row.address, row.receiver) for row in held}
-        said |= {(Reason.LISTED.value, row.address, "") for row in self._open(listings)}
+        said |= {(Reason.LISTED.value, row.address, "") for row in self._listed()}
         node_id, pool_id = self.subject.node_id, self.subject.pool_id
         return [
             (
@@ -123,7 +139,7 @@ class _Act:
     def _decision(
         self, kind: Kind, reason: Reason, subject: Subject, **evidence: object
     ) -> Decision:
-        """A no to an automatic pause is the one decision here that keeps standing."""
+        """A person's own is made; one on an automatic reason is a no to it."""
         return Decision(
             proposal=Proposal(
                 kind=kind,

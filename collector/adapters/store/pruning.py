@@ -50,6 +50,7 @@ JOURNAL = (
         "decisions",
         "id",
         """at < :edge AND id NOT IN (SELECT decision_id FROM standing)
+ AND id NOT IN (SELECT decision_id FROM denials)
  AND id NOT IN (SELECT decision_id FROM pauses WHERE closed_at IS NULL)""",
         ACTS_KEPT,
     ),

@@ -101,6 +101,20 @@ standing = Table(
     PrimaryKeyConstraint("node_id", "address", "receiver", "kind", "reason"),
 )
 
+# A person's no to a pause: `about` names the causes that stood then, as a JSON list.
+denials = Table(
+    "denials",
+    metadata,
+    text_column("node_id"),
+    text_column("address"),
+    text_column("receiver", default="''"),
+    text_column("reason"),
+    text_column("decision_id"),
+    whole_column("at"),
+    text_column("about"),
+    PrimaryKeyConstraint("node_id", "address", "receiver", "reason"),
+)
+
 effects = Table(
     "effects",
     metadata,

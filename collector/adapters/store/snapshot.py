@@ -10,7 +10,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, false, or_, select
 
-from collector.adapters.store import counting, facts, incidents, rotation, zones
+from collector.adapters.store import counting, denials, facts, incidents, rotation, zones
 from collector.adapters.store.among import among
 from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.moments import MILLISECOND, from_ms
@@ -21,6 +21,7 @@ from collector.core.model import (
     AlertFact,
     Automation,
     Brake,
+    Denial,
     Detector,
     Fate,
     Fleet,
@@ -50,14 +51,17 @@ def load(
         node_ids = connection.scalars(select(nodes.c.id).where(going)).all()
     found: list[NodeFacts] = []
     stands: dict[StandingKey, Standing] = {}
+    said_no: dict[StandingKey, Denial] = {}
     catalogue = zones.read_catalogue(connection)
     for chunk in chunks(node_ids):
         found += facts.read(connection, chunk, catalogue=catalogue, now=now)
         stands |= _standing(connection, chunk)
+        said_no |= denials.read(connection, chunk)
     return Snapshot(
         nodes=tuple(found),
         fleet=replace(_fleet(connection, baselines=baselines, now=now), catalogue=catalogue),
         standing=stands,
+        denials=said_no,
         alerts=alerts_of(connection, None),
         docket=incidents.docket(connection, now=now),
         term=read_term(connection),

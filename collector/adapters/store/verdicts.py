@@ -15,7 +15,7 @@ from collector.adapters.store.timeline import Told, new_id, tell
 from collector.core import inputs_text
 from collector.core.judge import CORE_VERSION
 from collector.core.judgement import Judgement
-from collector.core.model import Decision, Order, Reason, StandingKey
+from collector.core.model import Decision, Fate, Order, Reason, StandingKey
 
 
 def _put_order() -> Insert:
@@ -101,9 +101,13 @@ def told(id_: str, decision: Decision) -> Told:
 def _stand(connection: Connection, named: Sequence[tuple[str, Decision]]) -> None:
     """The newest decision about (subject, kind, reason) takes the place of the one before.
 
-    A person's own pause or resume has no cause of ours that could stand.
+    What a person decided has no cause of ours that could stand; a no is kept in `denials`.
     """
-    caused = [row for row in named if row[1].proposal.reason is not Reason.OPERATOR]
+    caused = [
+        row
+        for row in named
+        if row[1].proposal.reason is not Reason.OPERATOR and row[1].fate is not Fate.OVERRIDDEN
+    ]
     if not caused:
         return
     statement = upsert(standing)
