@@ -77,9 +77,11 @@ class WarmupChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleChange:
-    """A sending node warms while any of its addresses has a cap, and is active otherwise."""
+    """A sending node warms while any of its addresses has a cap, and is active otherwise. Refused
+    by a node that is not `before` any more."""
 
     node_id: str
+    before: Lifecycle
     after: Lifecycle
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.core import warmup
+from collector.core import lifecycle, warmup
 from collector.core.judgement import LifecycleChange, WarmupChange
 from collector.core.model import (
     AddressFacts,
@@ -110,10 +110,15 @@ def follow(
     for node in nodes:
         plans = [_plan_after(node, address, after) for address in node.addresses]
         if node.lifecycle is Lifecycle.ACTIVE and any(one and not one.is_warm for one in plans):
-            yield LifecycleChange(node_id=node.id, after=Lifecycle.WARMING)
+            yield _moved(node, Lifecycle.WARMING)
         is_done = bool(plans) and all(one is not None and one.is_warm for one in plans)
         if node.lifecycle is Lifecycle.WARMING and is_done:
-            yield LifecycleChange(node_id=node.id, after=Lifecycle.ACTIVE)
+            yield _moved(node, Lifecycle.ACTIVE)
+
+
+def _moved(node: NodeFacts, after: Lifecycle) -> LifecycleChange:
+    assert lifecycle.may_move(before=node.lifecycle, after=after), (node.lifecycle, after)
+    return LifecycleChange(node_id=node.id, before=node.lifecycle, after=after)
 
 
 def next_look(node: NodeFacts, policy: Policy) -> datetime | None:

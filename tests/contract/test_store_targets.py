@@ -133,7 +133,7 @@ async def test_what_cannot_be_told_is_believed_for_an_hour(bed: Bed) -> None:
 
 async def test_a_node_that_is_not_to_send_misses_nothing(bed: Bed) -> None:
     await bed.quarter(FULL)
-    out = LifecycleChange(node_id=node_id(1), after=Lifecycle.MAINTENANCE)
+    out = LifecycleChange(node_id=node_id(1), before=Lifecycle.ACTIVE, after=Lifecycle.MAINTENANCE)
     await bed.journal.commit(judgement(lifecycles=(out,)))
     await bed.quarter(FULL)
     assert await bed.missed() == {}

@@ -181,11 +181,29 @@ async def test_the_load_is_of_the_caps_in_force(journal: SqlStore, clock: HandCl
 
 
 async def test_a_node_moves_only_when_it_is_not_there_yet(journal: SqlStore) -> None:
-    move = LifecycleChange(node_id=node_id(1), after=Lifecycle.WARMING)
+    move = LifecycleChange(node_id=node_id(1), before=Lifecycle.ACTIVE, after=Lifecycle.WARMING)
     for _ in range(2):
         await journal.commit(judgement(lifecycles=(move,)))
     rows = await journal.journal(after=-9, limit=9, node_id=node_id(1))
     assert sum("warming" in str(row["text"]) for row in rows) == 1
+
+
+async def test_a_node_that_was_taken_out_meanwhile_is_not_moved(journal: SqlStore) -> None:
+    for before, after in (("ACTIVE", "MAINTENANCE"), ("ACTIVE", "WARMING")):
+        move = LifecycleChange(node_id=node_id(1), before=Lifecycle[before], after=Lifecycle[after])
+        await journal.commit(judgement(lifecycles=(move,)))
+    (row,) = await journal.nodes(node="mx1")
+    assert row["lifecycle"] == "maintenance"
+
+
+async def test_a_move_that_is_not_in_the_table_is_our_own_mistake(journal: SqlStore) -> None:
+    move = LifecycleChange(
+        node_id=node_id(1), before=Lifecycle.ACTIVE, after=Lifecycle.DECOMMISSIONED
+    )
+    with pytest.raises(AssertionError):
+        await journal.commit(judgement(lifecycles=(move,)))
+    (row,) = await journal.nodes(node="mx1")
+    assert row["lifecycle"] == "active"
 
 
 async def test_days_are_forgotten_after_a_month(journal: SqlStore, clock: HandClock) -> None:

@@ -13,7 +13,7 @@ from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.reign import read_policy
 from collector.adapters.store.schema_rotation import warmup_days, warmups
 from collector.adapters.store.timeline import Told, tell
-from collector.core import warmup
+from collector.core import lifecycle, warmup
 from collector.core.judgement import Judgement, LifecycleChange, WarmupChange
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS
 from collector.core.warmup_plan import Holder, Plan, SendingDay, Warming, WarmKind
@@ -206,8 +206,10 @@ def _keep_day(connection: Connection, change: WarmupChange, day: SendingDay) -> 
 
 
 def _move(connection: Connection, move: LifecycleChange, *, at: int) -> None:
-    moving = text("UPDATE nodes SET lifecycle = :after WHERE id = :id AND lifecycle <> :after")
-    values = {"after": move.after.value, "id": move.node_id}
+    """Only as it was judged: whoever took the node out meanwhile is not overruled."""
+    assert lifecycle.may_move(before=move.before, after=move.after), move
+    moving = text("UPDATE nodes SET lifecycle = :after WHERE id = :id AND lifecycle = :before")
+    values = {"before": move.before.value, "after": move.after.value, "id": move.node_id}
     if connection.execute(moving, values).rowcount:
         words = f"the node is {move.after.value}: its addresses' warm-up says so"
         details = {"kind": "lifecycle", "after": move.after.value}
