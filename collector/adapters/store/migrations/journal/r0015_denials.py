@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 STATEMENTS = (
     """CREATE TABLE denials (node_id TEXT NOT NULL, address TEXT NOT NULL,
