@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from collector.cli import moments, output, simulated
+from collector.cli import moments, output, previewed, simulated
 from collector.cli.acting import Act, acts
 from collector.cli.api import Api, Json
 from collector.cli.failure import Exit, Failure
@@ -46,10 +46,11 @@ def show(*, names: tuple[str, ...], changed: bool, output_: str) -> None:
 def set_values(*, values: tuple[str, ...], output_: str, **options: Any) -> None:
     """Sets values as a new revision, in force at once: bounce_alert=4% blind_after=2h
 
-    Try it on what was with `mailfleet policy simulate`, undo it with `mailfleet policy rollback`.
+    --dry-run says whom it would pause or let go now. Try it on what was with `mailfleet policy
+    simulate`, undo it with `mailfleet policy rollback`.
     """
     answer = Act(options).post(Api(), "/policy", body={"values": given(values)})
-    _tell(answer, output_)
+    previewed.tell(answer, output_)
 
 
 @policy.command("history")
@@ -79,9 +80,9 @@ def history(*, limit: int, output_: str) -> None:
 @acts(needs_reason=True)
 @output.formats("table", "json")
 def rollback(*, revision: int, output_: str, **options: Any) -> None:
-    """The values of an earlier revision, as a new one."""
+    """The values of an earlier revision, as a new one; --dry-run says whom that would hit."""
     answer = Act(options).post(Api(), "/policy/rollback", body={"revision": revision})
-    _tell(answer, output_)
+    previewed.tell(answer, output_)
 
 
 @policy.command("simulate")
@@ -127,13 +128,6 @@ def given(values: tuple[str, ...]) -> dict[str, str]:
             )
         found[name.strip()] = value.strip()
     return found
-
-
-def _tell(answer: Json, output_: str) -> None:
-    if output_ == "json":
-        return output.show_json(answer)
-    click.echo(answer["text"])
-    return None
 
 
 def _row(item: Json) -> list[object]:

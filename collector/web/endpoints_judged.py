@@ -1,6 +1,6 @@
 """Routes about how it was decided, and by which policy: replay, revisions, changes."""
 
-from collector.operate import policy, replay, simulate
+from collector.operate import policy, preview, replay, simulate
 from collector.operate.desk import Desk
 from collector.ports import Actor
 from collector.web import shapes_judged as shapes
@@ -39,6 +39,13 @@ async def read_policy_history(desk: Desk, *, query: shapes.HistoryQuery) -> obje
 async def roll_policy_back(desk: Desk, *, body: shapes.PolicyRollback, actor: Actor) -> object:
     """The values of an earlier revision as a new one."""
     return (await policy.rollback(desk, body.revision, wish=body.wish(actor))).to_json()
+
+
+@ROUTES.add("POST", path="/policy/preview", role=OPERATOR, reply=shapes.Previewed)
+async def preview_policy(desk: Desk, *, body: shapes.Preview) -> object:
+    """Whom these values would pause, resume, take out or let in now: a slice of the nodes."""
+    asked = preview.Asked(values=body.values, after=body.after, moved=body.moved)
+    return await preview.read(desk, asked)
 
 
 @ROUTES.add("POST", path="/policy/simulate", role=OPERATOR, reply=shapes.Simulated)

@@ -43,6 +43,17 @@ class Simulation(Shape):
     before: SimulatedSums | None = None
 
 
+Moved = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+
+
+class Preview(Shape):
+    """`after`, `moved`: as the slice before said; empty for the first."""
+
+    values: Annotated[dict[Name, Word], Field(min_length=1, max_length=200)]
+    after: str = Field(default="", max_length=64)
+    moved: Annotated[dict[Name, Moved], Field(max_length=10_000)] = Field(default_factory=dict)
+
+
 class PolicyRollback(ReasonedAct):
     revision: Revision
 
@@ -141,6 +152,34 @@ class SimulatedAddress(Answer):
     hours_really: float
     mail_would: int
     verdict: Literal["both", "only under this policy", "only really"]
+
+
+class PreviewedItem(Answer):
+    """`fate` under the new values, `fate_now` under those in force; None: it is not asked for."""
+
+    node: str
+    pool: str
+    address: str | None
+    receiver: str | None
+    kind: str
+    reason: str
+    rule: str
+    fate: str | None
+    fate_now: str | None
+    brake: str | None
+
+
+class Previewed(Answer):
+    """A slice. `moved`: by pool, addresses that would leave its rotation and that would come back,
+    in this slice and those before it; `in_rotation`: of the fleet now."""
+
+    items: list[PreviewedItem]
+    nodes: int
+    fleet: int
+    in_rotation: int
+    moved: dict[str, tuple[int, int]]
+    after: str | None
+    limits: list[str]
 
 
 class Simulated(Answer):

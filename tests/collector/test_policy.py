@@ -1,7 +1,9 @@
 """`mailfleet policy` against a running collector: read, refused, set at once, told, rolled back."""
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -115,3 +117,49 @@ async def test_a_shorter_round_does_not_let_go_of_what_a_brake_holds(bed: Bed) -
     assert code == 4
     assert "the zone brake holds zen.spamhaus.org" in err
     assert (await asked(bed, "set", "sweep_critical=10m", *WHY))["changed"]
+
+
+def bounces(bed: Bed, name: str, *, sent: int, bounced: int) -> None:
+    """Sums of its last day and week, as the collector would have made them."""
+    node, now = bed.nodes[name], int(bed.parts.clock.now().timestamp())
+    with closing(sqlite3.connect(bed.parts.config.state / "journal.db", timeout=5)) as file, file:
+        file.execute(
+            "INSERT INTO rates (node_number, address, slot, day_sent, day_bounced, day_first_sent,"
+            " day_first_bounced, week_sent, week_bounced, week_first_sent, week_first_bounced)"
+            " SELECT number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM node_states WHERE node_id = ?",
+            (node.address, now // 900 * 900, *(sent, bounced) * 4, node.id),
+        )
+
+
+async def test_a_change_that_is_tried_names_whom_it_would_hit_now(bed: Bed) -> None:
+    """Only one may leave at once: the others are withheld, by the brakes of the new values."""
+    for name in ("mta-1", "mta-2"):
+        bounces(bed, name, sent=184, bounced=16)
+    would = await asked(bed, "set", "bounce_pause=7%", *WHY, "--dry-run")
+    preview = would["preview"]
+    said = {(one["node"], one["kind"], one["reason"], one["fate"]) for one in preview["items"]}
+    assert said == {
+        ("mta-1", "pause", "BOUNCE_RATE", "made"),
+        ("mta-2", "pause", "BOUNCE_RATE", "withheld"),
+    }
+    assert {one["fate_now"] for one in preview["items"]} == {None}
+    assert (preview["nodes"], preview["in_rotation"], preview["would_leave"]) == (3, 3, 1)
+    assert preview["capacity_lost"] == round(1 / 3, 6)
+    assert not (await bed.parts.store.nodes(node="mta-1"))[0]["pauses"]
+    code, out, _ = await bed.mailfleet("policy", "set", "bounce_pause=7%", *WHY, "--dry-run")
+    assert code == 0
+    assert "would leave the rotation  1 of 3 addresses" in out
+    assert "pause BOUNCE_RATE" in out
+    _, out, _ = await bed.mailfleet("policy", "set", "disk_pause=97%", *WHY, "--dry-run")
+    assert "nobody would be paused or let go by it" in out
+
+
+async def test_slices_count_for_each_others_brakes(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mta-1", "mta-2"):
+        bounces(bed, name, sent=184, bounced=16)
+    monkeypatch.setattr("collector.operate.preview.NODES_AT_ONCE", 1)
+    preview = (await asked(bed, "set", "bounce_pause=7%", *WHY, "--dry-run"))["preview"]
+    assert [one["fate"] for one in preview["items"]] == ["made", "withheld"]
+    assert (preview["nodes"], preview["would_leave"]) == (3, 1)
