@@ -19,6 +19,7 @@ _EPOCH_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 _COMPANIONS = ("", "-wal", "-shm")
+_WAL_HEADER_BYTES = 32  # sqlite.org/fileformat2.html#the_write_ahead_log
 
 
 class StateError(Exception):
@@ -47,6 +48,7 @@ class StateFile:
         self.note = ""
         self._descriptor = -1
         try:
+            _give_back(path)
             try:
                 self._database, self.is_fresh = _connect(path)
             except _Corrupt as error:
@@ -69,7 +71,9 @@ class StateFile:
             raise StateError(f"{self.path}: {error}", retryable=is_retryable(error)) from error
 
     def close(self) -> None:
+        _keep(self.path)
         self._database.close()
+        _cut(self.path)
         os.close(self._descriptor)
         os.close(self._lock)
 
@@ -230,6 +234,42 @@ def _migrate(database: sqlite3.Connection, statements: Sequence[str]) -> None:
     for statement in statements:
         database.execute(statement)
     database.execute("COMMIT")
+
+
+def _keep(path: Path) -> None:
+    """The blocks of the log and its index, which SQLite takes away with its last connection: on a
+    disk that is full by then there would be none to begin with again."""
+    for suffix in _COMPANIONS[1:]:
+        kept = _kept(path, suffix)
+        with suppress(OSError):
+            kept.unlink(missing_ok=True)
+            os.link(f"{path}{suffix}", kept)
+
+
+def _cut(path: Path) -> None:
+    """No more of the log than is needed to begin with."""
+    with suppress(OSError):
+        kept = _kept(path, "-wal")
+        if kept.stat().st_size > state_schema.RESERVE_BYTES:
+            os.truncate(kept, state_schema.RESERVE_BYTES)
+
+
+def _give_back(path: Path) -> None:
+    """As an empty log, whose blocks are there; of a process that was killed its own is there."""
+    for suffix in _COMPANIONS[1:]:
+        kept, place = _kept(path, suffix), Path(f"{path}{suffix}")
+        with suppress(FileNotFoundError):
+            if place.exists() or not path.exists():
+                kept.unlink()
+                continue
+            with kept.open("r+b") as file:
+                file.write(bytes(_WAL_HEADER_BYTES))  # all of it was moved into the file
+                os.fsync(file.fileno())
+            kept.rename(place)
+
+
+def _kept(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.kept{suffix}")
 
 
 def _aside(path: Path, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,6 +50,32 @@ for limit in (100, 4096, 60_000):
     assert bed.totals == bed.log.truth, (bed.totals, bed.log.truth)
 bed.close()
 print(json.dumps({"failures": failures}))
+"""
+
+LINES = 50
+# One life of an agent: as many heartbeats as lines.
+LIFE = f"""
+import json, os, signal, sys
+from pathlib import Path
+from agent.state import State
+from tests.maillog_bed import START, Bed
+
+folder, path, end = sys.argv[1:]
+bed = Bed(Path(folder))
+bed.close()
+bed.state = State.open(Path(path), now=START)
+bed.account = bed.new_account()
+if bed.state.position is None:
+    bed.log.write(1)
+    bed.read()
+for _ in range({LINES}):
+    sequence = bed.state.next_sequence()
+    bed.log.write(1)
+    bed.read()
+print(json.dumps({{"sequence": sequence, "counted": sum(bed.totals.values())}}), flush=True)
+if end == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+bed.close()
 """
 
 
@@ -104,6 +131,24 @@ def test_a_full_disk_does_not_stop_the_nodes_report(small_disk: Path, tmp_path: 
         assert bed.state.next_sequence() == turn
     assert bed.totals == bed.log.truth
     bed.close()
+
+
+@pytest.mark.needs("root")
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_a_restart_on_a_full_disk(small_disk: Path, tmp_path: Path, end: str) -> None:
+    """It comes up, numbers its heartbeats and counts; again and again, however it ended."""
+    for turn in range(6):
+        child = subprocess.run(
+            [sys.executable, "-c", LIFE, str(tmp_path), str(small_disk / "state.db"), end],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=50,
+        )
+        assert child.returncode == (-signal.SIGKILL if end == "kill" else 0), child.stderr
+        fill(small_disk)
+        told = json.loads(child.stdout)
+        assert told == {"sequence": LINES * (turn + 1), "counted": LINES * (turn + 1)}
 
 
 @pytest.mark.needs("root")

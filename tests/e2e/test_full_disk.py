@@ -65,7 +65,7 @@ def fill(disk: Path) -> Path:
 
 async def defer(node: Node) -> None:
     """Lines of a day when a receiver wants nothing, written as fast as they come."""
-    voice, at = Voice(), datetime.now(UTC)
+    voice, at = Voice(hostname=node.name), datetime.now(UTC)
     for first in range(0, DEFERRED, A_WRITE):
         lines = []
         for number in range(first, first + A_WRITE):
@@ -95,6 +95,7 @@ async def test_counting_stops_with_an_alert_and_resumes_without_loss(tmp_path: P
             await stopped(bed, name)
             await until(lambda: bed.has_alert(key), seconds=ALERTED_WITHIN_SECONDS)
             await shown(bed, name)
+            await again_while_full(bed, name, disk)
             filler.unlink()
             await bed.until_counted(name)
 
@@ -114,6 +115,28 @@ async def stopped(bed: FleetBed, name: str) -> None:
     await until(said, seconds=60)
     counted = sum(fleet_truth.totals(bed.fleet, name)[1].values())
     assert counted < DEFERRED
+
+
+async def again_while_full(bed: FleetBed, name: str, disk: Path) -> None:
+    """Stopped in order or killed: it comes up without a free block, says what it lacks, and counts
+    nothing it could not keep."""
+    node, counted = bed.nodes[name], fleet_truth.totals(bed.fleet, name)[1]
+    for is_killed in (False, True):
+        before = fleet_truth.status(node)["acknowledged"]
+        if is_killed:
+            await bed.kill_agent(name)
+        else:
+            await bed.fleet.agents[name].stop()
+        fill(disk)
+        await bed.fleet.start_agent(bed.nodes[name])
+
+        async def told(before: int = before) -> bool:
+            problems = (await bed.node(name))["latest"]["agent"]["problems"]
+            is_heard = fleet_truth.status(node)["acknowledged"] > before + 1
+            return is_heard and any("No space left" in one for one in problems)
+
+        await until(told, seconds=60)
+    assert fleet_truth.totals(bed.fleet, name)[1] == counted
 
 
 async def shown(bed: FleetBed, name: str) -> None:
