@@ -39,8 +39,7 @@ from agent.session import Bells, Pace, Parts, Session
 from agent.standing_orders import StandingWatch
 from agent.state import State, StateError
 from agent.uplink import Outside, Uplink
-from deliverability.catalogue import CATALOGUE
-from deliverability.zones import Zone, ZoneKeys
+from deliverability.zones import ZoneKeys
 
 QUEUE_SECONDS_MAX = 5
 IDENTITY_LOOK_SECONDS = 5
@@ -90,7 +89,7 @@ class Agent:
             intent=state,
         )
         self.zones = outset.zone_watch(settings, state, own=addresses, keys=keys)
-        self.standing = StandingWatch(self._zone, monotonic=time.monotonic)
+        self.standing = StandingWatch(self.zones.zone, monotonic=time.monotonic)
         self.pulse = Pulse(state, self._sources())
         who = outset.who(settings, addresses)
         self.session = Session(who, self._parts(), pace=self.pace, bells=self.bells, now=clock.now)
@@ -189,11 +188,6 @@ class Agent:
         if found is not None:
             logs.speak_for(found.node_id)
         return found
-
-    def _zone(self, name: str) -> Zone | None:
-        """As it is looked at, or as it is known."""
-        watched = self.zones.zones
-        return next((one for one in watched if one.name == name), CATALOGUE.get(name))
 
     def _mark(self, loop: str, wait: timedelta) -> None:
         self.progress.mark(loop, now=time.monotonic(), wait=wait)

@@ -27,14 +27,12 @@ from agent.model import (
     NameserverState,
     PostfixReading,
     SelfSilence,
-    ZoneReading,
 )
 from agent.pulse import Pulse
 from agent.session import Bells, Pace, Session
 from agent.standing_orders import StandingWatch
 from agent.state import State
 from agent.uplink import Uplink
-from deliverability.zones import Verdict
 
 BEAT_APART = timedelta(seconds=1)  # early heartbeats, at most this often
 UPLINK_READY_SECONDS = 2
@@ -147,7 +145,7 @@ class Loops:
         with self.health.coping("recording a round"):
             if self.state.record_round(readings):
                 self.bells.beat.ring()
-        self.health.say("zones", problem=_blindness(readings))
+        self.health.say("zones", problem=zones.problem)
         self.health.say("nameservers", problem=_doubts(zones.nameservers))
 
     def _stand(self) -> bool:
@@ -206,11 +204,6 @@ def _converged(reading: PostfixReading, at: datetime) -> EventDraft:
     problem = f": {reading.problem}" if reading.problem else ""
     text = f"directive {order} {reading.convergence.value}{silent}{problem}"
     return EventDraft(kind=EventKind.CONVERGED, at=at, text=text)
-
-
-def _blindness(readings: Sequence[ZoneReading]) -> str:
-    silent = all(reading.verdict is Verdict.UNKNOWN for reading in readings)
-    return f"no usable answer: {readings[0].why}" if silent else ""
 
 
 def _doubts(nameservers: Sequence[NameserverReading]) -> str:

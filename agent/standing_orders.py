@@ -10,20 +10,24 @@ from datetime import datetime, timedelta
 
 from agent.model import StandingOrders, ZoneReading
 from deliverability.zones import Consequence, Sentinels, Tier, Verdict, Zone, consequence
+from deliverability.zones_pace import HELD_CRITICAL_MAX
 
 REASON = "STANDING_ORDER"
+# A listing nobody repeated for so many rounds, its answer's longest life apart, is no reason.
+ROUNDS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """Sweeps in a row that list the address there, the newest with these answers."""
+    """Sweeps in a row that list the address there; the newest of them, and when it was seen."""
 
     sweeps: int
-    answers: tuple[str, ...]
+    newest: ZoneReading
+    seen_at: float
 
 
 class StandingWatch:
-    """`zone` knows a zone by its name; `monotonic` is in seconds."""
+    """`zone` knows the zones that are looked at by their names; `monotonic` is in seconds."""
 
     def __init__(
         self, zone: Callable[[str], Zone | None], *, monotonic: Callable[[], float]
@@ -44,7 +48,7 @@ class StandingWatch:
             if self._is_grave(one):
                 before = self._runs.get(key)
                 sweeps = before.sweeps + 1 if before else 1
-                self._runs[key] = _Run(sweeps=sweeps, answers=one.answers)
+                self._runs[key] = _Run(sweeps=sweeps, newest=one, seen_at=self._monotonic())
             else:
                 self._runs.pop(key, None)
 
@@ -53,9 +57,9 @@ class StandingWatch:
         if orders is None or self.unheard < orders.unheard_for:
             return ""
         for (address, zone), run in sorted(self._runs.items()):
-            if run.sweeps >= orders.sweeps:
+            if run.sweeps >= orders.sweeps and self._stands(run):
                 minutes = self.unheard.total_seconds() / 60
-                said = ", ".join(run.answers)
+                said = ", ".join(run.newest.answers)
                 return (
                     f"{zone} lists {address} ({said}) in {run.sweeps} sweeps,"
                     f" no collector for {minutes:.0f} minutes"
@@ -65,6 +69,14 @@ class StandingWatch:
     @property
     def unheard(self) -> timedelta:
         return timedelta(seconds=self._monotonic() - self._heard_at)
+
+    def _stands(self, run: _Run) -> bool:
+        """Still a critical zone we look at, and looked at not long ago."""
+        zone = self._zone(run.newest.zone)
+        if zone is None or not self._is_grave(run.newest):
+            return False
+        age = timedelta(seconds=self._monotonic() - run.seen_at)
+        return age <= zone.pace * ROUNDS_MAX + HELD_CRITICAL_MAX
 
     def _is_grave(self, one: ZoneReading) -> bool:
         if one.verdict is not Verdict.LISTED or one.sentinels is not Sentinels.RIGHT:

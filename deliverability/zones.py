@@ -55,7 +55,7 @@ class Reply:
     """What came back for one query: A records, or NXDOMAIN, or the problem in our own words.
 
     `problem` never quotes a name or a remote text, so that no key can ride in it. `text` is what a
-    TXT record said, made harmless (`harmless`). `ttl_seconds`: how long the answer may be kept,
+    TXT record said, as it came: to be shown only through `ZoneKeys.hidden` and `harmless`. `ttl_seconds`: how long the answer may be kept,
     NXDOMAIN too (RFC 2308 section 5); 0 where nobody said.
     """
 
@@ -179,12 +179,6 @@ def meant(zone: Zone, answers: Iterable[str]) -> tuple[Code, ...]:
     """The zone's codes behind these answers, in its own order: several where an answer has bits."""
     numbers = [number for text in answers if (number := number_of(text)) is not None]
     return tuple(code for code in zone.codes if any(map(code.covers, numbers)))
-
-
-def sentinels(zone: Zone, *, positive: Reply, negative: Reply) -> Sentinels:
-    """Right when the one test point is listed and the other clear (RFC 5782 section 5)."""
-    is_wrong = bool(why_wrong(zone, positive=positive, negative=negative))
-    return Sentinels.WRONG if is_wrong else Sentinels.RIGHT
 
 
 def why_wrong(zone: Zone, *, positive: Reply, negative: Reply) -> str:

@@ -18,6 +18,10 @@ SHARE = 0.8
 SENTINELS_EVERY = timedelta(hours=3)
 SENTINELS = 2
 PACE_MAX = timedelta(days=7)
+# An answer is not asked for again before its TTL has passed: whoever keeps it would only repeat it
+# (RFC 2308 section 5, RFC 5782 section 6). A longer TTL than this is nobody's honest one.
+HELD_MAX = timedelta(hours=6)
+HELD_CRITICAL_MAX = timedelta(hours=1)
 # Paces change by steps of the fleet's size, not with every node.
 STEP = 1.1
 PRECISION = 0.001

@@ -31,8 +31,10 @@ HANDED_OUT = (
     *("name", "tier", "operator", "kinds", "access", "codes", "others", "errors"),
     *("sentinel_listed", "sentinel_clear", "keyed_suffix"),
 )
-NAME = r"(?=.{1,200}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
-KEYED_SUFFIX = r"(\{key\}(\.[a-z0-9-]{1,63})+)?"
+# So long that with an IPv6 address's 64 labels of a nibble, and a key, a name may be asked: 253
+# characters (RFC 1035 section 2.3.4).
+NAME = r"(?=.{1,120}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
+KEYED_SUFFIX = r"((?=.{1,60}$)\{key\}(\.[a-z0-9-]{1,63})+)?"
 HANDED_OUT_BYTES_MAX = 131_072
 HANDED_OUT_ZONES_MAX = 256
 PACE_MAX = timedelta(days=7)

@@ -10,12 +10,10 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio
 
 from agent.dnsbl import codec
-from deliverability import nameservers
 from deliverability.nameservers import Nameserver
 from deliverability.zones import QueryName, Reply
 
@@ -54,15 +52,6 @@ def ways(servers: Sequence[Nameserver], *, seconds: float = ANSWER_SECONDS_MAX) 
         )
         for each in servers
     ]
-
-
-def system_nameservers(path: Path = Path("/etc/resolv.conf")) -> tuple[Nameserver, ...]:
-    """Those of resolv.conf(5); loopback, as the C library does, when the file cannot be read."""
-    try:
-        text = path.read_text(errors="replace")
-    except OSError:
-        text = ""
-    return nameservers.parse_resolv_conf(text)
 
 
 async def ask(

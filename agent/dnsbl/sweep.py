@@ -14,14 +14,11 @@ from agent.dnsbl.subjects import Subject
 from agent.model import ZoneReading
 from deliverability import zones
 from deliverability.zones import Finding, QueryName, Reply, Sentinels, Tier, Verdict, Zone, ZoneKeys
+from deliverability.zones_pace import HELD_CRITICAL_MAX, HELD_MAX, SENTINELS_EVERY
 
 # Sentinels that were right vouch for what is clear for so long; whatever else a zone says is
 # vouched for by sentinels asked in the same round.
-VOUCHED_FOR = timedelta(hours=3)
-# An answer is not asked for again before its TTL has passed: whoever keeps it would only repeat it
-# (RFC 2308 section 5, RFC 5782 section 6). A longer TTL than this is nobody's honest one.
-HELD_MAX = timedelta(hours=6)
-HELD_CRITICAL_MAX = timedelta(hours=1)
+VOUCHED_FOR = SENTINELS_EVERY
 
 NO_KEYS = ZoneKeys()
 _KEPT_CLEAR = Finding(verdict=Verdict.CLEAR, answers=(), sentinels=Sentinels.RIGHT, why="")
@@ -72,6 +69,13 @@ class Sweep:
     def askable(self, zone: Zone, addresses: Sequence[str]) -> bool:
         """Whether there is anything to ask it about."""
         return bool(self._plan(zone, addresses).subjects)
+
+    def unanswered(self, zones: Iterable[Zone], addresses: Sequence[str]) -> str:
+        """Why none of these zones told anything when it was asked last; empty when one did."""
+        found = [self._known.get((zone.name, one)) for zone in zones for one in addresses]
+        asked = [one for one in found if one is not None]
+        is_silent = all(one.verdict is Verdict.UNKNOWN for one in asked)
+        return asked[0].why if asked and is_silent else ""
 
     def held_until(self, zone: Zone, addresses: Sequence[str]) -> datetime | None:
         """When the first answer of this zone may be asked for again; None: at once."""
@@ -141,8 +145,13 @@ class Sweep:
         return tuple(
             one
             for one in self._plan(zone, addresses).subjects
-            if self._held.get((zone.name, one.asked), now) <= now
+            if not self._is_held(zone, one, now=now)
         )
+
+    def _is_held(self, zone: Zone, subject: Subject, *, now: datetime) -> bool:
+        """What would be held for longer than anything is was said before the clock was set back."""
+        end = self._held.get((zone.name, subject.asked), now)
+        return now < end <= now + _held_max(zone)
 
     async def _through(self, way: int, asked: Asked, *, now: datetime) -> Mapping[str, _Found]:
         """The addresses of all these zones in one batch, with the sentinels of those nobody
@@ -232,20 +241,24 @@ class Sweep:
             for (zone, ip), reply in zip(
                 wanted, await self.ways[way].ask_texts(names), strict=True
             ):
-                reasons[zone.name, ip] = self._keys.hidden(reply.text)
+                # The key first: cut in two, it would be seen no more.
+                reasons[zone.name, ip] = zones.harmless(self._keys.hidden(reply.text))
         return reasons
 
     def _remember(self, plan: Asked, found: Mapping[str, _Found], *, now: datetime) -> None:
         """How long each usable answer is not asked for again."""
         for name, (zone, asked) in plan.items():
-            most = HELD_CRITICAL_MAX if zone.tier is Tier.CRITICAL else HELD_MAX
             for subject, finding, reply in zip(
                 asked, found[name].findings, found[name].replies, strict=True
             ):
                 self._held.pop((name, subject.asked), None)
                 if finding.verdict is not Verdict.UNKNOWN and reply.ttl_seconds:
-                    held = min(timedelta(seconds=reply.ttl_seconds), most)
+                    held = min(timedelta(seconds=reply.ttl_seconds), _held_max(zone))
                     self._held[name, subject.asked] = now + held
+
+
+def _held_max(zone: Zone) -> timedelta:
+    return HELD_CRITICAL_MAX if zone.tier is Tier.CRITICAL else HELD_MAX
 
 
 def _points(zone: Zone) -> tuple[str, str]:

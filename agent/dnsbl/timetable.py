@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from deliverability.zones import Tier, Zone
+from deliverability.zones_pace import HELD_MAX
 
 JITTER_RATIO = 0.2
 # Zones never asked before: the critical ones at once, the others spread, so that a fleet told of a
@@ -50,8 +51,9 @@ class Timetable:
             return first
         if asked > now:  # the clock was set back
             asked = self._asked[zone.name] = now
+            self._not_before.pop(zone.name, None)
         at = asked + next_delay(zone.pace, self._chance.get(zone.name, 0.5))
-        return max(at, min(self._not_before.get(zone.name, at), asked + WAIT_MAX * 36))
+        return max(at, min(self._not_before.get(zone.name, at), asked + HELD_MAX))
 
 
 def next_delay(interval: timedelta, luck: float) -> timedelta:

@@ -4,7 +4,7 @@ Which zones: those of its own configuration, else those the collector handed out
 it does. Keeps no task: one pass is one call.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,8 +14,9 @@ from agent.dnsbl.sweep import Sweep
 from agent.dnsbl.timetable import Timetable
 from agent.model import HandedOut, NameserverReading, ZoneReading
 from deliverability import zones_rows
-from deliverability.catalogue import CATALOGUE
+from deliverability.catalogue import CATALOGUE, SHIPPED
 from deliverability.zones import Sentinels, Tier, Zone, ZoneKeys
+from deliverability.zones_shapes import Status
 
 TESTED_EVERY = timedelta(hours=6)
 TESTED_AGAIN = timedelta(minutes=10)
@@ -62,9 +63,20 @@ class ZoneWatch:
     def zones(self) -> tuple[Zone, ...]:
         return self._zones
 
+    @property
+    def problem(self) -> str:
+        """Of the critical zones together, by what each said last; empty when one can be used."""
+        critical = [zone for zone in self._zones if zone.tier is Tier.CRITICAL]
+        why = self._sweep.unanswered(critical, self.addresses)
+        return f"no usable answer: {why}" if why else ""
+
+    def zone(self, name: str) -> Zone | None:
+        """One of those looked at."""
+        return next((zone for zone in self._zones if zone.name == name), None)
+
     def take(self, handed: HandedOut) -> None:
         """From now on these. ValueError, and nothing changes, when they cannot be read."""
-        rows = zones_rows.handed_out(handed.rows)
+        rows = {zone.name: zone for zone in _trusted(zones_rows.handed_out(handed.rows).values())}
         if self._chosen is None:
             self._look_at(rows.values())
         else:
@@ -119,3 +131,15 @@ class ZoneWatch:
 
     def _look_at(self, zones: Iterable[Zone]) -> None:
         self._zones = tuple(z for z in zones if self._sweep.askable(z, self.addresses))
+
+
+def _trusted(zones: Iterable[Zone]) -> Iterator[Zone]:
+    """Without those we know as dead; and a key goes nowhere but where we know it belongs."""
+    for zone in zones:
+        ours = SHIPPED.texts(zone.name) if zone.name in SHIPPED else {}
+        if ours.get("status") == Status.DEAD.value:
+            continue
+        known = (ours.get("operator"), ours.get("keyed_suffix"))
+        yield (
+            zone if known == (zone.operator, zone.keyed_suffix) else replace(zone, keyed_suffix="")
+        )

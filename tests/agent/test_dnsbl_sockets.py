@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import dns.message
@@ -229,10 +228,3 @@ async def test_a_tcp_that_hangs_up_or_hangs() -> None:
                 break
         else:
             pytest.fail("no port is free for both UDP and TCP")
-
-
-def test_system_nameservers(tmp_path: Path) -> None:
-    path = tmp_path / "resolv.conf"
-    assert sockets.system_nameservers(path) == (Nameserver("127.0.0.1"),)
-    path.write_text("nameserver 10.0.0.1\n")
-    assert sockets.system_nameservers(path) == (Nameserver("10.0.0.1"),)

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from agent.dnsbl import selftest, sockets
+from agent.dnsbl import codec, selftest, sockets
 from agent.dnsbl.sweep import Sweep
 from agent.dnsbl.watch import Chance, ZoneWatch
 from agent.model import HandedOut, NameserverState
-from deliverability import nameservers, zones_rows
+from deliverability import nameservers, zones, zones_rows
 from deliverability.catalogue import CATALOGUE, SHIPPED, Catalogue, Override
 from deliverability.zones import ZEN, Reply, Tier, Verdict, ZoneKey, ZoneKeys
 from demo.dns import HIJACK, DnsServer
@@ -106,6 +106,56 @@ def test_what_cannot_be_read_changes_nothing(rows: str, why: str) -> None:
     assert (watched.zones, watched.revision) == (before, 0)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 200
+
+
+def test_the_dead_are_not_looked_at_whoever_says_so() -> None:
+    dead = LINE.replace("zen.spamhaus.org", "dnsbl.sorbs.net", 1)
+    watched = watch()
+    watched.take(HandedOut(revision=9, rows=f"{HEAD}\n{LINE}\n{dead}"))
+    assert names(watched) == {ZEN.name}
+
+
+def test_a_key_goes_only_where_we_know_it_belongs() -> None:
+    stolen = LINE.replace("zen.dq.spamhaus.net", "zen.dq.thief.example")
+    other = LINE.replace("zen.spamhaus.org", "zen.thief.example", 1)
+    watched = watch()
+    watched.take(HandedOut(revision=9, rows=f"{HEAD}\n{stolen}\n{other}"))
+    assert {zone.name: zone.keyed_suffix for zone in watched.zones} == {
+        ZEN.name: "",
+        "zen.thief.example": "",
+    }
+
+
+def test_every_name_that_is_taken_can_be_asked() -> None:
+    """The longest zone, about an IPv6 address, under the longest key."""
+    longest = ".".join(["z" * 59] * 2)
+    keyed = LINE.replace("zen.spamhaus.org", longest, 1)
+    watched = watch("2001:db8::25")
+    watched.take(HandedOut(revision=9, rows=f"{HEAD}\n{keyed}\n{LINE}"))
+    key = ZoneKey("k" * 63)
+    for zone in watched.zones:
+        codec.question(zones.query_name(zone, "2001:db8::25", key=key))
+    assert len(watched.zones) == 2
+    with pytest.raises(ValueError, match="no zone's name"):
+        watched.take(
+            HandedOut(revision=9, rows=f"{HEAD}\n{keyed.replace(longest, 'zz' + longest)}")
+        )
+
+
+async def test_whether_critical_zones_are_blind_is_judged_over_their_last_words() -> None:
+    async with DnsServer([ZEN, SPAMCOP]) as server:
+        watched = watch(chosen=(ZEN.name, SPAMCOP.name), server=server)
+        assert watched.problem == ""
+        await watched.once(number=1, now=NOW)
+        await watched.once(number=2, now=NOW + 5 * MINUTE)
+        assert watched.problem == ""
+        server.servfail()
+        await watched.once(number=3, now=NOW + 70 * MINUTE)
+        assert watched.problem == "no usable answer: SERVFAIL"
+        server.servfail(zone=SPAMCOP)
+        server.normal()
+        await watched.once(number=4, now=NOW + 76 * MINUTE)
+        assert watched.problem == ""  # a major zone that is silent blinds nobody
 
 
 def test_columns_of_a_later_version_are_passed_over() -> None:

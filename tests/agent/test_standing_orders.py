@@ -41,7 +41,10 @@ class Ear:
 
     def __init__(self) -> None:
         self.seconds = 100.0
-        self.watch = StandingWatch(CATALOGUE.get, monotonic=lambda: self.seconds)
+        self.known = {zone.name: zone for zone in CATALOGUE.enabled()}
+        self.watch = StandingWatch(
+            lambda name: self.known.get(name), monotonic=lambda: self.seconds
+        )
 
     def hears_nothing_for(self, minutes: float) -> "Ear":
         self.seconds += minutes * 60
@@ -90,12 +93,22 @@ def test_what_is_no_reason(readings: list[ZoneReading]) -> None:
     assert Ear().sees(*readings).hears_nothing_for(60).watch.reason(ORDERS) == ""
 
 
+def test_a_zone_looked_at_no_more_is_no_reason_nor_one_long_not_looked_at() -> None:
+    ear = Ear().sees(GRAVE, GRAVE).hears_nothing_for(60)
+    assert ear.watch.reason(ORDERS)
+    assert not ear.hears_nothing_for(16).watch.reason(ORDERS)
+    ear.sees(GRAVE)
+    assert ear.watch.reason(ORDERS)
+    ear.known = {}
+    assert not ear.watch.reason(ORDERS)
+
+
 def test_who_is_heard_commands_and_without_orders_nobody_silences_itself() -> None:
     ear = Ear().sees(GRAVE, GRAVE).hears_nothing_for(14.9)
     assert not ear.watch.reason(ORDERS)
     ear.watch.heard()
     assert not ear.hears_nothing_for(14.9).watch.reason(ORDERS)
-    assert not ear.hears_nothing_for(60).watch.reason(None)
+    assert not ear.hears_nothing_for(40).watch.reason(None)
     assert "2 sweeps" in ear.watch.reason(ORDERS)
 
 

@@ -143,7 +143,7 @@ SENTINELS = [
 @pytest.mark.parametrize("positive, negative, why", SENTINELS)
 def test_sentinels(positive: Reply, negative: Reply, why: str) -> None:
     expected = Sentinels.WRONG if why else Sentinels.RIGHT
-    assert zones.sentinels(ZEN, positive=positive, negative=negative) is expected
+    assert zones.assess(ZEN, CLEAR, positive=positive, negative=negative).sentinels is expected
     said = zones.why_wrong(ZEN, positive=positive, negative=negative)
     assert said.startswith(why)
     assert bool(said) == bool(why)
