@@ -55,8 +55,9 @@ class Reply:
     """What came back for one query: A records, or NXDOMAIN, or the problem in our own words.
 
     `problem` never quotes a name or a remote text, so that no key can ride in it. `text` is what a
-    TXT record said, as it came: to be shown only through `ZoneKeys.hidden` and `harmless`. `ttl_seconds`: how long the answer may be kept,
-    NXDOMAIN too (RFC 2308 section 5); 0 where nobody said.
+    TXT record said, as it came: to be shown only through `ZoneKeys.hidden` and `harmless`.
+    `ttl_seconds`: how long the answer may be kept, NXDOMAIN too (RFC 2308 section 5); 0 where
+    nobody said.
     """
 
     addresses: tuple[str, ...] = ()
