@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.progress", 0),
     ("agent.report", 0),
     ("agent.details", 0),
+    ("agent.sent", 0),
     ("agent.converge", 0),
     ("agent.backoff", 0),
     ("agent.refusal", 0),
