@@ -1,8 +1,8 @@
 """Facts as plain JSON values and back: one codec for every frozen value of the core.
 
 Written: dataclasses as objects without the fields that hold their default, enums by value, moments
-and durations as whole microseconds, tuples as lists, mappings as objects, or as lists of pairs
-where a key is not text. Read: by the type's own annotations. What a later version no longer knows
+and durations as whole microseconds, tuples as lists, sets as sorted ones, mappings as objects, or
+as lists of pairs where a key is not text. Read: by the type's own annotations. What a later version no longer knows
 is passed over and named; what it needs and does not find is an error. Bounds are the caller's.
 """
 
@@ -49,6 +49,8 @@ def write(value: object) -> Any:
         return _mapping(value)
     if isinstance(value, (tuple, list)):
         return [write(one) for one in value]
+    if isinstance(value, frozenset):
+        return sorted(write(one) for one in value)
     assert is_dataclass(value), value
     kind: Any = type(value)
     return {
@@ -96,11 +98,13 @@ def _read(data: Any, *, kind: Any, strange: set[str]) -> Any:
 
 
 def _of_parts(data: Any, *, kind: Any, strange: set[str]) -> Any:
-    """One kind or nothing (no fact is this or that), a tuple, a mapping."""
+    """One kind or nothing (no fact is this or that), a tuple, a set, a mapping."""
     origin, given = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         (only,) = (one for one in given if one is not NoneType)
         return None if data is None else _read(data, kind=only, strange=strange)
+    if origin is frozenset:
+        return frozenset(_read(one, kind=given[0], strange=strange) for one in data)
     if origin is tuple:
         kinds = (given[0],) * len(data) if given[-1] is ... else given
         return tuple(

@@ -224,6 +224,8 @@ class Dice(random.Random):
         many = range(self.choice((0, 1, 1, 2)))
         if origin is tuple:
             return tuple(self.of_type(parts[0]) for _ in many)
+        if origin is frozenset:
+            return frozenset(self.of_type(parts[0]) for _ in many)
         assert origin is Mapping, kind
         return {self.of_type(parts[0]): self.of_type(parts[1]) for _ in many}
 
