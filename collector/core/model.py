@@ -270,7 +270,7 @@ class Seen:
     counted and allowed until then. A replay starts from here, so whatever a brake reads stands
     either in the snapshot or here.
 
-    `zones`: newly listed nodes by zone; `removed`, `admitted`: addresses by pool.
+    `zones`: newly listed addresses by zone; `removed`, `admitted`: addresses by pool.
     """
 
     zones: Mapping[str, int] = field(default_factory=dict)

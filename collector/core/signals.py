@@ -79,10 +79,10 @@ def _of_address(
     return AddressSignals(facts=address, opinions=tuple(opinions), catalogue=catalogue)
 
 
-def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str]]:
-    """(zone, node id) of each new listing that asks for a pause."""
+def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str, str]]:
+    """(zone, node id, address) of each new listing that asks for a pause."""
     for node in nodes:
         for address in node.addresses:
             for opinion in address.confirmed:
                 if opinion.is_pausing:
-                    yield opinion.fact.zone, node.facts.id
+                    yield opinion.fact.zone, node.facts.id, address.facts.ip

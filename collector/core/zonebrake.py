@@ -2,9 +2,11 @@
 
 More than max(3, 20 %) of the fleet's addresses newly listed on one zone in one round holds that
 zone's automatic pauses (DESIGN 6). It lets go when no more than that many of those listings stand.
-A node counts once, however many addresses it claims: no single node can trip the brake.
+No node counts for that many by itself, however many addresses it claims: it takes several to trip
+the brake.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +16,9 @@ from collector.core.model import Fleet, Listing
 from collector.core.policy import Policy
 from collector.core.signals import NodeSignals
 from deliverability.zones import Tier
+
+# A node and one of its addresses.
+_Whom = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +55,33 @@ def apply(
 def count(
     nodes: tuple[NodeSignals, ...], fleet: Fleet, *, policy: Policy, now: datetime
 ) -> Mapping[str, int]:
-    """Nodes newly listed, by zone: of this batch, and of the open wave."""
-    fresh: dict[str, set[str]] = {}
-    for zone, node_id in signals.newly_listed(nodes):
-        fresh.setdefault(zone, set()).add(node_id)
+    """Addresses newly listed, by zone: of this batch, and of the open wave."""
+    fresh: dict[str, set[_Whom]] = {}
+    for zone, *whom in signals.newly_listed(nodes):
+        fresh.setdefault(zone, set()).add((whom[0], whom[1]))
     over = {listing.id for node in nodes for a in node.addresses for listing in a.over}
     counts: dict[str, int] = {}
     for zone in sorted({*fresh, *fleet.open_listings, *fleet.brakes}):
         engaged = fleet.brakes.get(zone)
         since = (engaged.engaged_at if engaged else now) - pace(zone, fleet, policy=policy)
         wave = _wave(fleet.open_listings.get(zone, ()), over=over, since=since)
-        counts[zone] = len(fresh.get(zone, set()) | wave)
+        counts[zone] = _counted(fresh.get(zone, set()) | wave, limit_of(fleet, policy))
     return counts
+
+
+def limit_of(fleet: Fleet, policy: Policy) -> int:
+    """So many newly listed addresses are no wave yet."""
+    return int(max(policy.zone_brake_addresses, policy.zone_brake_ratio * fleet.addresses))
+
+
+def _counted(listed: Iterable[_Whom], limit: int) -> int:
+    by_node = Counter(node_id for node_id, _ in listed)
+    return sum(min(addresses, max(1, limit - 1)) for addresses in by_node.values())
 
 
 def held(counts: Mapping[str, int], fleet: Fleet, *, policy: Policy, now: datetime) -> ZoneBrakes:
     """Which zones are held, with so many newly listed."""
-    limit = int(max(policy.zone_brake_addresses, policy.zone_brake_ratio * fleet.addresses))
+    limit = limit_of(fleet, policy)
     since: dict[str, datetime] = {}
     for zone, newly in counts.items():
         if newly > limit:
@@ -90,5 +105,9 @@ def pace(zone: str, fleet: Fleet, *, policy: Policy) -> timedelta:
     return known.pace if known and is_slower else policy.sweep_critical
 
 
-def _wave(listings: Iterable[Listing], *, over: set[str], since: datetime) -> set[str]:
-    return {one.node_id for one in listings if one.opened_at >= since and one.id not in over}
+def _wave(listings: Iterable[Listing], *, over: set[str], since: datetime) -> set[_Whom]:
+    return {
+        (one.node_id, one.address)
+        for one in listings
+        if one.opened_at >= since and one.id not in over
+    }

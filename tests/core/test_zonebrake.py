@@ -56,6 +56,51 @@ def test_three_are_not_a_wave(size: int, known: int) -> None:
     assert [d.fate for d in judgement.decisions] == [Fate.MADE] * size
 
 
+def of_many(nodes: int, addresses: int, *, listed: int) -> Snapshot:
+    """Nodes of several addresses each; all those of `listed` nodes are listed in this pass."""
+    found = []
+    for i in range(nodes):
+        ips = [f"198.51.{i}.{j}" for j in range(addresses)]
+        found.append(
+            fleet.node(
+                f"n{i:02}",
+                *(
+                    fleet.address(
+                        ip,
+                        zones=(fleet.fact(ip=ip),) if i < listed else (),
+                        looks=(fleet.look(ip=ip),) if i < listed else (),
+                    )
+                    for ip in ips
+                ),
+            )
+        )
+    return fleet.snapshot(*found, pools=fleet.pool(addresses=nodes * addresses))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "addresses", "listed", "holds"),
+    [
+        (10, 10, 10, True),
+        (10, 10, 3, True),
+        (10, 10, 2, False),
+        (3, 5, 3, True),
+        (3, 5, 1, False),
+        (2, 5, 2, True),
+        (1, 50, 1, False),
+        (50, 1, 10, False),
+        (50, 1, 11, True),
+    ],
+)
+def test_the_brake_counts_addresses_and_no_node_alone_trips_it(
+    nodes: int, addresses: int, listed: int, *, holds: bool
+) -> None:
+    """More than a fifth of the fleet's addresses, and more than three."""
+    judgement = judged(of_many(nodes, addresses, listed=listed))
+    assert judgement.brakes_engage == ((ZEN,) if holds else ())
+    fates = {d.fate for d in judgement.decisions if d.proposal.kind is Kind.PAUSE}
+    assert fates == {Fate.WITHHELD if holds else Fate.MADE}
+
+
 def test_older_listings_are_not_part_of_a_wave() -> None:
     judgement = judged(wave(1, known=3, opened_at=fleet.ago(hours=3)))
     assert judgement.brakes_engage == ()
