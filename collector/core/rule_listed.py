@@ -1,7 +1,9 @@
 """LISTED: an address that blocklists name does not send. Never expires: only the zones end it."""
 
+from collections.abc import Sequence
+
 from collector.core import evidence, listed
-from collector.core.listed import Vote
+from collector.core.listed import Ground, Vote
 from collector.core.model import Reason
 from collector.core.rule import Asked, Case, Rule
 
@@ -10,14 +12,16 @@ ENDED = "two clean rounds with right sentinels end a listing"
 
 
 def opens(case: Case) -> Asked | None:
-    """On what no zone brake holds, if that is enough; else on all of it, for the brake to judge."""
+    """On what no zone brake holds, if that is enough; else on all of it, and in the name of what
+    is held, for the brake to judge."""
     assert case.address is not None
     said = _votes(case)
     free = tuple(vote for vote in said if not is_held(case, vote))
     for these in (free, said):
-        found = listed.ground(these, case.mail, policy=case.policy, now=case.now)
+        found = _ground(case, these)
         if found is not None:
-            first = found.votes[0]
+            held = (one for one in found.votes if is_held(case, one))
+            first = next(held, found.votes[0])
             return Asked(
                 rule=found.rule,
                 evidence=evidence.of_votes(found.votes, case.address),
@@ -34,9 +38,34 @@ def ends(case: Case) -> Asked | None:
     the receivers refuse too stays paused whatever the brake thinks of the zone."""
     assert case.address is not None
     keeping = listed.keeping(_votes(case), case.policy)
-    if any(_receivers_confirm(case) or not is_held(case, vote) for vote in keeping):
+    is_free = any(_receivers_confirm(case) or not is_held(case, vote) for vote in keeping)
+    if is_free and not _is_of_wave(case):
         return None
     return Asked(rule=PUT_BACK if keeping else ENDED, evidence=evidence.of_end(case.address))
+
+
+def _is_of_wave(case: Case) -> bool:
+    """It was paused in the round of a wave, on a listing of it, and without that nothing would:
+    what is free keeps a pause that it opened, not one it never could."""
+    assert case.address is not None
+    said = _votes(case)
+    held = tuple(one for one in said if is_held(case, one))
+    free = tuple(one for one in said if one not in held)
+    if _receivers_confirm(case) or _ground(case, free) is not None or _ground(case, said) is None:
+        return False
+    pauses = case.node.pauses_of(case.address.facts.ip)
+    return any(
+        case.brakes.holds(
+            vote.zone.name, listed_at=pause.opened_at, is_corroborated=False, now=case.now
+        )
+        for pause in pauses
+        if pause.reason is Reason.LISTED
+        for vote in held
+    )
+
+
+def _ground(case: Case, said: Sequence[Vote]) -> Ground | None:
+    return listed.ground(said, case.mail, policy=case.policy, now=case.now)
 
 
 def is_held(case: Case, vote: Vote) -> bool:
