@@ -27,7 +27,8 @@ from collector.core.model import (
     Subject,
     ZoneFact,
 )
-from deliverability.zones import Verdict
+from deliverability.catalogue import Catalogue
+from deliverability.zones import Tier, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def of_order(decision: Decision, node: NodeFacts, *, applied: Order, term: int) 
 
 
 def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
-    proposal, slim = decision.proposal, _slim(node)
+    proposal, slim = decision.proposal, _slim(node, snapshot.fleet.catalogue)
     zones = {fact.zone for one in slim.addresses for fact in one.zones}
     zones |= {one.zone for address in slim.addresses for one in address.listings}
     fleet = _fleet(snapshot.fleet, pool_id=node.pool_id, zones=zones)
@@ -118,7 +119,7 @@ def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
             removed=_counted(decision.seen.removed, node.pool_id),
             admitted=_counted(decision.seen.admitted, node.pool_id),
         ),
-        unlisted=_unlisted(node),
+        unlisted=_unlisted(node, slim),
     )
 
 
@@ -127,19 +128,35 @@ def _counted(places: Mapping[str, int], pool_id: str) -> dict[str, int]:
     return {one: n for one, n in places.items() if one.partition(" ")[0] == pool_id}
 
 
-def is_needed(fact: ZoneFact, address: AddressFacts) -> bool:
-    """Whether any rule looks at this answer: it lists the address, or may end a listing."""
-    return fact.verdict is Verdict.LISTED or any(
-        listing.zone == fact.zone for listing in address.listings
+def needed(node: NodeFacts, catalogue: Catalogue) -> Mapping[str, tuple[ZoneFact, ...]]:
+    """By address, the answers that any rule looks at: they list it, may end a listing, or, of a
+    critical zone, the silence a node has put on itself."""
+    is_silenced = any(one.reason is Reason.STANDING_ORDER for one in node.pauses)
+    return {
+        address.ip: tuple(
+            fact
+            for fact in address.zones
+            if fact.verdict is Verdict.LISTED
+            or any(listing.zone == fact.zone for listing in address.listings)
+            or (is_silenced and _is_critical(fact, catalogue))
+        )
+        for address in node.addresses
+    }
+
+
+def _is_critical(fact: ZoneFact, catalogue: Catalogue) -> bool:
+    zone = catalogue.get(fact.zone)
+    return zone is not None and zone.tier is Tier.CRITICAL
+
+
+def _slim(node: NodeFacts, catalogue: Catalogue) -> NodeFacts:
+    zones = needed(node, catalogue)
+    return replace(
+        node, addresses=tuple(_slim_address(one, zones[one.ip]) for one in node.addresses)
     )
 
 
-def _slim(node: NodeFacts) -> NodeFacts:
-    return replace(node, addresses=tuple(_slim_address(one) for one in node.addresses))
-
-
-def _slim_address(address: AddressFacts) -> AddressFacts:
-    zones = tuple(fact for fact in address.zones if is_needed(fact, address))
+def _slim_address(address: AddressFacts, zones: tuple[ZoneFact, ...]) -> AddressFacts:
     asked = {fact.zone for fact in zones}
     looks = tuple(look for look in address.looks if look.zone in asked)
     return replace(address, zones=zones, looks=looks)
@@ -154,10 +171,10 @@ def _fleet(fleet: Fleet, *, pool_id: str, zones: set[str]) -> Fleet:
     )
 
 
-def _unlisted(node: NodeFacts) -> dict[str, int]:
+def _unlisted(node: NodeFacts, slim: NodeFacts) -> dict[str, int]:
     found: dict[str, int] = {}
-    for address in node.addresses:
+    for address, kept in zip(node.addresses, slim.addresses, strict=True):
         for fact in address.zones:
-            if not is_needed(fact, address):
+            if fact not in kept.zones:
                 found[fact.verdict.value] = found.get(fact.verdict.value, 0) + 1
     return found

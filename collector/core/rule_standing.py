@@ -50,7 +50,9 @@ def _critical(node: NodeSignals) -> list[Opinion]:
         one
         for address in node.addresses
         for one in address.opinions
-        if one.zone is not None and one.zone.tier is Tier.CRITICAL
+        if one.zone is not None
+        and one.zone.tier is Tier.CRITICAL
+        and not address.catalogue.is_dismissed(one.zone.name)
     ]
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from collector.core import replay
 from collector.core.judge import judge
 from collector.core.judgement import Judgement
 from collector.core.model import (
@@ -22,9 +23,11 @@ from collector.core.model import (
     ZoneFact,
 )
 from collector.core.readings import StandingReport
+from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Sentinels, Verdict
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY, STANDING, ZEN
+from tests.core.snapshots import as_decided
 
 IP = "198.51.100.1"
 SINCE = fleet.ago(minutes=20)
@@ -165,6 +168,30 @@ def test_what_ends_it(
     judgement = judged(seen)
     assert (MINE.id in judgement.pauses_close) is ends
     assert ordered(seen).standing_lifted == (SINCE if ends else None)
+
+
+def test_a_zone_switched_off_keeps_no_silence() -> None:
+    """It is asked no more: what it said last is said for ever."""
+    off = replace(fleet.fact(rounds=4), zone="sbl.spamhaus.org")
+    address = fleet.address(zones=(clear(), off), in_rotation=False)
+    seen = fleet.snapshot(node(MINE, address=address, standing=REPORT))
+    assert MINE.id not in judged(seen).pauses_close
+    dismissed = Catalogue(overrides={off.zone: Override(is_enabled=False)})
+    without = replace(seen, fleet=replace(seen.fleet, catalogue=dismissed))
+    assert MINE.id in judged(without).pauses_close
+
+
+def test_the_end_of_a_silence_replays() -> None:
+    """By clear answers: they are kept beside the decision, though they list nothing."""
+    minor = replace(clear(), zone="psbl.surriel.com")
+    address = fleet.address(zones=(clear(), minor), in_rotation=False)
+    judgement = judged(fleet.snapshot(node(MINE, address=address, standing=REPORT)))
+    (decision,), (inputs,) = judgement.decisions, judgement.inputs
+    again = replay.judge_again(inputs, POLICY)
+    assert again is not None
+    assert as_decided(again) == as_decided(decision)
+    assert inputs.snapshot.nodes[0].addresses[0].zones == (clear(),)
+    assert inputs.unlisted == {"clear": 1}
 
 
 def test_a_lifted_silence_stays_lifted_and_a_later_one_is_named_anew() -> None:
