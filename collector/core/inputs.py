@@ -119,7 +119,7 @@ def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
             removed=_counted(decision.seen.removed, node.pool_id),
             admitted=_counted(decision.seen.admitted, node.pool_id),
         ),
-        unlisted=_unlisted(node, slim),
+        unlisted=_unlisted(node, slim=slim),
     )
 
 
@@ -171,7 +171,7 @@ def _fleet(fleet: Fleet, *, pool_id: str, zones: set[str]) -> Fleet:
     )
 
 
-def _unlisted(node: NodeFacts, slim: NodeFacts) -> dict[str, int]:
+def _unlisted(node: NodeFacts, *, slim: NodeFacts) -> dict[str, int]:
     found: dict[str, int] = {}
     for address, kept in zip(node.addresses, slim.addresses, strict=True):
         for fact in address.zones:

@@ -2,8 +2,9 @@
 
 Written: dataclasses as objects without the fields that hold their default, enums by value, moments
 and durations as whole microseconds, tuples as lists, sets as sorted ones, mappings as objects, or
-as lists of pairs where a key is not text. Read: by the type's own annotations. What a later version no longer knows
-is passed over and named; what it needs and does not find is an error. Bounds are the caller's.
+as lists of pairs where a key is not text. Read: by the type's own annotations. What a later version
+no longer knows is passed over and named; what it needs and does not find is an error. Bounds are
+the caller's.
 """
 
 from collections.abc import Callable, Mapping
