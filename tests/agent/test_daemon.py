@@ -210,9 +210,8 @@ async def test_after_a_kill_numbers_and_totals_go_on(node: Node) -> None:
 
 def _sent(collector: Collector) -> int:
     cells = [cell for beat in collector.beats for cell in beat.cells]
-    outcomes = cells[-1].outcomes if cells else ()
-    counts = [count for count in outcomes if count.outcome == pb.OUTCOME_SENT]
-    return counts[0].attempts if counts else 0
+    counts = [count for cell in cells[-1:] for count in cell.outcomes]
+    return sum(count.attempts for count in counts if count.outcome == pb.OUTCOME_SENT)
 
 
 def _cells(collector: Collector, *, but: str) -> list[pb.Cell]:
