@@ -4,7 +4,7 @@ Level, not edge: rotation and directive are computed from the pauses that will s
 pass, so that an operator's pause, committed without us, is carried out by the same lines.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -33,6 +33,8 @@ from collector.core.signals import NodeSignals
 from collector.core.zonebrake import ZoneBrakes
 
 STOP_SENDING = "STOP_SENDING"
+# Where in the judgement a decision stands, by whom it is about and its kind.
+_Made = dict[Subject, dict[Kind, int]]
 _UNDATED = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -57,11 +59,13 @@ def plan(
 ) -> Changes:
     """Everything that follows from what was made."""
     made = tuple((i, one) for i, one in enumerate(decisions) if one.fate is Fate.MADE)
+    by_subject = _by_subject(made)
     opened = tuple(_opened(i, one) for i, one in made if one.proposal.kind is Kind.PAUSE)
     closed = tuple(
         pause_id for _, one in made if one.proposal.kind is Kind.RESUME for pause_id in _ids(one)
     )
-    after = tuple(_after(node.facts, opened=opened, closed=closed) for node in nodes)
+    gone, denied = frozenset(closed), rule_standing.denied(snapshot)
+    after = _afterwards(nodes, opened, closed=gone)
     orders = tuple(
         (node.facts.id, order)
         for node, then in zip(nodes, after, strict=True)
@@ -70,8 +74,10 @@ def plan(
                 then,
                 snapshot.fleet,
                 term=snapshot.term,
-                standing=rule_standing.orders(node, snapshot, brakes=brakes, policy=policy),
-                lifted=_lifted(node.facts, snapshot, closed=closed),
+                standing=rule_standing.orders(
+                    node, snapshot.fleet, denied=denied, brakes=brakes, policy=policy
+                ),
+                lifted=_lifted(node.facts, snapshot, closed=gone),
             ),
         )
         if order is not None
@@ -79,13 +85,13 @@ def plan(
     return Changes(
         pauses_open=opened,
         pauses_close=closed,
-        rotation=tuple(change for node in after for change in _rotation(node, made)),
+        rotation=tuple(change for node in after for change in _rotation(node, by_subject)),
         orders=orders,
         effects=(*_looks(nodes), *(_send(node_id, order) for node_id, order in orders)),
     )
 
 
-def _lifted(node: NodeFacts, snapshot: Snapshot, *, closed: Sequence[str]) -> datetime | None:
+def _lifted(node: NodeFacts, snapshot: Snapshot, *, closed: Set[str]) -> datetime | None:
     key = StandingKey(node.id, None, Kind.PAUSE, Reason.STANDING_ORDER)
     over = [pause for pause in node.pauses if pause.id in closed]
     return rule_standing.lifted(node, over, denial=snapshot.denials.get(key))
@@ -148,11 +154,25 @@ def _ids(decision: Decision) -> tuple[str, ...]:
     return tuple(held)
 
 
-def _after(node: NodeFacts, *, opened: Sequence[PauseDraft], closed: Sequence[str]) -> NodeFacts:
-    """The node as it will stand once this pass is committed."""
-    kept = tuple(pause for pause in node.pauses if pause.id not in closed)
-    new = tuple(_drafted(one) for one in opened if one.subject.node_id == node.id)
-    return replace(node, pauses=kept + new)
+def _by_subject(made: Sequence[tuple[int, Decision]]) -> _Made:
+    found: _Made = {}
+    for place, one in made:
+        found.setdefault(one.proposal.subject, {})[one.proposal.kind] = place
+    return found
+
+
+def _afterwards(
+    nodes: Sequence[NodeSignals], opened: Sequence[PauseDraft], *, closed: Set[str]
+) -> tuple[NodeFacts, ...]:
+    """The nodes as they will stand once this pass is committed."""
+    new: dict[str, tuple[Pause, ...]] = {}
+    for one in opened:
+        new[one.subject.node_id] = (*new.get(one.subject.node_id, ()), _drafted(one))
+    return tuple(
+        replace(node.facts, pauses=kept + new.get(node.facts.id, ()))
+        for node in nodes
+        for kept in (tuple(one for one in node.facts.pauses if one.id not in closed),)
+    )
 
 
 def _drafted(draft: PauseDraft) -> Pause:
@@ -169,19 +189,19 @@ def _drafted(draft: PauseDraft) -> Pause:
     )
 
 
-def _rotation(node: NodeFacts, made: Sequence[tuple[int, Decision]]) -> Iterator[RotationChange]:
+def _rotation(node: NodeFacts, made: _Made) -> Iterator[RotationChange]:
     for address in node.addresses:
-        change = _membership(node, address, made=made)
+        subject = Subject(node_id=node.id, address=address.ip, pool_id=node.pool_id)
+        change = _membership(node, address, subject=subject, mine=made.get(subject, {}))
         if change is not None:
             yield change
 
 
 def _membership(
-    node: NodeFacts, address: AddressFacts, *, made: Sequence[tuple[int, Decision]]
+    node: NodeFacts, address: AddressFacts, *, subject: Subject, mine: Mapping[Kind, int]
 ) -> RotationChange | None:
-    """One address's change. Whatever covers it takes it out, decided just now or by a person."""
-    subject = Subject(node_id=node.id, address=address.ip, pool_id=node.pool_id)
-    mine = {one.proposal.kind: i for i, one in made if one.proposal.subject == subject}
+    """One address's change. Whatever covers it takes it out, decided just now or by a person.
+    `mine`: where what was decided of it stands."""
     covering = next((p.reason for p in node.pauses if p.covers(address.ip)), None)
     if address.in_rotation and (covering or node.lifecycle not in SENDING):
         return RotationChange(

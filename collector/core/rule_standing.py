@@ -5,10 +5,10 @@ pool only observes. Only the collector lifts it: when what the critical zones sa
 become a LISTED pause.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 
-from collector.core.model import Automation, Denial, NodeFacts, Pause, Reason, Snapshot
+from collector.core.model import Automation, Denial, Fleet, NodeFacts, Pause, Reason, Snapshot
 from collector.core.policy import Policy
 from collector.core.readings import StandingOrders
 from collector.core.reputation import Opinion, Stand, is_clean
@@ -63,24 +63,27 @@ def _is_settled(said: Opinion, case: Case) -> bool:
     return any(pause.reason is Reason.LISTED for pause in pauses)
 
 
+def denied(snapshot: Snapshot) -> frozenset[str]:
+    """Nodes of which a person said no to a listing's pause."""
+    return frozenset(key.node_id for key in snapshot.denials if key.reason is Reason.LISTED)
+
+
 def orders(
-    node: NodeSignals, snapshot: Snapshot, *, brakes: ZoneBrakes, policy: Policy
+    node: NodeSignals, fleet: Fleet, *, denied: Set[str], brakes: ZoneBrakes, policy: Policy
 ) -> StandingOrders | None:
     """What the node may do without us; None where automation may not pause it, and where what the
     zones say is contested: by a person, by our own resolver, or by the zone brake."""
-    facts, fleet = node.facts, snapshot.fleet
+    facts = node.facts
     pool = fleet.pools[facts.pool_id]
     is_observing = Automation.OBSERVE in (facts.automation, pool.automation)
-    if is_observing or fleet.automation_stopped or _is_contested(node, snapshot, brakes):
+    is_contested = facts.id in denied or _is_contested(node, brakes)
+    if is_observing or fleet.automation_stopped or is_contested:
         return None
     return StandingOrders(unheard_for=policy.standing_after, sweeps=policy.standing_sweeps)
 
 
-def _is_contested(node: NodeSignals, snapshot: Snapshot, brakes: ZoneBrakes) -> bool:
-    is_denied = any(
-        key.node_id == node.facts.id and key.reason is Reason.LISTED for key in snapshot.denials
-    )
-    return is_denied or any(
+def _is_contested(node: NodeSignals, brakes: ZoneBrakes) -> bool:
+    return any(
         one.stand is Stand.DISAGREE
         or (one.stand is not Stand.NOTHING and one.fact.zone in brakes.held)
         for one in _critical(node)
