@@ -7,8 +7,9 @@ from collector.core import machine, warming
 from collector.core.model import Decision, Fate, NodeFacts, Reason, Snapshot
 from collector.core.policy import Policy
 from collector.core.readings import DnsState
-from collector.core.reputation import Stand
+from collector.core.reputation import Opinion, Stand
 from collector.core.signals import NodeSignals
+from deliverability.zones import Tier
 
 
 def timers(
@@ -34,17 +35,30 @@ def timers(
 def next_look(said: NodeSignals, policy: Policy, *, now: datetime) -> datetime | None:
     """None: not needed."""
     node = said.facts
-    is_open = any(
-        opinion.wants_look or opinion.stand is not Stand.NOTHING
-        for address in said.addresses
-        for opinion in address.opinions
-    )
+    is_open = any(_is_open(one) for address in said.addresses for one in address.opinions)
     looks = [now + policy.look_again_after] if is_open or said.is_lost else []
     if node.order is not None and node.order.is_silent and not _obeys(node):
         looks.append(now + policy.obey_within / 2)
     day_over = warming.next_look(node, policy)
     looks += [] if day_over is None else [day_over]
-    return min([*looks, *_timers(node, policy, now=now)], default=None)
+    runs_out = (*_timers(node, policy, now=now), *_grown_old(said, policy, now=now))
+    return min([*looks, *runs_out], default=None)
+
+
+def _is_open(said: Opinion) -> bool:
+    """A question that time alone, or our own resolver, may answer. What simply is listed, or not,
+    stays so until the node says something else."""
+    return said.awaits_look or said.stand not in (Stand.NOTHING, Stand.STILL)
+
+
+def _grown_old(said: NodeSignals, policy: Policy, *, now: datetime) -> Iterator[datetime]:
+    """When what one major operator lists has stood for so long that it may pause by itself."""
+    for address in said.addresses:
+        for listing in address.standing:
+            zone, at = address.catalogue.get(listing.zone), listing.opened_at
+            at += policy.major_alone_after
+            if zone is not None and zone.tier is Tier.MAJOR and at > now:
+                yield at
 
 
 def held_back(snapshot: Snapshot, decisions: Iterable[Decision]) -> frozenset[str]:

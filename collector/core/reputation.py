@@ -36,6 +36,7 @@ class Stand(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
     """One judgement about (address, zone). `wants_look`: ask the collector's resolver (again).
+    `awaits_look`: the node's answers alone would end the listing; a look, now or later, decides.
 
     `zone` None: the catalogue does not know it (any more).
     """
@@ -46,6 +47,7 @@ class Opinion:
     listing: Listing | None
     confirmed_by: str = ""
     wants_look: bool = False
+    awaits_look: bool = False
     zone: Zone | None = None
 
     @property
@@ -153,7 +155,8 @@ def _of_hit(asked: _Asked, listing: Listing | None, *, policy: Policy, now: date
 def _of_open(asked: _Asked, listing: Listing, *, policy: Policy, now: datetime) -> Opinion:
     """Two clean rounds close it, unless the collector's resolver, asked since, says listed."""
     stand, wants = Stand.STILL, False
-    if asked.is_rid_of(listing) and asked.fact.rounds >= policy.clean_rounds:
+    is_rid = asked.is_rid_of(listing) and asked.fact.rounds >= policy.clean_rounds
+    if is_rid:
         if asked.look is None:
             wants = True
         elif _says_listed(asked.look) and (listing.consequence != "pause" or asked.is_look_grave):
@@ -166,6 +169,7 @@ def _of_open(asked: _Asked, listing: Listing, *, policy: Policy, now: datetime) 
         look=asked.look,
         listing=listing,
         wants_look=wants,
+        awaits_look=is_rid and stand is Stand.STILL,
         zone=asked.zone,
     )
 
