@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from collector.core import alerts_state, evidence
+from collector.core import alerts_state, evidence, obedience
 from collector.core.model import AlertFact, Listing, NodeFacts, Severity, Snapshot, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
@@ -180,24 +180,9 @@ def _why(fact: ZoneFact) -> str:
     return f"{fact.zone}: {fact.why or fact.verdict.value}"
 
 
-def is_told_to_be_silent(node: NodeFacts) -> bool:
-    return node.order is not None and node.order.is_silent
-
-
-def obeys(node: NodeFacts) -> bool:
-    """The node reports the newest directive in force and shows its silence."""
-    said = node.obedience
-    return (
-        said is not None
-        and node.order is not None
-        and said.order == node.order.order
-        and said.is_silent
-    )
-
-
 def _of_obedience(node: NodeFacts, policy: Policy, *, now: datetime) -> Iterator[_Said]:
     """A node told to be silent that cannot show it: the gravest thing that can be."""
-    if not is_told_to_be_silent(node) or obeys(node):
+    if not obedience.is_told_to_be_silent(node) or obedience.obeys(node):
         return
     if node.order_at is None or now - node.order_at < policy.obey_within:
         return

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from collector.core import machine, warming
+from collector.core import machine, obedience, warming
 from collector.core.model import Decision, Fate, NodeFacts, Reason, Snapshot
 from collector.core.policy import Policy
 from collector.core.readings import DnsState
@@ -37,7 +37,7 @@ def next_look(said: NodeSignals, policy: Policy, *, now: datetime) -> datetime |
     node = said.facts
     is_open = any(_is_open(one) for address in said.addresses for one in address.opinions)
     looks = [now + policy.look_again_after] if is_open or said.is_lost else []
-    if node.order is not None and node.order.is_silent and not _obeys(node):
+    if obedience.is_told_to_be_silent(node) and not obedience.obeys(node):
         looks.append(now + policy.obey_within / 2)
     day_over = warming.next_look(node, policy)
     looks += [] if day_over is None else [day_over]
@@ -80,12 +80,6 @@ def _denied(snapshot: Snapshot, policy: Policy) -> dict[str, list[datetime]]:
         if key.reason in lasts:
             found.setdefault(key.node_id, []).append(denial.at + lasts[key.reason])
     return found
-
-
-def _obeys(node: NodeFacts) -> bool:
-    said = node.obedience
-    is_newest = said is not None and node.order is not None and said.order == node.order.order
-    return is_newest and said is not None and said.is_silent
 
 
 def _timers(node: NodeFacts, policy: Policy, *, now: datetime) -> Iterator[datetime]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from collector.core import alerts, brake_table, rule_standing
+from collector.core import brake_table, obedience, rule_standing
 from collector.core.judgement import EffectDraft, PauseDraft, RotationChange
 from collector.core.lifecycle import SENDING
 from collector.core.model import (
@@ -119,7 +119,7 @@ def next_order(
         standing_lifted=lifted,
     )
     if node.order is not None and node.order.says_the_same(wanted):
-        is_doubtful = node.order.term < term and wanted.is_silent and not alerts.obeys(node)
+        is_doubtful = node.order.term < term and wanted.is_silent and not obedience.obeys(node)
         return wanted if is_doubtful else None
     return wanted
 
