@@ -41,8 +41,8 @@ def of_node(node: NodeSignals, policy: Policy, *, now: datetime) -> Iterator[Sai
 
 
 def _services(facts: NodeFacts) -> Iterator[Said]:
-    down = [one.name for one in facts.services if one.state == machine.STOPPED]
-    smtp = [name for name in down if name.startswith(machine.SMTP)]
+    stopped = [one for one in facts.services if one.state == machine.STOPPED]
+    down, smtp = ([one.name for one in ones] for ones in (stopped, machine.smtp(stopped)))
     if smtp:
         text = f"{facts.name}: the SMTP service is down ({', '.join(smtp)})"
         yield f"service-down:{facts.id}", Severity.HIGH, text

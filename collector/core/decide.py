@@ -3,7 +3,7 @@
 Rules look at levels, not edges: whatever is wanted and not so is proposed again at each pass.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,22 +22,19 @@ RULES: Mapping[Reason, Rule] = {rule.reason: rule for rule in (*OF_NODE, *OF_ADD
 AUTOMATION = "automation"
 
 
-def propose(
-    nodes: tuple[NodeSignals, ...],
-    snapshot: Snapshot,
-    *,
-    brakes: ZoneBrakes,
-    policy: Policy,
-    now: datetime,
-) -> tuple[Proposal, ...]:
-    """Every proposal of this pass, in the order of nodes and addresses."""
-    return tuple(
-        proposal
+def cases(
+    nodes: Iterable[NodeSignals], *, brakes: ZoneBrakes, policy: Policy, now: datetime
+) -> dict[str, Case]:
+    """Of each node as a whole, by its id, in their order."""
+    return {
+        node.facts.id: Case(node=node, address=None, brakes=brakes, policy=policy, now=now)
         for node in nodes
-        for proposal in _of_node(
-            Case(node=node, address=None, brakes=brakes, policy=policy, now=now), snapshot
-        )
-    )
+    }
+
+
+def propose(nodes: Mapping[str, Case], snapshot: Snapshot) -> tuple[Proposal, ...]:
+    """Every proposal of this pass, in the order of nodes and addresses."""
+    return tuple(one for case in nodes.values() for one in _of_node(case, snapshot))
 
 
 def lasts(key: StandingKey, denial: Denial, *, case: Case) -> bool:

@@ -86,7 +86,7 @@ def _timers(node: NodeFacts, policy: Policy, *, now: datetime) -> Iterator[datet
     """What runs out by itself; what ran out already was judged just now."""
     for pause in node.pauses:
         yield from (at for at in (pause.expires_at, pause.probe_at) if at and at > now)
-    for service in node.services:
+    for service in machine.smtp(node.services):
         at = service.since + policy.service_down_after
         if service.state == machine.STOPPED and at > now:
             yield at

@@ -33,8 +33,9 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
     looks = warming.look(snapshot, policy, now=now)
+    cases = decide.cases(nodes, brakes=brakes, policy=policy, now=now)
     proposals = (
-        *decide.propose(nodes, snapshot, brakes=brakes, policy=policy, now=now),
+        *decide.propose(cases, snapshot),
         *warming.propose(looks),
     )
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
@@ -44,10 +45,6 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     made = incidents.Made(alerts=alerted, nodes=nodes, decisions=decisions)
     told = incidents.update(snapshot, made, policy=policy, now=now)
     proposed = {safety.standing_key(proposal) for proposal in proposals}
-    cases = {
-        node.facts.id: Case(node=node, address=None, brakes=brakes, policy=policy, now=now)
-        for node in nodes
-    }
     return Judgement(
         at=now,
         term=snapshot.term,

@@ -3,21 +3,17 @@
 What is not known neither pauses nor resumes: a node that says nothing of its disk may have one.
 """
 
-from collector.core.machine import RUNNING, SMTP, STOPPED
+from collector.core import machine
+from collector.core.machine import RUNNING, STOPPED
 from collector.core.model import Reason
 from collector.core.readings import DnsFact, DnsState, ServiceFact
 from collector.core.rule import Asked, Case, Rule
 
 
-def smtp(case: Case) -> tuple[ServiceFact, ...]:
-    """What is known of the service that delivers."""
-    return tuple(one for one in case.node.facts.services if one.name.startswith(SMTP))
-
-
 def _service_opens(case: Case) -> Asked | None:
     down = [
         one
-        for one in smtp(case)
+        for one in machine.smtp(case.node.facts.services)
         if one.state == STOPPED and case.now - one.since >= case.policy.service_down_after
     ]
     if not down:
@@ -26,7 +22,7 @@ def _service_opens(case: Case) -> Asked | None:
 
 
 def _service_ends(case: Case) -> Asked | None:
-    known = smtp(case)
+    known = machine.smtp(case.node.facts.services)
     if not known or any(one.state != RUNNING for one in known):
         return None
     return Asked(rule="the SMTP service runs again", evidence=_shown(known))

@@ -152,6 +152,8 @@ def test_what_has_not_lasted_long_is_looked_at_when_it_has() -> None:
     young = node(services=(service(DOWN, seconds=10),))
     at = looked.next_look(young, POLICY, catalogue=Catalogue(), now=NOON)
     assert at == NOON + timedelta(seconds=20)
+    other = node(services=(service(DOWN, name="dovecot.service", seconds=10),))
+    assert looked.next_look(other, POLICY, catalogue=Catalogue(), now=NOON) is None
     (shaky,) = named(record(DnsState.BROKEN, minutes=4)).nodes
     at = looked.next_look(shaky, POLICY, catalogue=Catalogue(), now=NOON)
     assert at == NOON + timedelta(minutes=6)
