@@ -165,6 +165,8 @@ class Goals:
         """The zone lists it to the node and to us, nothing hinders anybody, and no more than a few
         are listed at all."""
         tables, world, zone = self.fleet.memory.tables, self.fleet.world, CATALOGUE[ZONE]
+        if not world.sayings:
+            return False
         if not _is_reachable(link) or self.fleet.process is None or self.truth.mass:
             return False
         if tables.switches.get("automation_stopped") or ZONE in tables.brakes:

@@ -1,6 +1,6 @@
 """What addresses sent, in quarters of an hour of arrival, and what a judgement reads of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 
@@ -60,15 +60,12 @@ def _of_address(journal: Journal, ip: str, *, now: datetime) -> MailFacts | None
     if not told and complaints is None:
         return None
     since = _since(journal, ip)
-    quarters = [
-        (slot, counts)
-        for slots in told.values()
-        for slot, counts in slots.items()
-        if since is None or slot >= since.timestamp()
-    ]
+    week, day = now - KEPT, now - timedelta(days=1)
+    begins = [max(one, since).timestamp() if since else one.timestamp() for one in (week, day)]
+    of_week, of_day = _sums(told.values(), begins)
     return MailFacts(
-        day=_sum(quarters, since=now - timedelta(days=1)),
-        week=_sum(quarters, since=now - KEPT),
+        day=of_day,
+        week=of_week,
         since=since,
         complaints_day=complaints,
         complaints_week=complaints,
@@ -86,13 +83,17 @@ def _since(journal: Journal, ip: str) -> datetime | None:
     return max(ends, default=None)
 
 
-def _sum(quarters: Iterable[tuple[int, Counts]], *, since: datetime) -> Window:
-    sums = dict.fromkeys(NAMES, 0)
-    for slot, counts in quarters:
-        if slot >= since.timestamp():
-            for name in NAMES:
-                sums[name] += counts.get(name, 0)
-    return Window(**sums)
+def _sums(receivers: Iterable[dict[int, Counts]], begins: Sequence[float]) -> list[Window]:
+    """One for each moment: what was counted since."""
+    sums = [dict.fromkeys(NAMES, 0) for _ in begins]
+    for slots in receivers:
+        for slot, counts in slots.items():
+            for begin, found in zip(begins, sums, strict=True):
+                if slot >= begin:
+                    for name, count in counts.items():
+                        if name in found:
+                            found[name] += count
+    return [Window(**found) for found in sums]
 
 
 def _receivers(told: dict[str, dict[int, Counts]], *, now: datetime) -> Iterable[ReceiverFacts]:

@@ -57,6 +57,8 @@ class World:
     sayings: list[Saying] = field(default_factory=list)
     # What is no longer said, the newest last.
     over: list[Saying] = field(default_factory=list)
+    # Of zones while nothing is said of any: by name, and whether of the point that is listed.
+    _well: dict[tuple[str, bool], Finding] = field(default_factory=dict)
 
     def lately(self) -> list[Saying]:
         return self.over[-LATELY:]
@@ -80,6 +82,14 @@ class World:
 
     def find(self, zone: Zone, address: str, *, asker: str) -> Finding:
         """As agents and the collector's resolver judge it: with the zone's own test points."""
+        if not self.sayings:
+            key = (zone.name, address == zone.sentinel_listed)
+            if key not in self._well:
+                self._well[key] = self._find(zone, address, asker=asker)
+            return self._well[key]
+        return self._find(zone, address, asker=asker)
+
+    def _find(self, zone: Zone, address: str, *, asker: str) -> Finding:
         return zones.assess(
             zone,
             self.ask(zone, address, asker=asker),
