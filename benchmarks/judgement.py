@@ -1,7 +1,9 @@
 """How often a decision is right: every incident of tests/incidents, by us and by a naive checker.
 
-    python -m benchmarks.judgement [--show]
+    python -m benchmarks.judgement [FOLDER or FILE.toml …] [--show]
 
+Other incidents of the same format (tests/incidents/README.md) are named by their folder or file;
+one that is none ends the run before anything is played, with its file and line (exit status 2).
 Both see the same facts on the same virtual clock. An incident is right when everything expected of
 it came in time and nobody else was touched; the naive checker is asked for its pauses and removals
 alone, since it has no alerts and no brakes. A wrong pause is a pause or removal nothing allows.
@@ -11,27 +13,41 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 
 from benchmarks import measure
 from tests.incidents import incident, play
+from tests.incidents.incident import Incident, IncidentError
 from tests.incidents.verdict import Outcome
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="*", type=Path, help="folders of incidents, or single files")
     parser.add_argument("--show", action="store_true", help="what was wrong, incident by incident")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    incidents = incident.every()
+    try:
+        incidents = tuple(one for path in options.paths or [incident.FOLDER] for one in read(path))
+    except IncidentError as error:
+        print(error, file=sys.stderr)
+        return 2
     outcomes = [asyncio.run(play.play(one)) for one in incidents]
     report(outcomes)
     if options.show:
         for one, (ours, _) in zip(incidents, outcomes, strict=True):
             for problem in ours.problems:
                 print(f"{one.name}: {problem}")
+    return 0
+
+
+def read(path: Path) -> tuple[Incident, ...]:
+    """IncidentError: names the file."""
+    return incident.every(path) if path.is_dir() else (incident.load(path),)
 
 
 def report(outcomes: list[tuple[Outcome, Outcome]]) -> None:
@@ -54,4 +70,4 @@ def _counted(outcomes: Sequence[Outcome]) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,22 +1,29 @@
-"""An incident as data: facts over time, and what must come of them. Reads the files of this folder;
-what they may hold is written in README.md. Refuses what it does not know.
+"""An incident as data: facts over time, and what must come of them. Reads the files of a folder;
+what they may hold is written in README.md. Refuses what it does not know, by file and line.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tomllib
 
 from collector.core.model import Automation
 from collector.core.policy import Policy
+from tests.incidents import refusing
+from tests.incidents.durations import IncidentError as IncidentError
+from tests.incidents.durations import seconds as seconds
 from tests.simulation.link import PoolPlan
 
+T = TypeVar("T")
+
 FOLDER = Path(__file__).parent
-DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+NODES_MAX = 500
+AT_LINE = re.compile(r"at line (\d+)")
 
 # What each kind of fact may say beside `what`, `at` and `until`; the required ones first.
 FACTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -47,10 +54,6 @@ EXPECTATIONS: Mapping[str, frozenset[str]] = {
     "tolerated": frozenset({"reason", "at_most", "after", "over_by"}),
     "silent": frozenset({"by"}),
 }
-
-
-class IncidentError(Exception):
-    """The file is no incident; the text names the place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,39 +91,89 @@ class Incident:
     expectations: tuple[Expectation, ...] = field(default=())
 
 
-def seconds(text: str) -> float:
-    """`90s`, `5m`, `1h30m`, `2d`."""
-    found = DURATION.fullmatch(text)
-    if not text or found is None:
-        raise IncidentError(f"{text!r} is no duration: 90s, 5m, 1h30m, 2d")
-    days, hours, minutes, rest = (int(part or 0) for part in found.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)
-
-
-def every() -> tuple[Incident, ...]:
-    return tuple(load(path) for path in sorted(FOLDER.glob("*.toml")))
+def every(folder: Path = FOLDER) -> tuple[Incident, ...]:
+    """Of a folder, by name. IncidentError: one of them is none, or there is none at all."""
+    paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise IncidentError(f"{folder}: no incidents here (*.toml)")
+    return tuple(map(load, paths))
 
 
 def load(path: Path) -> Incident:
-    """IncidentError names the file."""
+    """IncidentError names the file and the line."""
     try:
-        return _incident(path.stem, tomllib.loads(path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, IncidentError, KeyError, TypeError, ValueError) as error:
-        raise IncidentError(f"{path.name}: {error!r}") from error
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise IncidentError(f"{path}: cannot be read: {error}") from error
+    try:
+        said = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = AT_LINE.search(str(error))
+        raise IncidentError(f"{path}:{line[1] if line else 1}: {error}") from error
+    try:
+        return _incident(path.stem, said)
+    except _Misplaced as error:
+        raise IncidentError(f"{path}:{error.line_in(text)}: {error}") from error
+
+
+class _Misplaced(Exception):
+    """What is wrong, in which table: the so-manieth of its name; "" is the head of the file."""
+
+    def __init__(self, problem: str, *, table: str, number: int) -> None:
+        super().__init__(problem if not table else f"[[{table}]] {number + 1}: {problem}")
+        self._table, self._number = table, number
+
+    def line_in(self, text: str) -> int:
+        """Of the table's header, from 1."""
+        if not self._table:
+            return 1
+        header = re.compile(rf"^\s*\[\[?\s*{self._table}\s*\]\]?", re.MULTILINE)
+        found = list(header.finditer(text))[self._number : self._number + 1]
+        return text.count("\n", 0, found[0].end()) + 1 if found else 1
+
+
+@contextmanager
+def _within(table: str, number: int = 0) -> Iterator[None]:
+    try:
+        yield
+    except (IncidentError, TypeError, ValueError) as error:
+        raise _Misplaced(str(error), table=table, number=number) from error
+    except KeyError as error:
+        problem = f"{error.args[0]} is missing"
+        raise _Misplaced(problem, table=table, number=number) from error
 
 
 def _incident(name: str, said: Mapping[str, Any]) -> Incident:
-    _known(said, {"title", "source", "lasts", "pool", "policy", "fact", "expect"}, where="the file")
+    with _within(""):
+        known = {"title", "source", "lasts", "pool", "policy", "fact", "expect"}
+        _known(said, known, where="the file")
+        title, source, lasts = said["title"], said["source"], seconds(said["lasts"])
+        pools, facts, wanted = said["pool"], said["fact"], said["expect"]
+    pools = tuple(_each("pool", pools, _pool))
+    names = refusing.Names(pools)
+    with _within("policy"):
+        policy = _policy(said.get("policy", {}))
     return Incident(
         name=name,
-        title=said["title"],
-        source=said["source"],
-        lasts=seconds(said["lasts"]),
-        pools=tuple(map(_pool, said["pool"])),
-        policy=_policy(said.get("policy", {})),
-        facts=tuple(map(_fact, said["fact"])),
-        expectations=tuple(map(_expectation, said["expect"])),
+        title=title,
+        source=source,
+        lasts=lasts,
+        pools=pools,
+        policy=policy,
+        facts=tuple(_each("fact", facts, lambda one: _fact(one, names, lasts=lasts))),
+        expectations=tuple(
+            _each("expect", wanted, lambda one: _expectation(one, names, lasts=lasts))
+        ),
     )
+
+
+def _each(table: str, rows: object, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
+    of = rows if isinstance(rows, list) else [None]
+    for number, row in enumerate(of):
+        with _within(table, number):
+            if not isinstance(row, dict):
+                raise IncidentError(f"write it as [[{table}]]")
+            yield read(row)
 
 
 def _known(said: Mapping[str, Any], names: Iterable[str], *, where: str) -> None:
@@ -136,6 +189,11 @@ def _pool(said: Mapping[str, Any]) -> PoolPlan:
         changes["automation"] = Automation(said["automation"])
     if "zones" in said:
         changes["zones"] = tuple(said["zones"])
+        for zone in said["zones"]:
+            _refused(refusing.of_zone(zone))
+    for name in ("nodes", "addresses"):
+        if name in said and (not isinstance(said[name], int) or not 1 <= said[name] <= NODES_MAX):
+            raise IncidentError(f"{name} = {said[name]!r} is no number from 1 to {NODES_MAX}")
     return PoolPlan(**changes)
 
 
@@ -152,7 +210,7 @@ def _policy(said: Mapping[str, Any]) -> Policy:
     return Policy(**changes)
 
 
-def _fact(said: Mapping[str, Any]) -> Fact:
+def _fact(said: Mapping[str, Any], names: refusing.Names, *, lasts: float) -> Fact:
     what = said["what"]
     if what not in FACTS:
         raise IncidentError(f"no fact is called {what!r}; there are {', '.join(FACTS)}")
@@ -161,19 +219,29 @@ def _fact(said: Mapping[str, Any]) -> Fact:
     _known(rest, needed | possible, where=f"a fact {what!r}")
     if missing := needed - rest.keys():
         raise IncidentError(f"a fact {what!r} needs {', '.join(sorted(missing))}")
-    until = said.get("until")
-    return Fact(
-        what=what,
-        at=seconds(said["at"]),
-        until=None if until is None else seconds(until),
-        said=rest,
-    )
+    _refused(refusing.of_fact(what, rest, names))
+    at, until = seconds(said["at"]), said.get("until")
+    fact = Fact(what=what, at=at, until=None if until is None else seconds(until), said=rest)
+    if at > lasts:
+        raise IncidentError(f"at = {said['at']!r} is after the end of the watch")
+    if fact.until is not None and fact.until <= at:
+        raise IncidentError(f"until = {until!r} is not after at = {said['at']!r}")
+    return fact
 
 
-def _expectation(said: Mapping[str, Any]) -> Expectation:
-    (what,) = said.keys() & EXPECTATIONS.keys()
-    subjects = said[what]
+def _expectation(said: Mapping[str, Any], names: refusing.Names, *, lasts: float) -> Expectation:
+    found = sorted(said.keys() & EXPECTATIONS.keys())
+    if len(found) != 1:
+        raise IncidentError(f"expects one of {', '.join(EXPECTATIONS)}, and says {found}")
+    (what,) = found
     rest = {name: value for name, value in said.items() if name != what}
     _known(rest, EXPECTATIONS[what], where=f"an expectation {what!r}")
+    _refused(refusing.of_expectation(what, said, names=names, lasts=lasts))
+    subjects = said[what]
     named = (subjects,) if isinstance(subjects, str) else tuple(subjects)
     return Expectation(what=what, subjects=named, said=rest)
+
+
+def _refused(problems: Iterator[str]) -> None:
+    for problem in problems:
+        raise IncidentError(problem)

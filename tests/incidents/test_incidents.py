@@ -4,11 +4,13 @@ The naive checker's outcome is asserted too: an incident that nobody could get w
 """
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 import structlog
 
+from benchmarks import judgement
 from tests.incidents import incident, play
 from tests.incidents.incident import Incident, IncidentError
 
@@ -61,29 +63,60 @@ out = ["n1"]
 
 
 @pytest.mark.parametrize(
-    "before, after, complaint",
+    "before, after, line, complaint",
     [
-        ('lasts = "1h"', 'lasts = "soon"', "no duration"),
-        ('what = "cut"', 'what = "flood"', "no fact is called"),
-        ('about = ["n1"]', 'nodes = ["n1"]', "knows no nodes"),
-        ('about = ["n1"]', "", "needs about"),
-        ("nodes = 1", "hosts = 1", "a pool knows no hosts"),
-        ('out = ["n1"]', 'out = ["n1"]\nreason = "LISTED"', "knows no reason"),
-        ('title = "t"', 'title = "t"\nmood = "bad"', "knows no mood"),
-        ('title = "t"', "title = ", "Invalid value"),
-        ('title = "t"', "", "title"),
+        ('lasts = "1h"', 'lasts = "soon"', 1, "no duration"),
+        ('what = "cut"', 'what = "flood"', 7, "no fact is called"),
+        ('about = ["n1"]', 'nodes = ["n1"]', 7, "knows no nodes"),
+        ('about = ["n1"]', "", 7, "needs about"),
+        ('about = ["n1"]', 'about = ["n2"]', 7, "there is no node n2"),
+        ('about = ["n1"]', 'about = ["n1/2"]', 7, "n1 has 1 addresses"),
+        ('about = ["n1"]', 'about = ["everyone"]', 7, "names nobody"),
+        ('at = "1m"', 'at = "2h"', 7, "after the end"),
+        ('at = "1m"', 'at = "1m"\nuntil = "30s"', 7, "is not after"),
+        ("nodes = 1", "hosts = 1", 5, "a pool knows no hosts"),
+        ("nodes = 1", "nodes = 0", 5, "no number from 1"),
+        ("nodes = 1", 'zones = ["zen"]', 5, "no zone of the catalogue"),
+        ('\nout = ["n1"]', '\nout = ["n1"]\nreason = "LISTED"', 11, "knows no reason"),
+        ('\nout = ["n1"]', '\npaused = ["n1"]', 11, "needs reason"),
+        ('\nout = ["n1"]', '\npaused = ["n1"]\nreason = "LISTD"', 11, "no reason"),
+        ('\nout = ["n1"]', '\nno_alert = "lissted"', 11, "no cause of an alert"),
+        ('\nout = ["n1"]', '\nout = ["n1"]\nby = "3h"', 11, "after the end"),
+        ('\nout = ["n1"]', "", 11, "expects one of"),
+        ("[[expect]]", "[expect]", 11, "[[expect]]"),
+        ('title = "t"', 'title = "t"\nmood = "bad"', 1, "knows no mood"),
+        ('title = "t"', "title = ", 2, "Invalid value"),
+        ('title = "t"', "", 1, "title"),
+        ('lasts = "1h"', 'lasts = "1h"\npolicy = { floor_ratio = "much" }', 1, "much"),
     ],
 )
 def test_what_is_no_incident_is_refused(
-    tmp_path: Path, before: str, after: str, complaint: str
+    tmp_path: Path, before: str, after: str, line: int, complaint: str
 ) -> None:
     path = tmp_path / "strange.toml"
     path.write_text(WHOLE)
     assert incident.load(path).expectations[0].what == "out"
     path.write_text(WHOLE.replace(before, after))
-    with pytest.raises(IncidentError, match=r"strange\.toml") as refused:
+    with pytest.raises(IncidentError) as refused:
         incident.load(path)
+    assert str(refused.value).startswith(f"{path}:")
     assert complaint in str(refused.value)
+    assert str(refused.value).startswith(f"{path}:{line}: ")
+
+
+def test_a_folder_is_played_and_what_is_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JSON", "1")
+    (tmp_path / "one.toml").write_text(WHOLE)
+    monkeypatch.setattr("sys.argv", ["judgement", str(tmp_path)])
+    assert judgement.main() == 0
+    assert json.loads(capsys.readouterr().out)["incidents"] == 1
+    (tmp_path / "two.toml").write_text(WHOLE.replace("cut", "flood"))
+    assert judgement.main() == 2
+    assert f"{tmp_path / 'two.toml'}:7: " in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["judgement", str(tmp_path / "none")])
+    assert judgement.main() == 2
 
 
 async def test_what_must_not_happen_is_seen_when_it_does(tmp_path: Path) -> None:

@@ -1,0 +1,164 @@
+"""What an incident's words must be: names that exist, acts, reasons, zones, times within the watch.
+A misspelt expectation that nothing could ever miss is refused before anything is played.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from collector.core.causes import CAUSES
+from collector.core.words import Automation, Brake, Reason
+from deliverability.catalogue import CATALOGUE
+from deliverability.replies import Outcome
+from tests.incidents.durations import seconds
+from tests.simulation.link import PoolPlan
+from tests.simulation.world import WORDS
+
+ACTS: Mapping[str, frozenset[str]] = {
+    "agent": frozenset(
+        {"stop", "start", "restart", "snapshot", "put back", "clone", "set clock", "replay"}
+    ),
+    "collector": frozenset({"restart", "stop", "stall", "jump", "backup", "restore", "disk full"}),
+    "operator": frozenset(
+        {"pause", "resume", "override"}
+        | {f"{verb} {what}" for verb in ("stop", "start") for what in ("automation", "sending")}
+        | {one.value for one in Automation}
+    ),
+    "helper": frozenset({"break"}),
+}
+# What an act cannot do without.
+NEEDS: Mapping[str, str] = {
+    **dict.fromkeys(("set clock", "jump"), "by"),
+    "stall": "lasts",
+    **dict.fromkeys(("pause", "resume", "override"), "about"),
+}
+TIMES = ("after", "by", "over_by", "stays_until", "back_by", "at")
+NODE = re.compile(r"n([1-9]\d*)(?:/([1-9]\d*))?")
+OUTCOMES = frozenset(one.value for one in Outcome)
+REASONS = frozenset(one.value for one in Reason)
+BRAKES = frozenset(one.value for one in Brake)
+
+
+class Names:
+    """The fleet's names, as the pools say. Nodes are n1, n2, … over all pools in turn."""
+
+    def __init__(self, pools: Sequence[PoolPlan]) -> None:
+        self._pools = {pool.name for pool in pools}
+        self._addresses = [pool.addresses for pool in pools for _ in range(pool.nodes)]
+
+    def problem(self, name: object) -> str:
+        """Why nobody is called so; empty when somebody is."""
+        if not isinstance(name, str):
+            return f"{name!r} is no name"
+        if name == "all" or name.removeprefix("pool:") in self._pools:
+            return ""
+        found = NODE.fullmatch(name)
+        if found is None:
+            return f"{name!r} names nobody: n3, n3/2, all, pool:NAME"
+        node, place = int(found[1]), int(found[2] or 1)
+        if node > len(self._addresses):
+            return f"there is no node n{node}: the pools have {len(self._addresses)}"
+        most = self._addresses[node - 1]
+        return f"n{node} has {most} addresses" if place > most else ""
+
+
+def of_fact(what: str, said: Mapping[str, Any], names: Names) -> Iterator[str]:
+    """Sentences, none when the fact may be played."""
+    is_zone = what == "zone"
+    about = [one for one in listed(said, "about") if not (is_zone and _is_point(one))]
+    yield from filter(None, map(names.problem, about))
+    yield from CHECKS.get(what, _nothing)(said, names)
+    if what in ACTS:
+        yield from _among(said["act"], ACTS[what], called="act")
+        needed = NEEDS.get(str(said["act"]))
+        if needed is not None and needed not in said:
+            yield f"{said['act']!r} needs {needed}"
+
+
+def of_expectation(
+    what: str, said: Mapping[str, Any], *, names: Names, lasts: float
+) -> Iterator[str]:
+    """`said` with the subjects under `what`. Sentences, none when it can be judged."""
+    is_alert = what in ("alert", "no_alert")
+    if is_alert:
+        yield from _among(said[what], CAUSES, called="cause of an alert")
+    yield from filter(
+        None, map(names.problem, listed(said, "about") if is_alert else listed(said, what))
+    )
+    if what in ("paused", "would", "withheld", "tolerated") and "reason" not in said:
+        yield f"an expectation {what!r} needs reason"
+    if "reason" in said:
+        yield from _among(said["reason"], REASONS, called="reason")
+    if what == "withheld":
+        yield from _among(said.get("brake"), BRAKES, called="brake")
+    if what == "tolerated" and not isinstance(said.get("at_most"), int):
+        yield "an expectation 'tolerated' needs at_most, a number"
+    for name in TIMES:
+        if name in said and seconds(said[name]) > lasts:
+            yield f"{name} = {said[name]!r} is after the end of the watch"
+
+
+def of_zone(name: object) -> Iterator[str]:
+    if name not in CATALOGUE:
+        yield f"{name!r} is no zone of the catalogue"
+
+
+def listed(said: Mapping[str, Any], key: str) -> list[object]:
+    """One name or several."""
+    value = said.get(key, [])
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _is_point(name: object) -> bool:
+    """A zone's own test point, or an address nobody of the fleet has."""
+    return isinstance(name, str) and name.startswith("127.")
+
+
+def _nothing(_: Mapping[str, Any], __: Names) -> Iterator[str]:
+    return iter(())
+
+
+def _zone(said: Mapping[str, Any], names: Names) -> Iterator[str]:
+    if said["zone"] != "*":
+        yield from of_zone(said["zone"])
+    answers = said["answers"]
+    if isinstance(answers, str):
+        yield from _among(answers, WORDS, called="answer in words")
+    asked = said.get("seen_by", [])
+    if asked not in ("nodes", "collector"):
+        yield from filter(None, map(names.problem, listed(said, "seen_by")))
+
+
+def _mail(said: Mapping[str, Any], _: Names) -> Iterator[str]:
+    if not isinstance(said["an_hour"], dict):
+        yield "an_hour is a table: { sent = 90, bounced = 10 }"
+        return
+    for outcome, number in said["an_hour"].items():
+        yield from _among(outcome, OUTCOMES, called="outcome")
+        if not isinstance(number, int) or number < 0:
+            yield f"{outcome} = {number!r} is no number of messages"
+
+
+def _service(said: Mapping[str, Any], _: Names) -> Iterator[str]:
+    yield from _among(said["state"], ("running", "stopped"), called="state of a service")
+
+
+def _disk(said: Mapping[str, Any], _: Names) -> Iterator[str]:
+    ratio = said["ratio"]
+    if not isinstance(ratio, int | float) or not 0 <= ratio <= 1:
+        yield f"ratio = {ratio!r} is not between 0 and 1"
+
+
+def _among(value: object, known: Collection[str], *, called: str) -> Iterator[str]:
+    if value not in known:
+        words = sorted(known)
+        some = ", ".join(words) if len(words) <= 20 else f"{len(words)} are known"
+        yield f"{value!r} is no {called}; {some}"
+
+
+CHECKS: Mapping[str, Callable[[Mapping[str, Any], Names], Iterator[str]]] = {
+    "zone": _zone,
+    "mail": _mail,
+    "service": _service,
+    "disk": _disk,
+}
