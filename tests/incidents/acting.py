@@ -1,10 +1,12 @@
+# long: one act for each kind of fact
 """Facts of an incident into acts upon the fleet, each at its time."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
 from collector.core.model import Automation
+from collector.core.readings import DnsFact, DnsState
 from collector.ports import OperatorPause
 from deliverability.replies import Outcome
 from tests.incidents.incident import Fact, seconds
@@ -52,6 +54,7 @@ class Acting:
             "complaints": self._complaints,
             "service": self._service,
             "disk": self._disk,
+            "dns": self._dns,
             "helper": self._helper,
             "event": self._event,
         }
@@ -134,7 +137,7 @@ class Acting:
         def set_clock(name: str) -> None:
             fleet.links[name].agent.skew = span(fact.said["by"])
 
-        acts: Mapping[str, Callable[[str], None]] = {
+        acts: Mapping[str, Callable[[str], object]] = {
             "stop": mishaps.stop_agent,
             "start": mishaps.start_agent,
             "restart": restart,
@@ -142,11 +145,15 @@ class Acting:
             "put back": put_back,
             "clone": mishaps.clone,
             "set clock": set_clock,
+            "replay": mishaps.replay,
+            "readdress": lambda name: mishaps.readdress(name, tuple(fact.said["to"])),
         }
 
-        def each(act: Callable[[str], None]) -> None:
+        async def each(act: Callable[[str], object]) -> None:
             for name in self._nodes(fact):
-                act(name)
+                done = act(name)
+                if isinstance(done, Awaitable):
+                    await done
 
         self._at(fact, lambda: each(acts[act]))
         if act == "stop":
@@ -202,7 +209,7 @@ class Acting:
         node, _, place = name.partition("/")
         return OperatorPause(
             node_id=self._fleet.links[node].agent.node_id,
-            address=self._stage.names(name)[0] if place or act == "override" else None,
+            address=self._stage.names(name)[0] if place else None,
             pausing=act == "pause",
             note="by hand",
             override=act == "override",
@@ -261,6 +268,29 @@ class Acting:
 
         self._at(fact, lambda: set_to(fact.said["ratio"]))
         self._until(fact, lambda: set_to(0.25))
+
+    def _dns(self, fact: Fact) -> None:
+        said = fact.said
+
+        def set_to(state: DnsState) -> None:
+            journal, now = self._fleet.memory.tables, self._fleet.clock.now()
+            for name in said["about"]:
+                for ip in self._stage.names(name):
+                    journal.dns[ip] = (
+                        DnsFact(
+                            record=said["record"],
+                            name=ip,
+                            state=state,
+                            since=now,
+                            is_essential=said.get("is_essential", True),
+                            why="" if state is DnsState.VALID else f"it is {state.value}",
+                        ),
+                    )
+            if self._fleet.process is not None:
+                self._fleet.process.bell.ring()
+
+        self._at(fact, lambda: set_to(DnsState(said["state"])))
+        self._until(fact, lambda: set_to(DnsState.VALID))
 
     def _helper(self, fact: Fact) -> None:
         def set_to(is_broken: bool) -> None:

@@ -29,7 +29,7 @@ AT_LINE = re.compile(r"at line (\d+)")
 FACTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "zone": (frozenset({"zone", "answers"}), frozenset({"about", "seen_by", "instead_of_clear"})),
     "cut": (frozenset({"about"}), frozenset()),
-    "agent": (frozenset({"about", "act"}), frozenset({"by"})),
+    "agent": (frozenset({"about", "act"}), frozenset({"by", "to"})),
     "collector": (frozenset({"act"}), frozenset({"lasts", "by"})),
     "operator": (frozenset({"act"}), frozenset({"about", "pool"})),
     "mail": (
@@ -39,6 +39,7 @@ FACTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "complaints": (frozenset({"about", "count"}), frozenset()),
     "service": (frozenset({"about", "service", "state"}), frozenset()),
     "disk": (frozenset({"about", "ratio"}), frozenset()),
+    "dns": (frozenset({"about", "record", "state"}), frozenset({"is_essential"})),
     "helper": (frozenset({"about", "act"}), frozenset()),
     "event": (frozenset({"about", "kind"}), frozenset({"text"})),
 }
@@ -150,7 +151,7 @@ def _incident(name: str, said: Mapping[str, Any]) -> Incident:
         title, source, lasts = said["title"], said["source"], seconds(said["lasts"])
         pools, facts, wanted = said["pool"], said["fact"], said["expect"]
     pools = tuple(_each("pool", pools, _pool))
-    names = refusing.Names(pools)
+    names = refusing.Names(pools, more=refusing.readdressed(facts))
     with _within("policy"):
         policy = _policy(said.get("policy", {}))
     return Incident(

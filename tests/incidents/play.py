@@ -72,6 +72,8 @@ class Stage:
             pool_id = self.fleet.pool_ids[name.removeprefix("pool:")]
             rows = self.fleet.memory.tables.addresses.values()
             return tuple(row.ip for row in rows if row.pool_id == pool_id)
+        if name.count(".") == 3:
+            return (name,)
         node, _, place = name.partition("/")
         if node not in self.fleet.links:
             raise IncidentError(f"there is no node {node}")

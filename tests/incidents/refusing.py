@@ -7,16 +7,27 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from collector.core.causes import CAUSES
+from collector.core.readings import DnsState
 from collector.core.words import Automation, Brake, Reason
 from deliverability.catalogue import CATALOGUE
 from deliverability.replies import Outcome
 from tests.incidents.durations import seconds
-from tests.simulation.link import PoolPlan
+from tests.simulation.link import PoolPlan, address
 from tests.simulation.world import WORDS
 
 ACTS: Mapping[str, frozenset[str]] = {
     "agent": frozenset(
-        {"stop", "start", "restart", "snapshot", "put back", "clone", "set clock", "replay"}
+        {
+            "stop",
+            "start",
+            "restart",
+            "snapshot",
+            "put back",
+            "clone",
+            "set clock",
+            "replay",
+            "readdress",
+        }
     ),
     "collector": frozenset({"restart", "stop", "stall", "jump", "backup", "restore", "disk full"}),
     "operator": frozenset(
@@ -30,6 +41,7 @@ ACTS: Mapping[str, frozenset[str]] = {
 NEEDS: Mapping[str, str] = {
     **dict.fromkeys(("set clock", "jump"), "by"),
     "stall": "lasts",
+    "readdress": "to",
     **dict.fromkeys(("pause", "resume", "override"), "about"),
 }
 TIMES = ("after", "by", "over_by", "stays_until", "back_by", "at")
@@ -42,7 +54,14 @@ BRAKES = frozenset(one.value for one in Brake)
 class Names:
     """The fleet's names, as the pools say. Nodes are n1, n2, … over all pools in turn."""
 
-    def __init__(self, pools: Sequence[PoolPlan]) -> None:
+    def __init__(self, pools: Sequence[PoolPlan], *, more: Collection[str] = ()) -> None:
+        """`more`: addresses that nodes will have later."""
+        self._more = frozenset(more)
+        self._first: list[str] = []
+        for pool in pools:
+            for _ in range(pool.nodes):
+                number = len(self._first) + 1
+                self._first.append(address(number, 0, pool))
         self._pools = {pool.name for pool in pools}
         self._addresses = [pool.addresses for pool in pools for _ in range(pool.nodes)]
 
@@ -50,7 +69,9 @@ class Names:
         """Why nobody is called so; empty when somebody is."""
         if not isinstance(name, str):
             return f"{name!r} is no name"
-        if name == "all" or name.removeprefix("pool:") in self._pools:
+        if name == "all" or name in self._more or name in self._first:
+            return ""
+        if name.startswith("pool:") and name.removeprefix("pool:") in self._pools:
             return ""
         found = NODE.fullmatch(name)
         if found is None:
@@ -103,6 +124,12 @@ def of_zone(name: object) -> Iterator[str]:
         yield f"{name!r} is no zone of the catalogue"
 
 
+def readdressed(facts: object) -> set[str]:
+    """Addresses that some node comes back with."""
+    rows = [one for one in facts if isinstance(one, dict)] if isinstance(facts, list) else []
+    return {str(ip) for one in rows for ip in listed(one, "to")}
+
+
 def listed(said: Mapping[str, Any], key: str) -> list[object]:
     """One name or several."""
     value = said.get(key, [])
@@ -149,6 +176,10 @@ def _disk(said: Mapping[str, Any], _: Names) -> Iterator[str]:
         yield f"ratio = {ratio!r} is not between 0 and 1"
 
 
+def _dns(said: Mapping[str, Any], _: Names) -> Iterator[str]:
+    yield from _among(said["state"], {one.value for one in DnsState}, called="state of a record")
+
+
 def _among(value: object, known: Collection[str], *, called: str) -> Iterator[str]:
     if value not in known:
         words = sorted(known)
@@ -161,4 +192,5 @@ CHECKS: Mapping[str, Callable[[Mapping[str, Any], Names], Iterator[str]]] = {
     "mail": _mail,
     "service": _service,
     "disk": _disk,
+    "dns": _dns,
 }

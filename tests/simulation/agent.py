@@ -1,3 +1,4 @@
+# long: one simulated agent: what it asks, obeys and says
 """A simulated agent: the real enforcement and convergence over a simulated machine, zones and
 stream. Its state survives restarts, and may be put back from a snapshot.
 """
@@ -8,6 +9,8 @@ from datetime import datetime, timedelta
 
 from agent.enforcement import Enforcement
 from agent.model import Convergence, Directive
+from agent.self_silence import SelfSilence
+from agent.standing_orders import StandingWatch
 from collector.core.heartbeat import (
     Cell,
     Event,
@@ -18,9 +21,12 @@ from collector.core.heartbeat import (
     ZoneReading,
 )
 from collector.core.model import Order
+from collector.core.readings import StandingReport
+from deliverability.catalogue import CATALOGUE
 from deliverability.zones import Zone
 from tests.simulation import readings
 from tests.simulation.clock import START, VirtualClock
+from tests.simulation.journal import moment
 from tests.simulation.machine import HelperGone, Log, Postfix, add
 from tests.simulation.world import World
 
@@ -106,6 +112,7 @@ class Agent:
         now = self.clock.seconds
         self.next_sweep_at = {zone.name: now + 5 + 10 * self.luck for zone in self.zones}
         self.is_obeying, self.obeys_at = True, 0.0
+        self.standing = StandingWatch(CATALOGUE.get, monotonic=lambda: self.clock.seconds)
 
     def now(self) -> datetime:
         return self.clock.true_now() + self.skew
@@ -132,6 +139,7 @@ class Agent:
 
     def told(self, order: Order) -> None:
         """A directive came: in force at once, stored, answered with the next heartbeat."""
+        self.standing.heard()
         directive = readings.directive(order)
         if self.enforcement.order(directive):
             self.state.held = directive
@@ -176,15 +184,27 @@ class Agent:
         if not due:
             return False
         self.state.round += 1
+        asked: list[tuple[str, str]] = []
         for zone in due:
             self.next_sweep_at[zone.name] = now + pace(zone)
             for address in self.addresses:
+                asked.append((address, zone.name))
                 reading = self._ask(zone, address)
                 before = self.state.readings.get((address, zone.name))
                 if before is None or readings.said(before) != readings.said(reading):
                     self.has_news = True
                 self.state.readings[address, zone.name] = reading
+        self.standing.saw([readings.own(self.state.readings[key]) for key in asked])
+        self._stand()
         return True
+
+    def _stand(self) -> None:
+        """Silence by standing orders, when nobody else commands it."""
+        wanted = self.enforcement.wanted
+        why = self.standing.reason(wanted.standing if wanted else None)
+        if why and self.enforcement.self_silence is None:
+            self.enforcement.silence_itself(SelfSilence(since=moment(self.now()), why=why))
+            self.is_obeying, self.obeys_at = True, 0.0
 
     def _ask(self, zone: Zone, address: str) -> ZoneReading:
         finding = self.world.find(zone, address, asker=self.name)
@@ -251,6 +271,7 @@ class Agent:
         )
 
     def acknowledged(self, beat: Heartbeat) -> None:
+        self.standing.heard()
         if beat.epoch == self.state.epoch:
             self.state.acknowledged = beat.sequence
         told = {event.id for event in beat.events}
@@ -288,4 +309,7 @@ class Agent:
             deliveries_in_flight=0,
             deliveries_begun=0,
             is_silent=reading.is_silent,
+            standing=None
+            if reading.standing is None
+            else StandingReport(since=reading.standing.since, text=reading.standing.why),
         )

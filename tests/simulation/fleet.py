@@ -185,6 +185,7 @@ class Fleet:
                     self.process.presence.heard(link.agent.node_id, now=at, interval=interval)
                 self.process.presence.heard(link.agent.node_id, now=now, interval=interval)
                 link.touched_at = now
+                link.agent.standing.heard()
 
     async def _live(self, link: Link) -> None:
         """What one agent does at this moment."""
@@ -247,6 +248,7 @@ class Fleet:
     async def _beat(self, link: Link, process: Process) -> None:
         agent = link.agent
         beat = agent.beat()
+        link.beats.append(beat)
         link.beat_at = self.clock.seconds + self._interval
         link.touched_at = self.clock.seconds
         try:

@@ -27,7 +27,7 @@ from collector.core.model import (
     ZoneFact,
 )
 from collector.core.policy import Policy
-from collector.core.readings import MailFacts
+from collector.core.readings import DnsFact, MailFacts
 from collector.ports import ApiToken, Certificate, PendingEffect, Token
 
 
@@ -158,6 +158,8 @@ class Journal:
     moves: list[tuple[datetime, str, str, bool]] = field(default_factory=list)
     # Complaints about an address; real ones have no wire yet.
     complaints: dict[str, int] = field(default_factory=dict)
+    # What is published about an address; nobody looks yet, so tests say.
+    dns: dict[str, tuple[DnsFact, ...]] = field(default_factory=dict)
     timeline: list[Line] = field(default_factory=list)
 
     def copy(self) -> "Journal":

@@ -1,10 +1,14 @@
 """A fleet as planned, and each agent's way to the collector."""
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
+from collector.core.heartbeat import Heartbeat
 from collector.core.model import Automation
 from tests.simulation.agent import Agent
 from tests.simulation.process import Stream
+
+BEATS_KEPT = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,8 @@ class Link:
     connect_at: float = 0.0
     beat_at: float = 0.0
     touched_at: float = 0.0
+    # As they were sent, for those that come once more or late.
+    beats: deque[Heartbeat] = field(default_factory=lambda: deque(maxlen=BEATS_KEPT))
 
     @property
     def is_up(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from collector.core.heartbeat import Cell, Detail
 from collector.core.model import Reason
-from collector.core.rates import QUARTER_SECONDS, Window
+from collector.core.rates import QUARTER_SECONDS, Window, WindowsAsked
 from collector.core.readings import MailFacts, ReceiverFacts
 from tests.simulation.journal import Journal
 
@@ -94,6 +94,22 @@ def _sums(receivers: Iterable[dict[int, Counts]], begins: Sequence[float]) -> li
                         if name in found:
                             found[name] += count
     return [Window(**found) for found in sums]
+
+
+def windows(journal: Journal, asked: WindowsAsked) -> list[dict[str, object]]:
+    """Of quarters, by receiver and slot: what the vigil asks."""
+    assert (asked.span, asked.by) == (QUARTER_SECONDS, ("receiver", "slot")), asked
+    sums: dict[tuple[str, int], Counts] = {}
+    for (_, receiver), slots in journal.quarters.items():
+        for slot, counts in slots.items():
+            if asked.since.timestamp() <= slot < asked.until.timestamp():
+                found = sums.setdefault((receiver, slot), dict.fromkeys(NAMES, 0))
+                for name in counts.keys() & found.keys():
+                    found[name] += counts[name]
+    return [
+        {"receiver": receiver, "slot": slot, **counts}
+        for (receiver, slot), counts in sorted(sums.items())
+    ]
 
 
 def _receivers(told: dict[str, dict[int, Counts]], *, now: datetime) -> Iterable[ReceiverFacts]:

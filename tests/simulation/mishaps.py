@@ -1,5 +1,9 @@
 """What may happen to a fleet: stalls, restores, cut lines, agents that die, snapshots, clones."""
 
+from contextlib import suppress
+from dataclasses import replace
+
+from collector.ports import Refused, StoreError
 from tests.simulation.agent import Agent, State
 from tests.simulation.fleet import Fleet
 from tests.simulation.journal import Journal
@@ -55,6 +59,23 @@ class Mishaps:
         link.agent.begin_run()
         link.is_running = True
         link.connect_at = self._fleet.clock.seconds + 2
+
+    async def replay(self, name: str) -> None:
+        """What the node said a while ago arrives once more, word for word."""
+        self._fleet.stir()
+        link, process = self._fleet.links[name], self._fleet.process
+        if not link.beats or process is None:
+            return
+        again = replace(link.beats[0], received_at=self._fleet.clock.now())
+        with suppress(Refused, StoreError):
+            await process.heartbeat(again)
+
+    def readdress(self, name: str, addresses: tuple[str, ...]) -> None:
+        """It comes back with other addresses to send from."""
+        self.stop_agent(name)
+        agent = self._fleet.links[name].agent
+        agent.addresses, agent.state.readings = addresses, {}
+        self.start_agent(name)
 
     def clone(self, name: str) -> None:
         """A copy of the machine starts beside it, with its key and its state."""

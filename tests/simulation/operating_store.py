@@ -57,27 +57,34 @@ class _Act:
         )
 
     def resume(self) -> None:
-        lifted = (*LIFTED, Reason.LISTED) if self.wish.override else LIFTED
-        closing = [one for one in self._pauses() if one.reason in lifted]
-        listed = self._listed() if self.wish.override else []
-        if not closing and not listed:
+        standing = self._pauses()
+        closing = [one for one in standing if one.reason in LIFTED]
+        held = [one for one in standing if self.wish.override and one not in closing]
+        denied = self._denied(held) if self.wish.override else []
+        if not closing and not denied:
             raise Refused("NOTHING_TO_RESUME", "no pause of an operator or a restore stands there")
-        ids = [one.id for one in closing]
-        judging_store.close_pauses(self.journal, ids, at=moment(self.entry.at))
-        said = sorted({f"{one.reason.value} {one.address or ''}".strip() for one in closing})
-        noes = [self._decision(Kind.PAUSE, Reason.LISTED, subject) for subject in listed]
-        resumed = self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=said)
+        over, at = (*closing, *held), moment(self.entry.at)
+        said = [(self._about(reason, one.address), reason, one) for reason, one in denied]
+        judging_store.close_pauses(self.journal, [p.id for p in over], at=at)
+        lifted = sorted({f"{one.reason.value} {one.address or ''}".strip() for one in over})
+        noes = [self._decision(Kind.PAUSE, reason, one) for _, reason, one in said]
+        resumed = self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted)
         _, *no_ids = self._decide(resumed, *noes)
-        for id_, decision in zip(no_ids, noes, strict=True):
-            about = [
-                one.id for one in self._open() if one.address == decision.proposal.subject.address
-            ]
-            self.journal.denials[safety.standing_key(decision.proposal)] = Denial(
-                decision_id=id_, at=moment(self.entry.at), about=tuple(about)
-            )
+        for (about, _, _), decision, id_ in zip(said, noes, no_ids, strict=True):
+            key = safety.standing_key(decision.proposal)
+            self.journal.denials[key] = Denial(decision_id=id_, at=at, about=about)
+
+    def _about(self, reason: Reason, address: str | None) -> tuple[str, ...]:
+        """Which causes stand now, as the rules name them."""
+        if reason is Reason.LISTED:
+            return tuple(one.id for one in self._open() if one.address == address)
+        latest = self.journal.nodes[self.subject.node_id].latest
+        said = latest.postfix.standing if latest else None
+        is_silence = reason is Reason.STANDING_ORDER and said is not None
+        return (said.since.isoformat(),) if is_silence and said else ()
 
     def _open(self) -> list[Listing]:
-        """Listings that ask for a pause."""
+        """Listings that ask for a pause: a configuration fault pauses nobody."""
         return [
             one
             for one in snapshot_store.open_listings(self.journal)
@@ -93,16 +100,21 @@ class _Act:
             if wanted is None or one.address == wanted
         ]
 
-    def _listed(self) -> list[Subject]:
-        """Addresses paused for a listing, and listed ones not paused."""
-        paused = {one.address for one in self._pauses() if one.reason is Reason.LISTED}
-        listed: Iterable[str | None] = (
-            one.address for one in self._open() if self.subject.address in (None, one.address)
-        )
+    def _denied(self, held: Iterable[Pause]) -> list[tuple[Reason, Subject]]:
+        """What a person says no to: what automation paused, and listed addresses not paused."""
+        said = {(one.reason, one.address, one.receiver) for one in held}
+        said |= {
+            (Reason.LISTED, one.address, None)
+            for one in self._open()
+            if self.subject.address in (None, one.address)
+        }
         node_id, pool_id = self.subject.node_id, self.subject.pool_id
         return [
-            Subject(node_id=node_id, address=address, pool_id=pool_id)
-            for address in sorted(paused | set(listed), key=str)
+            (
+                reason,
+                Subject(node_id=node_id, address=address, pool_id=pool_id, receiver=receiver),
+            )
+            for reason, address, receiver in sorted(said, key=str)
         ]
 
     def _decision(
@@ -121,7 +133,7 @@ class _Act:
                     **evidence,
                 },
             ),
-            fate=Fate.OVERRIDDEN if reason is Reason.LISTED else Fate.MADE,
+            fate=Fate.MADE if reason is Reason.OPERATOR else Fate.OVERRIDDEN,
             brake=None,
             aggregates={},
             policy_revision=self.journal.policies[-1].revision,

@@ -4,7 +4,8 @@ presence and reign, driven by hand. What it knows outside the journal dies with 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from collector.census import Census
 from collector.control import Control
@@ -16,6 +17,8 @@ from collector.core.model import Look, Order
 from collector.core.policy import Policy
 from collector.dispatch import Dispatch
 from collector.intake import Around, Intake, Opening
+from collector.operate import vigil
+from collector.operate.desk import Desk
 from collector.ports import Clock, Refused, Store
 from collector.presence import Presence
 from collector.reign import Reign
@@ -196,6 +199,8 @@ class Process:
             judged=self.bell,
         )
         self._round_at = started_at
+        # As `operate.vigil` asks for it.
+        self.standing = SimpleNamespace(term=lambda: self.reign.term)
 
     async def start(self) -> None:
         await self.intake.load()
@@ -237,6 +242,7 @@ class Process:
             self._round_at = self.clock.monotonic()
             self.bell.ring()
             await self.intake.resolve_nuisances()
+            await vigil.once(cast(Desk, self))
         judged = []
         for _ in range(ROUNDS_MAX):
             judgement = await self.control.once(self.bell.take())

@@ -1,8 +1,11 @@
 """What every simulated node says of its machine, and directives in the words of either side."""
 
+from agent import self_silence
 from agent.model import AddressOrder, Directive
+from agent.model import ZoneReading as OwnReading
 from collector.core.heartbeat import AgentReading, HostReading, QueueReading, ZoneReading
 from collector.core.model import Order
+from collector.core.readings import StandingOrders
 from tests.simulation.clock import START
 
 GIB = 2**30
@@ -12,12 +15,31 @@ def said(reading: ZoneReading) -> tuple[object, ...]:
     return reading.verdict, reading.sentinels, reading.answers
 
 
+def own(reading: ZoneReading) -> OwnReading:
+    """In the agent's words."""
+    return OwnReading(
+        address=reading.address,
+        zone=reading.zone,
+        verdict=reading.verdict,
+        answers=reading.answers,
+        sentinels=reading.sentinels,
+        round=reading.round,
+        checked_at=reading.checked_at,
+    )
+
+
 def directive(given: Order) -> Directive:
     return Directive(
         term=given.term,
         revision=given.revision,
         node_pauses=given.node_pauses,
         addresses=tuple(AddressOrder(address=ip, pauses=held) for ip, held in given.addresses),
+        standing=None
+        if given.standing is None
+        else self_silence.StandingOrders(
+            unheard_for=given.standing.unheard_for, sweeps=given.standing.sweeps
+        ),
+        standing_lifted=given.standing_lifted,
     )
 
 
@@ -27,6 +49,10 @@ def order(given: Directive) -> Order:
         revision=given.revision,
         node_pauses=given.node_pauses,
         addresses=tuple((one.address, one.pauses) for one in given.addresses),
+        standing=None
+        if given.standing is None
+        else StandingOrders(unheard_for=given.standing.unheard_for, sweeps=given.standing.sweeps),
+        standing_lifted=given.standing_lifted,
     )
 
 

@@ -104,6 +104,7 @@ def _node(journal: Journal, node_id: str, *, now: datetime) -> NodeFacts:
             if owner == node_id
         ),
         host=_host(row),
+        standing=row.latest.postfix.standing if row.latest else None,
     )
 
 
@@ -134,6 +135,7 @@ def _address(journal: Journal, row: AddressRow, *, now: datetime) -> AddressFact
             if (one.node_id, one.address) == (row.node_id, row.ip)
         ),
         mail=mail_store.of_address(journal, row.ip, now=now),
+        dns=journal.dns.get(row.ip, ()),
     )
 
 

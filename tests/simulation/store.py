@@ -1,3 +1,4 @@
+# long: one class behind every port of the journal
 """The journal in memory behind `ports.Store`: every port the collector's floor 2 uses, and of the
 views only what the contract suite looks at. Every write is whole or nothing.
 """
@@ -11,6 +12,7 @@ from collector.core.heartbeat import Account, Heartbeat, Hello
 from collector.core.judgement import Judgement
 from collector.core.model import AlertFact, Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
+from collector.core.rates import WindowsAsked
 from collector.ports import (
     ApiToken,
     AuditEntry,
@@ -26,6 +28,7 @@ from collector.ports import (
 from tests.simulation import (
     intake_store,
     judging_store,
+    mail_store,
     operating_store,
     snapshot_store,
     views_store,
@@ -295,6 +298,12 @@ class MemoryStore:
 
     async def journal(self, *, after: int, limit: int, node_id: str | None) -> Sequence[Row]:
         return views_store.timeline(self.tables, after=after, limit=limit, node_id=node_id)
+
+    async def windows(self, asked: WindowsAsked) -> Sequence[Row]:
+        return mail_store.windows(self.tables, asked)
+
+    async def ailing(self, *, limit: int) -> Sequence[Row]:
+        return ()
 
     async def decisions(self, subject: str, *, limit: int) -> Sequence[Row]:
         return views_store.decisions(self.tables, subject, limit=limit)
