@@ -1,6 +1,4 @@
-"""What must hold after every step, whatever happened. Judged by the truth of the world, never by
-what the core thinks of it.
-"""
+"""What must hold after every step, whatever happened. Judged by the truth of the world alone."""
 
 import math
 from collections.abc import Iterator
