@@ -12,11 +12,11 @@ from enum import Enum
 from agent.maillog.unknown import UnknownLines
 from agent.model_zones import HandedOut as HandedOut
 from agent.model_zones import NameserverReading as NameserverReading
-from agent.model_zones import NameserverState as NameserverState
 from agent.model_zones import ZoneCounts as ZoneCounts
 from agent.model_zones import ZoneReading as ZoneReading
 from agent.self_silence import SelfSilence as SelfSilence
 from agent.self_silence import StandingOrders as StandingOrders
+from deliverability.nameservers_judged import NameserverState as NameserverState
 from deliverability.replies import Outcome, ReplyClass
 
 

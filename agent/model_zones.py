@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
+from deliverability.nameservers_judged import NameserverState
 from deliverability.zones import Sentinels, Verdict
 
 
@@ -21,16 +21,6 @@ class ZoneReading:
     why: str = ""
     # What the zone's TXT record says of a listing.
     reason: str = ""
-
-
-class NameserverState(Enum):
-    """What kind of answers a nameserver gives, the gravest first."""
-
-    REWRITES = "rewrites"
-    REFUSED = "refused"
-    SILENT = "silent"
-    PUBLIC = "public"
-    GOOD = "good"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,13 @@ def zone_watch(
 ) -> ZoneWatch:
     """Goes on where an earlier run ended: with its zones, and with when each was asked."""
     known = state.zone_readings()
+    ways = sockets.ways(
+        config.nameservers_of(settings),
+        own=(*own, *facts.global_addresses()),
+        are_chosen=bool(settings.nameservers),
+    )
     watch = ZoneWatch(
-        Sweep(sockets.ways(config.nameservers_of(settings)), keys=keys, known=known),
+        Sweep(ways, keys=keys, known=known),
         own,
         chosen=settings.zones,
         keys=keys,

@@ -78,13 +78,6 @@ class Resolver(Protocol):
     async def look(self, zone: str, *, address: str) -> Look: ...
 
 
-class TellingResolver(Resolver, Protocol):
-    """One that asks for a zone's own words, too."""
-
-    async def why_listed(self, zone: str, *, address: str) -> str:
-        """Made harmless, on one line; empty when it says nothing."""
-
-
 class Streams(Protocol):
     """The live streams. Sending keeps only the newest directive of a node, and never waits."""
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from collector.core.model import Look
-from collector.ports import AuditEntry
+from collector.ports import AuditEntry, Resolver
 from deliverability.catalogue import Override
+from deliverability.nameservers_judged import NameserverState
 from deliverability.zones_pace import Size
 
 
@@ -36,6 +37,16 @@ class FleetSize:
         """In steps, as `Size`."""
         keyless = {operator: size.stepped() for operator, size in self.keyless.items()}
         return FleetSize(all=self.all.stepped(), keyless=keyless)
+
+
+class TellingResolver(Resolver, Protocol):
+    """One that asks for a zone's own words, and tries its nameservers, too."""
+
+    async def tried(self) -> Sequence[tuple[str, NameserverState, str]]:
+        """Each nameserver, whether it can be believed about blocklists, and why not."""
+
+    async def why_listed(self, zone: str, *, address: str) -> str:
+        """Made harmless, on one line; empty when it says nothing."""
 
 
 class ZoneStore(Protocol):

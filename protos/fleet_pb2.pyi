@@ -166,7 +166,7 @@ class _NameserverStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Names
     """Blocklists refuse it."""
     NAMESERVER_STATE_SILENT: _NameserverState.ValueType  # 4
     NAMESERVER_STATE_PUBLIC: _NameserverState.ValueType  # 5
-    """Everybody's, not ours."""
+    """Everybody's, or somebody else's: not ours."""
 
 class NameserverState(_NameserverState, metaclass=_NameserverStateEnumTypeWrapper):
     """What kind of answers a nameserver of the node's gives."""
@@ -179,7 +179,7 @@ NAMESERVER_STATE_REFUSED: NameserverState.ValueType  # 3
 """Blocklists refuse it."""
 NAMESERVER_STATE_SILENT: NameserverState.ValueType  # 4
 NAMESERVER_STATE_PUBLIC: NameserverState.ValueType  # 5
-"""Everybody's, not ours."""
+"""Everybody's, or somebody else's: not ours."""
 Global___NameserverState: _TypeAlias = NameserverState  # noqa: Y015
 
 class _Convergence:

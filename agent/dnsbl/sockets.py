@@ -8,13 +8,14 @@ import asyncio
 import functools
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import anyio
 
 from agent.dnsbl import codec
 from deliverability.nameservers import Nameserver
+from deliverability.nameservers_judged import Whose
 from deliverability.zones import QueryName, Reply
 
 ANSWER_SECONDS_MAX = 5.0
@@ -29,6 +30,7 @@ Decode = Callable[[bytes], Reply]
 
 UNREACHABLE = Reply(problem="nameserver unreachable")
 TIMEOUT = Reply(problem="timeout")
+NOBODYS = Whose()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +38,24 @@ class Way:
     """One nameserver: asks for A records, and for the words of a TXT record."""
 
     nameserver: str
-    is_public: bool = False
+    whose: Whose = NOBODYS
     ask: Ask
     ask_texts: Ask
 
 
-def ways(servers: Sequence[Nameserver], *, seconds: float = ANSWER_SECONDS_MAX) -> list[Way]:
-    """One per nameserver, in order of preference. `seconds`: the wait for each attempt."""
+def ways(
+    servers: Sequence[Nameserver],
+    *,
+    seconds: float = ANSWER_SECONDS_MAX,
+    own: Collection[str] = (),
+    are_chosen: bool = False,
+) -> list[Way]:
+    """One per nameserver, in order of preference. `seconds`: the wait for each attempt.
+    `own`: this machine's addresses, sent from or not. `are_chosen`: a person named them."""
     return [
         Way(
             nameserver=str(each),
-            is_public=each.is_public,
+            whose=Whose(addresses=own, is_public=each.is_public, is_chosen=are_chosen),
             ask=functools.partial(ask, nameserver=each, seconds=seconds),
             ask_texts=functools.partial(ask_texts, nameserver=each, seconds=seconds),
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 
 import anyio
 import dns.asyncquery
@@ -19,9 +20,10 @@ import dns.rdatatype
 
 from collector.core.model import Look
 from collector.ports import Clock
-from deliverability import nameservers, zones
+from deliverability import nameservers, nameservers_judged, zones
 from deliverability.catalogue import SHIPPED
 from deliverability.nameservers import Nameserver
+from deliverability.nameservers_judged import NameserverState, Tried, Whose
 from deliverability.zones import Finding, QueryName, Reply, Sentinels, Verdict, Zone, ZoneKeys
 from deliverability.zones_pace import SENTINELS_EVERY
 
@@ -83,6 +85,17 @@ class DnsResolver:
         except ValueError:
             return self._look(_unasked("not an IP address"), zone=zone, address=address)
         return self._look(await self._find(known, names), zone=zone, address=address)
+
+    async def tried(self) -> Sequence[tuple[str, NameserverState, str]]:
+        """Each nameserver, whether it can be believed about blocklists, and why not."""
+        found = []
+        for nameserver in self._nameservers:
+            names = nameservers_judged.questions(self._keys, strange=f"{token_hex(8)}.com")
+            known, unknown, who = await self._ask_all(names, nameserver)
+            whose = Whose(is_public=nameserver.is_public)
+            tried = Tried(known=known, unknown=unknown, who=who)
+            found.append((str(nameserver), *nameservers_judged.judge(tried, whose)))
+        return found
 
     async def why_listed(self, zone: str, *, address: str) -> str:
         """What the zone says of its listing, made harmless; empty when it says nothing."""

@@ -13,9 +13,9 @@ from collector.operate.desk import Desk
 from collector.operate.moments import lasting
 from collector.operate.overview import row_of, rows_of
 from collector.ports import Row, StoreError
-from deliverability import nameservers
 from deliverability.catalogue import CATALOGUE
-from deliverability.zones import Sentinels, Verdict
+from deliverability.nameservers_judged import NameserverState
+from deliverability.zones import Sentinels, Tier, Verdict
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 CERTIFICATE_WARN = timedelta(days=14)
@@ -52,9 +52,9 @@ async def examine(desk: Desk) -> dict[str, object]:
         _certificate("listeners' certificate", desk.standing.certificate_ends_at(), now=now),
         *[_certificate("CA", end, now=now) for end in desk.standing.ca_ends_at()],
         _clock(nodes),
-        *_nameservers(desk),
+        *await _nameservers(desk),
         _nodes_nameservers(nodes),
-        *[await _zone(desk, zone) for zone in desk.standing.zones],
+        *await _zones(desk),
         *await _channels(desk),
         *map(_agent, await desk.store.ailing(limit=NODES_SHOWN_MAX)),
         *_logs(await desk.store.unknown_lines(limit=NODES_SHOWN_MAX)),
@@ -167,15 +167,16 @@ async def _channels(desk: Desk) -> list[Check]:
     return [Check(name="channels", state=OK, text=text)]
 
 
-def _nameservers(desk: Desk) -> Iterator[Check]:
-    for text in desk.standing.nameservers:
-        is_public = nameservers.parse(text).is_public
-        yield Check(
+async def _nameservers(desk: Desk) -> list[Check]:
+    return [
+        Check(
             name=f"nameserver {text}",
-            state=WARN if is_public else OK,
-            text="a public resolver: blocklists refuse it" if is_public else "not a public one",
-            remedy=f"{OWN_RESOLVER}, {KEY}" if is_public else "",
+            state=OK if state is NameserverState.GOOD else WARN,
+            text=f"{state.value}: {why}" if why else "to be believed about blocklists",
+            remedy="" if state is NameserverState.GOOD else f"{OWN_RESOLVER}, {KEY}",
         )
+        for text, state, why in await desk.resolver.tried()
+    ]
 
 
 def _nodes_nameservers(nodes: Sequence[Row]) -> Check:
@@ -197,6 +198,21 @@ def _nodes_nameservers(nodes: Sequence[Row]) -> Check:
             for name, one in wrong[:NAMESERVERS_SHOWN_MAX]
         ),
     )
+
+
+async def _zones(desk: Desk) -> list[Check]:
+    """The critical zones the fleet looks at, and those the configuration names."""
+    critical = [z.name for z in desk.zoning.catalogue().enabled() if z.tier is Tier.CRITICAL]
+    names = list(dict.fromkeys([*critical, *desk.standing.zones]))
+    found: dict[str, Check] = {}
+
+    async def examine_one(name: str) -> None:
+        found[name] = await _zone(desk, name)
+
+    async with anyio.create_task_group() as tasks:
+        for name in names:
+            tasks.start_soon(examine_one, name)
+    return [found[name] for name in names]
 
 
 async def _zone(desk: Desk, zone: str) -> Check:

@@ -18,10 +18,10 @@ from collector.ports import (
     Refused,
     Store,
     Streams,
-    TellingResolver,
 )
 from collector.ports_notify import Channel, NotifyStore
 from collector.ports_rotation import Granting, RotationStore
+from collector.ports_zones import TellingResolver
 from collector.presence import Presence
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Zone
@@ -42,7 +42,6 @@ class Standing:
     # Listener name -> port, as bound.
     ports: Mapping[str, int]
     zones: tuple[str, ...]
-    nameservers: tuple[str, ...]
     has_zone_key: bool
     # Name of a loop -> how many seconds ago it last advanced, and how many it may take.
     progress: Callable[[], Mapping[str, tuple[float, float]]]

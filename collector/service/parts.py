@@ -278,7 +278,6 @@ def _standing(ground: _Ground) -> Standing:
         names=config.names,
         ports=ground.ports,
         zones=config.zones,
-        nameservers=tuple(map(str, chosen(config.nameservers))),
         has_zone_key=ground.keys.of(ZEN) is not None,
         progress=ground.progress.read,
         certificate_ends_at=lambda: ground.listeners.certificate.not_after,

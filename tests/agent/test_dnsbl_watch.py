@@ -1,17 +1,19 @@
 """Which zones a node looks at, what it does with those handed out, and its nameservers' test."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from agent.dnsbl import codec, selftest, sockets
+from agent.dnsbl import codec, sockets
 from agent.dnsbl.sweep import Sweep
 from agent.dnsbl.watch import Chance, ZoneWatch
 from agent.model import HandedOut, NameserverState
 from deliverability import nameservers, zones, zones_rows
 from deliverability.catalogue import CATALOGUE, SHIPPED, Catalogue, Override
-from deliverability.zones import ZEN, Reply, Tier, Verdict, ZoneKey, ZoneKeys
+from deliverability.zones import ZEN, QueryName, Reply, Tier, Verdict, ZoneKey, ZoneKeys
 from demo.dns import HIJACK, DnsServer
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
@@ -205,13 +207,30 @@ async def test_what_its_nameservers_are(mood: str, state: NameserverState, why: 
 
 
 def test_everybodys_resolver_is_told_as_such() -> None:
-    listed, absent = Reply(addresses=("127.0.0.2",)), Reply(is_nxdomain=True)
-    assert selftest.judge(known=listed, unknown=absent, is_public=True)[0] is NameserverState.PUBLIC
-    assert (
-        selftest.judge(known=absent, unknown=absent, is_public=False)[0] is NameserverState.SILENT
-    )
     (way,) = sockets.ways([nameservers.parse("8.8.8.8")])
-    assert way.is_public
+    assert way.whose.is_public
+    assert not way.whose.is_chosen
+
+
+@pytest.mark.parametrize(
+    "own, state", [((A,), NameserverState.PUBLIC), ((A, "203.0.113.9"), NameserverState.GOOD)]
+)
+async def test_a_nameserver_that_asks_from_elsewhere_is_shared(
+    own: tuple[str, ...], state: NameserverState
+) -> None:
+    said = {
+        "2.0.0.127.zen.spamhaus.org": Reply(addresses=("127.0.0.2",)),
+        "whoami.akamai.net": Reply(addresses=("203.0.113.9",)),
+    }
+
+    async def ask(names: Sequence[QueryName]) -> tuple[Reply, ...]:
+        return tuple(said.get(str(name), Reply(is_nxdomain=True)) for name in names)
+
+    (way,) = sockets.ways([nameservers.parse("127.0.0.1")], own=own)
+    sweep = Sweep([replace(way, ask=ask)])
+    watched = ZoneWatch(sweep, (A,), chosen=(ZEN.name,), keys=ZoneKeys(), chance=CHANCE)
+    await watched.once(number=1, now=NOW)
+    assert watched.nameservers[0].state is state
 
 
 async def test_no_reading_and_no_look_shows_a_key() -> None:

@@ -15,7 +15,7 @@ import pytest
 from collector.adapters import resolver
 from collector.adapters.resolver import DnsResolver
 from collector.core.model import Look
-from collector.ports import TellingResolver
+from collector.ports_zones import TellingResolver
 from deliverability import nameservers
 from deliverability.nameservers import Nameserver
 from deliverability.zones import Sentinels, Verdict, ZoneKey, ZoneKeys
