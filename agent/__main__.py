@@ -149,10 +149,13 @@ def check(output: str) -> None:
 
 @main.command()
 @click.option("--days", type=click.IntRange(1, DAYS_MAX), required=True, help="How far back.")
+@click.option("--dry-run", is_flag=True, help="Read and count, and keep nothing.")
 @as_json
-def backfill(*, days: int, output: str) -> None:
+def backfill(*, days: int, dry_run: bool, output: str) -> None:
     """Read the log's last days from before the daemon counted, rotated files too, as history: for
     charts alone, never in totals or rates. Done again it changes nothing."""
+    import anyio
+
     from agent import backfill as work
     from agent import clock, outset
     from agent.config import ConfigError
@@ -160,23 +163,18 @@ def backfill(*, days: int, output: str) -> None:
     settings = _settings()
     try:
         _become_owner(settings.state_file)
-        logs, address = outset.logs(settings), outset.addresses(settings)[0]
-        begun = work.Work(settings, logs, address=address, now=clock.now())
+        address, outbound = outset.addresses(settings)[0], anyio.run(outset.outbound, settings)
+        whose = work.Whose(address, outbound, outset.own_names(settings))
+        begun = work.Work(settings, outset.logs(settings), whose=whose, now=clock.now())
         size = begun.plan(days)
         is_hidden = not sys.stderr.isatty()
         with click.progressbar(
             length=size, label="reading", file=sys.stderr, hidden=is_hidden
         ) as bar:
-            filled = begun.do(bar.update)
+            filled = begun.do(bar.update, is_dry=dry_run)
     except (work.BackfillError, work.StateError, ConfigError, OSError) as error:
         _fail(str(error), FAILED)
-    if output == "json":
-        told = {"since": f"{filled.since:%FT%TZ}", "before": f"{filled.before:%FT%TZ}"}
-        click.echo(json.dumps(told | {"minutes": filled.minutes, "attempts": filled.attempts}))
-        return
-    found = ", ".join(f"{count} {outcome}" for outcome, count in filled.attempts.items())
-    window = f"{filled.since:%F %H:%M} to {filled.before:%F %H:%M} UTC"
-    click.echo(f"{window}: {filled.minutes} minutes with attempts: {found or 'none'}")
+    click.echo(json.dumps(filled.as_json()) if output == "json" else str(filled))
 
 
 @main.command("logs-test")

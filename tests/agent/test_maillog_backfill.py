@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.backfill import BackfillError, StateError, Work
+from agent.backfill import BackfillError, StateError, Whose, Work
 from agent.config import AgentConfig
 from agent.maillog.logs import Logs, Use
 from agent.state import State
@@ -29,7 +29,7 @@ def settings_of(folder: Path) -> AgentConfig:
 
 def work_of(bed: Bed) -> Work:
     folder = bed.log.path.parent
-    return Work(settings_of(folder), Logs.of(bed.log.path), address=ADDRESS, now=bed.log.now)
+    return Work(settings_of(folder), Logs.of(bed.log.path), whose=Whose(ADDRESS), now=bed.log.now)
 
 
 def past(bed: Bed) -> Totals:
@@ -120,7 +120,9 @@ def test_the_journals_days(tmp_path: Path) -> None:
     journal.write(log.lines(40))
     State.open(tmp_path / "state.db", now=log.now).close()
     logs = Logs(use=Use.JOURNAL, journal=journal.command)
-    work = Work(settings_of(tmp_path), logs, address=ADDRESS, now=log.now + timedelta(minutes=1))
+    work = Work(
+        settings_of(tmp_path), logs, whose=Whose(ADDRESS), now=log.now + timedelta(minutes=1)
+    )
     size = work.plan(1)
     told: list[int] = []
     filled = work.do(told.append)
@@ -130,13 +132,13 @@ def test_the_journals_days(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     work = Work(
-        settings_of(tmp_path), Logs.of(tmp_path / "x"), address=ADDRESS, now=Log(tmp_path).now
+        settings_of(tmp_path), Logs.of(tmp_path / "x"), whose=Whose(ADDRESS), now=Log(tmp_path).now
     )
     with pytest.raises(StateError):
         work.plan(1)
     State.open(tmp_path / "state.db", now=Log(tmp_path).now).close()
     logs = Logs(use=Use.JOURNAL, journal=("/nowhere/journalctl",))
-    work = Work(settings_of(tmp_path), logs, address=ADDRESS, now=Log(tmp_path).now)
+    work = Work(settings_of(tmp_path), logs, whose=Whose(ADDRESS), now=Log(tmp_path).now)
     work.plan(1)
     with pytest.raises(BackfillError, match="journal"):
         work.do(lambda _: None)
@@ -161,4 +163,4 @@ def test_the_command(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert set(json.loads(done.stdout)) == {"since", "before", "minutes", "attempts"}
+    assert set(json.loads(done.stdout)) == {"since", "before", "minutes", "attempts", "is_dry_run"}
