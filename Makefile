@@ -49,6 +49,7 @@ lock: setup ## Take newer versions within pyproject.toml's bounds; refresh uv.lo
 exports: setup ## Write the hashed requirements of the installers from uv.lock
 	$(EXPORT) --no-dev > installer/requirements-agent.txt
 	$(EXPORT) --no-dev --extra collector > installer/requirements-collector.txt
+	$(EXPORT) --no-dev --extra collector --extra notify > installer/requirements-collector-apprise.txt
 	$(EXPORT) --only-group build > installer/requirements-build.txt
 	$(EXPORT) --only-group setup > installer/requirements-setup.txt
 

@@ -11,10 +11,12 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from collector.core.channels import (
+    APPRISE_REMEDY,
     Alertmanager,
     Apprise,
     Route,
@@ -65,6 +67,19 @@ def strangers(known: Sequence[Settings], wanted: Sequence[Route]) -> list[str]:
     """Channels that routes name and nobody configured."""
     names = {one.name for one in known}
     return sorted({name for route in wanted for name in route.channels} - names)
+
+
+def unequipped(
+    known: Sequence[Settings], *, has: Callable[[str], bool] = lambda name: bool(find_spec(name))
+) -> list[str]:
+    """Channels that cannot deliver as this collector is installed, each with the remedy."""
+    if has("apprise"):
+        return []
+    return [
+        f"notify.channels.{one.name}: apprise is not installed: {APPRISE_REMEDY}"
+        for one in known
+        if isinstance(one, Apprise)
+    ]
 
 
 def secrets(

@@ -25,7 +25,8 @@ EXAMPLE = """
 # url = "http://127.0.0.1:9093"
 #
 # [notify.channels.chat]
-# kind = "apprise"                    # its address (slack://…): credential notify_chat
+# kind = "apprise"                    # its address (slack://…): credential notify_chat;
+#                                     # needs install-collector.sh --with-apprise
 #
 # Without routes every channel hears of everything.
 # [[notify.routes]]

@@ -18,7 +18,8 @@ main() {
     mkdir "$work/$name"
     mv "$work"/mailfleet-*.whl "$work/$name/"
     cp -r --parents installer/install-agent.sh installer/install-collector.sh installer/steps.sh \
-        installer/requirements-agent.txt installer/requirements-collector.txt systemd "$work/$name/"
+        installer/requirements-agent.txt installer/requirements-collector.txt \
+        installer/requirements-collector-apprise.txt systemd "$work/$name/"
     mkdir -p "$folder"
     tar -C "$work" --owner=0 --group=0 --numeric-owner --sort=name --mtime=@0 \
         --mode=go-w -cf - "$name" | gzip -n >"$folder/$name.tar.gz"

@@ -14,6 +14,8 @@ usage: install-collector.sh [--name NAME...] [--fleet NAME] [option...]
                         Default: its full host name
   --fleet NAME          the fleet's name in its certificates. Default: the host's domain
   --dqs-key-file FILE   the key of the Spamhaus Data Query Service
+  --with-apprise        also install apprise, for alerts by Slack, Telegram, PagerDuty and a hundred
+                        more; once installed it stays
   --wheel FILE          default: the one mailfleet-*.whl beside this script
   --wheelhouse DIR      take the packages from here, and nothing from the network
   --dry-run             say what would be done, and do nothing
@@ -32,7 +34,7 @@ readonly COLLECTOR=mailfleet-collector.service
 readonly CONFIG=/etc/mailfleet/collector.toml STATE=/var/lib/mailfleet/collector
 readonly CURRENT=/opt/mailfleet/collector/current
 
-fleet='' dqs_key_file='' wheel='' wheelhouse='' away='' purge=''
+fleet='' dqs_key_file='' with_apprise='' wheel='' wheelhouse='' away='' purge=''
 names=()
 
 main() {
@@ -45,7 +47,7 @@ main() {
         return
     fi
     check
-    install_program collector "$here/requirements-collector.txt" "$COLLECTOR"
+    install_program collector "$here/$(requirements)" "$COLLECTOR"
     link_command mailfleet collector
     place_role "$here/../systemd" collector
     place_unit "$here/../systemd" "$COLLECTOR"
@@ -65,6 +67,7 @@ parse() {
             --dqs-key-file) dqs_key_file=$2 && shift ;;
             --wheel) wheel=$2 && shift ;;
             --wheelhouse) wheelhouse=$2 && shift ;;
+            --with-apprise) with_apprise=1 ;;
             --dry-run) dry_run=1 ;;
             --uninstall) away=1 ;;
             --purge) purge=1 ;;
@@ -89,6 +92,16 @@ check() {
     for one in ${fleet:+"$fleet"} "${names[@]}"; do check_host "$one"; done
     if [ -e "$CONFIG" ] && [ -n "$fleet${names[*]}" ]; then
         say "$CONFIG is here already: --fleet and --name are not used"
+    fi
+}
+
+# The packages this collector needs: with apprise when it is asked for, or here already.
+requirements() {
+    local here_already=("${CURRENT}"/lib/python*/site-packages/apprise)
+    if [ -n "$with_apprise" ] || [ -d "${here_already[0]}" ]; then
+        echo requirements-collector-apprise.txt
+    else
+        echo requirements-collector.txt
     fi
 }
 

@@ -55,7 +55,7 @@ def supplies(image: Path, place: Path) -> dict[str, Path]:
     packed = run("installer/bundle.sh", str(place), seconds=60).strip()
     run("tar", "-C", str(place), "-xf", packed, seconds=30)
     python = (image / "usr/bin/python3").readlink().name.removeprefix("python")
-    requirements = CHECKOUT / "installer/requirements-collector.txt"
+    requirements = CHECKOUT / "installer/requirements-collector-apprise.txt"
     return {
         "/srv/mailfleet": Path(packed.removesuffix(".tar.gz")),
         "/srv/wheels": wheelhouse(requirements, python=python),

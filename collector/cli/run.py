@@ -33,6 +33,9 @@ def run(*, path: Path | None) -> int:
         for problem in error.problems:
             say(problem)
         return Exit.USAGE
+    for problem in config_notify.unequipped(config.channels):
+        # The other channels tell of it: a collector that does not start would tell of nothing.
+        say(problem)
     from collector.service import ServiceError
     from collector.service import run as serve
 

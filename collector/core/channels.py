@@ -22,6 +22,10 @@ class Secret:
         return "Secret(<hidden>)"
 
 
+# Apprise is not part of every installation.
+APPRISE_REMEDY = "run install-collector.sh --with-apprise, or pip install 'mailfleet[notify]'"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """JSON by POST, signed with the channel's secret where it has one."""

@@ -96,6 +96,14 @@ def test_every_mistake_is_named(text: str, said: str) -> None:
     assert "hunter2" not in str(error.value)
 
 
+def test_a_channel_that_needs_apprise_says_how_to_get_it() -> None:
+    known = parsed(SMTP + '[notify.channels.on-call]\nkind = "apprise"\n').channels
+    assert config_notify.unequipped(known, has=lambda _: True) == []
+    (said,) = config_notify.unequipped(known, has=lambda _: False)
+    assert said.startswith("notify.channels.on-call: apprise is not installed: run install-")
+    assert config_notify.unequipped(known[:1], has=lambda _: False) == []
+
+
 def test_a_secret_comes_from_outside_and_nothing_shows_it(tmp_path: Path) -> None:
     known = parsed(SMTP + '[notify.channels.on-call]\nkind = "apprise"\n').channels
     place = tmp_path / "collector.toml"

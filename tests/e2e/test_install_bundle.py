@@ -6,6 +6,7 @@ from pathlib import Path
 from tests import vps_images
 
 CHECKOUT = vps_images.CHECKOUT
+ROLES = ("agent", "collector", "collector-apprise")
 
 
 def bundle(folder: Path) -> Path:
@@ -19,7 +20,7 @@ def test_it_holds_all_an_installer_needs(tmp_path: Path) -> None:
     wheels = {name for name in names if name.endswith(".whl")}
     units = {f"systemd/{path.name}" for path in (CHECKOUT / "systemd").iterdir()}
     scripts = {f"installer/install-{role}.sh" for role in ("agent", "collector")}
-    hashes = {f"installer/requirements-{role}.txt" for role in ("agent", "collector")}
+    hashes = {f"installer/requirements-{role}.txt" for role in ROLES}
     assert len(wheels) == 1
     assert units | scripts | hashes | {"installer/steps.sh"} <= names
     assert owners == {0}

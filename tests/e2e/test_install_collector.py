@@ -42,6 +42,7 @@ def test_a_collector_from_nothing_to_nothing(vps: Machine) -> None:
     said = install(vps, *named)
     assert vps.is_active(UNIT)
     assert "admin token" in said, said
+    apprise_when_asked_for(vps)
 
     look_hardened(vps)
     operators_need_no_token(vps)
@@ -53,6 +54,14 @@ def test_a_collector_from_nothing_to_nothing(vps: Machine) -> None:
     assert vps.is_active(UNIT)
     vps.wait_until(*CONNECTED, seconds=60)
     remove(vps)
+
+
+def apprise_when_asked_for(vps: Machine) -> None:
+    """And it stays: the next run without the option changes nothing."""
+    python = "/opt/mailfleet/collector/current/bin/python"
+    vps.run(python, "-c", "import apprise", status=1)
+    assert "installing mailfleet" in install(vps, *WHEELS, "--with-apprise")
+    vps.run(python, "-c", "import apprise")
 
 
 def look_hardened(vps: Machine) -> None:

@@ -15,6 +15,7 @@ BIN = Path(sys.executable).parent
 EXPORTS = {
     "agent": ("--no-dev",),
     "collector": ("--no-dev", "--extra", "collector"),
+    "collector-apprise": ("--no-dev", "--extra", "collector", "--extra", "notify"),
     "build": ("--only-group", "build"),
     "setup": ("--only-group", "setup"),
 }

@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from collector.adapters.notify.around import Around
 from collector.core import letters
-from collector.core.channels import Apprise, Secret, Settings
+from collector.core.channels import APPRISE_REMEDY, Apprise, Secret, Settings
 from collector.core.notice import Event, Notice
 from collector.core.severity import Severity
 from collector.ports_notify import ChannelError
@@ -61,7 +61,7 @@ class AppriseChannel:
         try:
             import apprise
         except ImportError:
-            text = "apprise is not installed: pip install 'mailfleet[notify]'"
+            text = f"apprise is not installed: {APPRISE_REMEDY}"
             raise ChannelError(text, retryable=True) from None
         opened = apprise.Apprise()
         if not opened.add(self._secret.reveal()):
