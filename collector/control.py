@@ -49,6 +49,8 @@ class Control:
         self.catalogue: Callable[[], Catalogue] | None = None
         # Told after a commit that may have changed a pool's rotation.
         self.rotated: Callable[[], None] = _nobody
+        # Told after a commit that has something to tell people.
+        self.told: Callable[[], None] = _nobody
         self._backlog = Backlog()
         self._wants_round = False
         self._lost: set[str] = set()
@@ -137,6 +139,8 @@ class Control:
             or judgement.pauses_close
         ):
             self.rotated()
+        if judgement.notices:
+            self.told()
         for decision in judgement.decisions:
             log.info(
                 "decided",

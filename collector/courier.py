@@ -5,8 +5,8 @@ channel has its own lane; a dead one keeps nobody waiting, least of all control.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
@@ -14,13 +14,13 @@ import structlog
 from anyio.abc import TaskGroup
 
 from collector.core import channels as ways
-from collector.core import mailbag
-from collector.core.channels import Route
+from collector.core import incidents, mailbag, vigil
+from collector.core.channels import ChannelState, Route
 from collector.core.judgement import Judgement
 from collector.core.mailbag import Parcel
-from collector.core.model import AlertFact, Severity
+from collector.core.model import AlertFact
 from collector.ports import Clock, Doorbell, StoreError
-from collector.ports_notify import Channel, ChannelError, ChannelState, Delivery, NotifyStore
+from collector.ports_notify import Channel, ChannelError, Delivery, NotifyStore
 
 NOTICES_AT_ONCE = 200
 PACE_MAX_SECONDS = 1.0
@@ -29,11 +29,9 @@ REST_SECONDS_MIN, REST_SECONDS_MAX = 2.0, 300.0
 DOUBLINGS_MAX = 8
 # Nobody wants to read a day later that a node was unhealthy.
 GIVE_UP_AFTER = timedelta(hours=24)
-ALERT_AFTER = timedelta(minutes=5)
 TEND_SECONDS = 15.0
 # What stands is repeated so often to channels that forget (a fifth of Alertmanager's end).
 REFRESH_SECONDS = 180.0
-CAUSE = "channel"
 
 log = structlog.get_logger(__name__)
 
@@ -60,31 +58,45 @@ class _Lane:
     failures: int = 0
     rests_until: float = 0.0
     refresh_at: float = 0.0
+    # Of a level channel that could not be told what still stands: since when, and why.
+    stale_since: datetime | None = None
+    stale_why: str = ""
 
 
 class Courier:
     def __init__(
-        self, store: AlertStore, *, ways: Ways, clock: Clock, term: Callable[[], int]
+        self,
+        store: AlertStore,
+        *,
+        ways: Ways,
+        clock: Clock,
+        term: Callable[[], int],
+        bell: Doorbell,
     ) -> None:
         self._store = store
         self._ways = ways
         self._clock = clock
         self._term = term
+        self._bell = bell
         self._lanes = {name: _Lane() for name in ways.channels}
         self._tend_at = clock.monotonic()
 
-    async def run(self, bell: Doorbell) -> None:
+    def ring(self) -> None:
+        """Something was committed that is to be told."""
+        self._bell.ring()
+
+    async def run(self) -> None:
         """For ever. What an earlier process left is sent first."""
         async with anyio.create_task_group() as tasks:
             while True:
-                bell.take()
+                self._bell.take()
                 try:
                     await self.once(tasks)
                 except StoreError as error:
                     if not error.retryable:
                         raise
                     log.warning("notices wait for the journal", problem=str(error))
-                await bell.wait(at_most=PACE_MAX_SECONDS)
+                await self._bell.wait(at_most=PACE_MAX_SECONDS)
 
     async def once(self, tasks: TaskGroup) -> None:
         """Hands out what is new, and starts every lane that has something and does not rest."""
@@ -108,19 +120,17 @@ class Courier:
         given_up = await self._store.abandon(list(self._lanes), before=at - GIVE_UP_AFTER, at=at)
         if given_up:
             log.warning("notices given up", notices=given_up)
-        states = await self._store.channel_states()
-        mine = {alert.key: alert for alert in await self._store.standing_alerts((CAUSE,))}
-        wanted = {one.key: one for name in self._lanes for one in self._wrong(name, states)}
-        opened = tuple(
-            alert
-            for key, alert in sorted(wanted.items())
-            if key not in mine or mine[key].text != alert.text
+        known = await self._store.channel_states()
+        changes = vigil.of_channels(
+            {name: _state(lane, known.get(name)) for name, lane in self._lanes.items()},
+            standing=await self._store.standing_alerts((vigil.CHANNEL,)),
+            now=at,
         )
         judgement = Judgement(
-            at=self._clock.now(),
+            at=at,
             term=self._term(),
-            alerts_open=opened,
-            alerts_resolve=tuple(sorted(mine.keys() - wanted.keys())),
+            alerts_open=changes.opened,
+            alerts_resolve=changes.resolved,
         )
         if not judgement.is_empty:
             await self._store.commit(judgement)
@@ -137,8 +147,8 @@ class Courier:
         lane, channel = self._lanes[name], self._ways.channels[name]
         try:
             notices = [one.notice for one in deliveries]
-            digests, now = not channel.is_level, self._clock.now()
-            for parcel in mailbag.fold(notices, digests=digests, now=now):
+            begun = {one.notice.key: one.parcel for one in deliveries if one.parcel}
+            for parcel in mailbag.fold(notices, digests=not channel.is_level, begun=begun):
                 if not await self._send(name, parcel):
                     return
             if channel.is_level:
@@ -150,7 +160,8 @@ class Courier:
             lane.busy = False
 
     async def _send(self, name: str, parcel: Parcel) -> bool:
-        """Whether the lane may go on."""
+        """Whether the lane may go on. What goes under which key is kept before it goes."""
+        await self._store.begun(name, parcel.keys, parcel=parcel.notice.key)
         try:
             with anyio.fail_after(SEND_SECONDS_MAX):
                 said = await self._ways.channels[name].send(parcel.notice)
@@ -190,27 +201,27 @@ class Courier:
         return self._ways.channels[name].is_level and now >= self._lanes[name].refresh_at
 
     async def _refresh(self, name: str, channel: Channel) -> None:
-        lane = self._lanes[name]
-        standing = await self._store.standing(name)
+        lane, troubles = self._lanes[name], await self._store.troubles()
+        standing = incidents.reworded(
+            await self._store.standing(name), troubles.alerts, troubles.docket
+        )
         try:
             with anyio.fail_after(SEND_SECONDS_MAX):
-                await channel.refresh(standing)
+                await channel.refresh(tuple(standing))
         except (ChannelError, TimeoutError) as error:
             self._rest(lane)
-            log.warning("channel not refreshed", channel=name, problem=str(error))
+            lane.stale_since = lane.stale_since or self._clock.now()
+            lane.stale_why = str(error) or f"no answer within {SEND_SECONDS_MAX:g} s"
+            log.warning("channel not refreshed", channel=name, problem=lane.stale_why)
         else:
             lane.refresh_at = self._clock.monotonic() + REFRESH_SECONDS
+            lane.failures, lane.rests_until, lane.stale_since = 0, 0.0, None
 
-    def _wrong(self, name: str, states: Mapping[str, ChannelState]) -> list[AlertFact]:
-        """Failing for a while, or a notice was lost and none went out since."""
-        state, now = states.get(name, ChannelState()), self._clock.now()
-        since = state.failing_since
-        is_failing = since is not None and now - since >= ALERT_AFTER
-        lost = state.failed_at
-        has_lost = lost is not None and (state.sent_at is None or state.sent_at < lost)
-        if not is_failing and not has_lost:
-            return []
-        what = "lost a notice" if has_lost else "does not deliver"
-        text = f"the channel {name} {what}: {state.problem or 'refused'}"
-        key = f"{CAUSE}:{name}"
-        return [AlertFact(key=key, severity=Severity.MEDIUM, text=text, opened_at=now)]
+
+def _state(lane: _Lane, known: ChannelState | None) -> ChannelState:
+    """What the journal knows of a channel, and what its lane does."""
+    known = known or ChannelState()
+    if lane.stale_since is None:
+        return known
+    since = min(filter(None, (known.failing_since, lane.stale_since)))
+    return replace(known, failing_since=since, problem=lane.stale_why)

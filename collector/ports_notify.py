@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from collector.core.channels import ChannelState
 from collector.core.incident import Docket, Silence
 from collector.core.model import AlertFact
 from collector.core.notice import Notice
@@ -53,18 +54,8 @@ class Delivery:
     created_at: datetime
     attempts: int
     problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelState:
-    """`failed_at`: when last a notice was given up or refused; `failing_since`: the oldest that
-    waits after an attempt."""
-
-    waiting: int = 0
-    sent_at: datetime | None = None
-    failed_at: datetime | None = None
-    failing_since: datetime | None = None
-    problem: str = ""
+    # Of a sending that was begun, and nobody knows how it ended: the key it went under.
+    parcel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +85,9 @@ class NotifyStore(Protocol):
     async def abandon(self, known: Collection[str], *, before: datetime, at: datetime) -> int:
         """Gives up what began to wait before then, and what waits for a channel nobody knows any
         more; how many."""
+
+    async def begun(self, channel: str, keys: Collection[str], *, parcel: str) -> None:
+        """These go together, under that key, until it is known how it ended."""
 
     async def attempted(
         self, channel: str, keys: Collection[str], *, problem: str, at: datetime

@@ -1,10 +1,10 @@
 """Which alerts should stand, from facts and this pass's decisions. Opened and resolved by level."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from collector.core import alerts_state, evidence, obedience
+from collector.core import alerts_state, evidence, levels, obedience
+from collector.core.levels import AlertChanges
 from collector.core.model import AlertFact, Listing, NodeFacts, Severity, Snapshot, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
@@ -30,14 +30,6 @@ SEVERITIES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertChanges:
-    """Alerts to open (or to reword), and keys to resolve."""
-
-    opened: tuple[AlertFact, ...]
-    resolved: tuple[str, ...]
-
-
 def update(
     nodes: Sequence[NodeSignals],
     snapshot: Snapshot,
@@ -58,10 +50,8 @@ def update(
     if snapshot.fleet.detector.frozen:
         wanted = {key: one for key, one in wanted.items() if not _is_doubted(key, standing)}
     judged = {node.facts.id for node in nodes}
-    gone = (key for key, alert in standing.items() if key not in wanted and _ours(alert, judged))
-    return AlertChanges(
-        opened=tuple(one for key, one in sorted(wanted.items()) if _is_news(one, standing)),
-        resolved=tuple(sorted(gone)),
+    return levels.changes(
+        wanted.values(), snapshot.alerts, is_ours=lambda alert: _ours(alert, judged)
     )
 
 
@@ -74,11 +64,6 @@ def _ours(alert: AlertFact, judged: set[str]) -> bool:
     """Only what this pass looked at may be resolved by it."""
     cause = alert.key.partition(":")[0]
     return cause in FLEET_CAUSES or (cause in NODE_CAUSES and alert.node_id in judged)
-
-
-def _is_news(alert: AlertFact, standing: dict[str, AlertFact]) -> bool:
-    known = standing.get(alert.key)
-    return known is None or replace(alert, opened_at=known.opened_at) != known
 
 
 def _of_fleet(snapshot: Snapshot, brakes: ZoneBrakes, *, now: datetime) -> Iterator[AlertFact]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from collector.core.notice import Event, Notice
 from collector.core.severity import Severity
@@ -20,6 +21,18 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(<hidden>)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelState:
+    """`failed_at`: when last a notice was given up or refused; `failing_since`: the oldest that
+    waits after an attempt."""
+
+    waiting: int = 0
+    sent_at: datetime | None = None
+    failed_at: datetime | None = None
+    failing_since: datetime | None = None
+    problem: str = ""
 
 
 # Apprise is not part of every installation.

@@ -10,17 +10,21 @@ from datetime import datetime
 from itertools import count
 
 from collector.core import causes, notices, silences, telling
-from collector.core.alerts import AlertChanges
 from collector.core.deeds import Scene
 from collector.core.incident import Docket, Incident, IncidentDraft, Place, Told
 from collector.core.judgement import EffectDraft
+from collector.core.levels import AlertChanges
 from collector.core.model import AlertFact, Decision, NodeFacts, Snapshot
+from collector.core.notice import Notice
 from collector.core.notices import Telling
+from collector.core.phrases import lines
 from collector.core.policy import Policy
 from collector.core.severity import Severity, gravest
 from collector.core.signals import NodeSignals
 from collector.core.telling import Case, Step
 
+# Lines of one notice that repeats what stands.
+WORDS_MAX = 2 * notices.NAMED_MAX
 _Key = tuple[str, str | None]
 
 
@@ -65,6 +69,20 @@ def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> 
         incidents=tuple(draft for draft, _ in told if draft is not None),
         notices=tuple(notice for _, notice in told if notice is not None),
     )
+
+
+def reworded(
+    said: Iterable[Notice], alerts: Iterable[AlertFact], docket: Docket
+) -> Iterator[Notice]:
+    """The same notices in today's words, for whoever repeats what stands. Words alone that change
+    page nobody."""
+    standing = {alert.key: alert for alert in alerts}
+    known = {one.name: one for one in docket.incidents}
+    for notice in said:
+        incident = known.get(notice.thread)
+        told = [standing[key] for key in incident.told if key in standing] if incident else []
+        words = notices.said_of(_gravest_first(told), docket.places)
+        yield replace(notice, what=lines(words, most=WORDS_MAX)) if told else notice
 
 
 def stand(alerts: Iterable[AlertFact], changes: AlertChanges) -> dict[str, AlertFact]:

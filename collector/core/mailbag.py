@@ -5,9 +5,8 @@ incidents one digest.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from collector.core.notice import Event, Notice
 from collector.core.phrases import lines
@@ -16,6 +15,8 @@ from collector.core.severity import Severity, gravest
 DIGEST_ABOVE = 5
 DIGEST_LINES = 30
 DIGEST_CAUSE = "digest"
+DIGEST_KEY = "digest:"
+NONE_BEGUN: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +27,34 @@ class Parcel:
     keys: tuple[str, ...]
 
 
-def fold(waiting: Sequence[Notice], *, digests: bool, now: datetime) -> tuple[Parcel, ...]:
-    """In the order in which the incidents began to wait; the gravest first in a digest."""
+def fold(
+    waiting: Sequence[Notice], *, digests: bool, begun: Mapping[str, str] = NONE_BEGUN
+) -> tuple[Parcel, ...]:
+    """In the order in which the incidents began to wait; the gravest first in a digest.
+
+    `begun`: of notices whose sending was begun, and nobody knows how it ended, the key of their
+    parcel. It goes again first, as it was, whatever came to wait since.
+    """
+    again: dict[str, list[Notice]] = {}
+    for notice in waiting:
+        if notice.key in begun:
+            again.setdefault(begun[notice.key], []).append(notice)
+    parcels = _by_thread([one for one in waiting if one.key not in begun])
+    if digests and len(parcels) > DIGEST_ABOVE:
+        parcels = (_digest(parcels),)
+    return (*(_again(key, notices) for key, notices in again.items()), *parcels)
+
+
+def _by_thread(waiting: Sequence[Notice]) -> tuple[Parcel, ...]:
     threads: dict[str, list[Notice]] = {}
     for notice in waiting:
         threads.setdefault(notice.thread, []).append(notice)
-    parcels = tuple(_newest(notices) for notices in threads.values())
-    if digests and len(parcels) > DIGEST_ABOVE:
-        return (_digest(parcels, now=now),)
-    return parcels
+    return tuple(_newest(notices) for notices in threads.values())
+
+
+def _again(key: str, notices: Sequence[Notice]) -> Parcel:
+    parcels = _by_thread(notices)
+    return _digest(parcels) if key.startswith(DIGEST_KEY) else parcels[0]
 
 
 def _newest(notices: Sequence[Notice]) -> Parcel:
@@ -47,7 +67,8 @@ def _newest(notices: Sequence[Notice]) -> Parcel:
     return Parcel(notice=newest, keys=tuple(one.key for one in notices))
 
 
-def _digest(parcels: Sequence[Parcel], *, now: datetime) -> Parcel:
+def _digest(parcels: Sequence[Parcel]) -> Parcel:
+    """Made of its parcels alone: the same ones make the same digest at any time."""
     newest = sorted(
         (parcel.notice for parcel in parcels),
         key=lambda one: (one.event is Event.RESOLVED, -one.severity.rank, one.opened_at),
@@ -61,7 +82,7 @@ def _digest(parcels: Sequence[Parcel], *, now: datetime) -> Parcel:
         f" {len(open_)} open, {len(newest) - len(open_)} over"
     )
     digest = Notice(
-        key=f"digest:{name}",
+        key=f"{DIGEST_KEY}{name}",
         thread=f"digest.{name}",
         incident=0,
         sequence=1,
@@ -70,7 +91,7 @@ def _digest(parcels: Sequence[Parcel], *, now: datetime) -> Parcel:
         severity=gravest(one.severity for one in open_) or Severity.LOW,
         was=None,
         is_critical=any(one.is_critical for one in open_),
-        at=now,
+        at=max(one.at for one in newest),
         opened_at=since,
         title=title,
         what=lines((f"#{one.incident} {one.title}" for one in newest), most=DIGEST_LINES),

@@ -3,13 +3,13 @@ did, what comes next, what you can do. Decides neither whether it is sent nor to
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from collector.core import causes, deeds
 from collector.core.deeds import Scene
-from collector.core.incident import Incident
+from collector.core.incident import Incident, Place
 from collector.core.judgement import EffectDraft
 from collector.core.model import (
     AlertFact,
@@ -172,17 +172,24 @@ def _what(telling: Telling, scene: Scene) -> Iterator[str]:
     if telling.incident.reopened:
         yield f"opened again, the {telling.incident.reopened + 1}. time in this incident"
     ordered = sorted(telling.alerts, key=lambda alert: alert.key not in telling.news)
-    for alert in ordered[:NAMED_MAX]:
-        is_new = alert.key in telling.news and telling.event is Event.UPDATED
-        mark = "new: " if is_new else ""
-        place = scene.places.get(alert.node_id or "")
+    news = telling.news if telling.event is Event.UPDATED else frozenset()
+    yield from said_of(ordered, scene.places, news=news)
+    for key in telling.gone[:NAMED_MAX]:
+        yield f"over: {telling.incident.told[key].words or key}"
+
+
+def said_of(
+    alerts: Sequence[AlertFact], places: Mapping[str, Place], *, news: Collection[str] = ()
+) -> Iterator[str]:
+    """A line for each of the first alerts, and how many more there are."""
+    for alert in alerts[:NAMED_MAX]:
+        mark = "new: " if alert.key in news else ""
+        place = places.get(alert.node_id or "")
         where = f" [{place.node}, pool {place.pool}]" if place else ""
         since = f", since {alert.opened_at:%Y-%m-%d %H:%M}Z"
         yield f"{mark}{harmless(alert.text, most=220)}{where}{since}"
-    if len(ordered) > NAMED_MAX:
-        yield f"… and {len(ordered) - NAMED_MAX} more of this cause"
-    for key in telling.gone[:NAMED_MAX]:
-        yield f"over: {telling.incident.told[key].words or key}"
+    if len(alerts) > NAMED_MAX:
+        yield f"… and {len(alerts) - NAMED_MAX} more of this cause"
 
 
 def _evidence(telling: Telling, scene: Scene) -> Iterator[str]:

@@ -1,17 +1,21 @@
-"""Alerts that no heartbeat rings for: a receiver that defers for hours, a node that cannot count.
-Opened, reworded and resolved by level. Pure.
+"""Alerts that no heartbeat rings for: a receiver that defers for hours, a node that cannot count,
+a channel of notification that does not deliver. Opened, reworded and resolved by level. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from collector.core.alerts import AlertChanges
+from collector.core import levels
+from collector.core.channels import ChannelState
+from collector.core.levels import AlertChanges
 from collector.core.model import AlertFact, Severity
 from collector.core.policy import Policy
 
-DEFERRAL, COUNTING = "deferral", "counting"
+DEFERRAL, COUNTING, CHANNEL = "deferral", "counting", "channel"
 CAUSES = (DEFERRAL, COUNTING)
+# A channel that fails for less has a bad moment.
+FAILS_FOR = timedelta(minutes=5)
 # The parts of an agent without which nothing is counted, as it names them in its problems.
 COUNTING_PARTS = ("state: ", "log: ")
 
@@ -29,15 +33,36 @@ def update(
     deferring: Iterable[str],
     ailing: Iterable[Ailing],
     *,
-    standing: Mapping[str, str],
+    standing: Iterable[AlertFact],
     policy: Policy,
     now: datetime,
 ) -> AlertChanges:
-    """`deferring`: receivers that do so for long; `standing`: texts of all open alerts by key."""
-    wanted = {alert.key: alert for alert in _wanted(deferring, ailing, policy=policy, now=now)}
-    ours = {key for key in standing if key.partition(":")[0] in CAUSES}
-    news = [alert for key, alert in sorted(wanted.items()) if standing.get(key) != alert.text]
-    return AlertChanges(opened=tuple(news), resolved=tuple(sorted(ours - wanted.keys())))
+    """`deferring`: receivers that do so for long."""
+    wanted = _wanted(deferring, ailing, policy=policy, now=now)
+    return levels.changes(wanted, standing, is_ours=levels.of_causes(CAUSES))
+
+
+def of_channels(
+    states: Mapping[str, ChannelState], *, standing: Iterable[AlertFact], now: datetime
+) -> AlertChanges:
+    """Of every configured channel: it fails for a while, or a notice was lost and none went out
+    since."""
+    wanted = (alert for name, state in states.items() for alert in _wrong(name, state, now=now))
+    return levels.changes(wanted, standing, is_ours=levels.of_causes((CHANNEL,)))
+
+
+def _wrong(name: str, state: ChannelState, *, now: datetime) -> Iterator[AlertFact]:
+    since, lost = state.failing_since, state.failed_at
+    is_failing = since is not None and now - since >= FAILS_FOR
+    has_lost = lost is not None and (state.sent_at is None or state.sent_at < lost)
+    if is_failing or has_lost:
+        what = "lost a notice" if has_lost else "does not deliver"
+        yield AlertFact(
+            key=f"{CHANNEL}:{name}",
+            severity=Severity.MEDIUM,
+            text=f"the channel {name} {what}: {state.problem or 'refused'}",
+            opened_at=now,
+        )
 
 
 def _wanted(

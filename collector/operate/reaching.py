@@ -5,11 +5,12 @@ from uuid import uuid4
 
 import anyio
 
+from collector.core.channels import ChannelState
 from collector.core.model import Severity
 from collector.core.notice import Event, Notice
 from collector.operate.desk import Change, Desk, Wish, entry
 from collector.ports import Refused
-from collector.ports_notify import Channel, ChannelError, ChannelState
+from collector.ports_notify import Channel, ChannelError
 
 SECONDS_MAX = 30.0
 

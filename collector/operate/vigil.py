@@ -9,18 +9,17 @@ from collector.operate import receivers
 from collector.operate.desk import Desk
 from collector.ports import Row
 
-ALERTS_MAX = 10_000
+AILING_MAX = 10_000
 
 
 async def once(desk: Desk) -> Judgement:
     """What changed, committed."""
     listed = await receivers.listed(desk, is_live=False)
-    open_ = await desk.store.alerts(open_only=True, limit=ALERTS_MAX)
     now = desk.clock.now()
     changes = vigil.update(
         [str(row["receiver"]) for row in listed if row["deferring_for_two_hours"]],
-        [_ailing(row) for row in await desk.store.ailing(limit=ALERTS_MAX)],
-        standing={str(row["key"]): str(row["text"]) for row in open_},
+        [_ailing(row) for row in await desk.store.ailing(limit=AILING_MAX)],
+        standing=await desk.store.standing_alerts(vigil.CAUSES),
         policy=desk.policy(),
         now=now,
     )

@@ -121,6 +121,7 @@ async def made(
             ways=Ways(channels=bureau.channels, routes=bureau.routes),
             clock=clock,
             term=lambda: ground.reign.term,
+            bell=Bell(),
         )
         parts = _parts(ground, bureau, courier=courier)
         await parts.register.load()
@@ -210,6 +211,7 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
     )
     control.catalogue = zoning.catalogue
     control.rotated = ground.rotations.changed
+    control.told = courier.ring
     return Parts(
         config=ground.config,
         clock=clock,

@@ -11,7 +11,6 @@ import structlog
 import uvloop
 
 from collector.adapters import systemd
-from collector.adapters.doorbell import Bell
 from collector.config import Config
 from collector.core.channels import Secret
 from collector.operate import vigil
@@ -80,7 +79,7 @@ async def _serve(parts: Parts) -> None:
                 loops.start_soon(_supervised, "streams", parts.streams.run)
                 loops.start_soon(_supervised, "control", lambda: _control(parts))
                 loops.start_soon(_supervised, "dispatch", lambda: _dispatch(parts))
-                loops.start_soon(_supervised, "courier", lambda: parts.courier.run(Bell()))
+                loops.start_soon(_supervised, "courier", parts.courier.run)
                 loops.start_soon(_supervised, "zoning", parts.zoning.keep)
                 loops.start_soon(_supervised, "lookout", parts.lookout.run)
                 loops.start_soon(_supervised, "prune", lambda: _prune(parts))

@@ -11,6 +11,7 @@ import pytest
 
 from collector import courier as couriers
 from collector.adapters import notify
+from collector.adapters.doorbell import Bell
 from collector.adapters.store import SqlStore
 from collector.core import notices
 from collector.core.channels import Route, Webhook
@@ -20,6 +21,7 @@ from collector.core.model import Severity
 from collector.core.notice import Event, Notice
 from collector.courier import Courier, Ways
 from collector.ports import StoreError
+from collector.ports_notify import ChannelError
 from tests.core.said import notice
 from tests.core.thread import Thread, listed
 from tests.notify_bed import Receiver, around, receiving
@@ -51,7 +53,11 @@ def made(
         for name, one in receivers.items()
     }
     return Courier(
-        journal, ways=Ways(channels=channels, routes=routes), clock=clock, term=lambda: 1
+        journal,
+        ways=Ways(channels=channels, routes=routes),
+        clock=clock,
+        term=lambda: 1,
+        bell=Bell(),
     )
 
 
@@ -160,6 +166,25 @@ async def test_what_was_sent_and_not_written_down_goes_again_under_its_key(
         assert {head["Idempotency-Key"] for head in there["a"].heads} == {notice(1).key}
 
 
+async def test_a_digest_that_was_sent_and_not_written_down_goes_again_as_it_was(
+    journal: SqlStore, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever came to wait meanwhile goes after it."""
+    async with receivers("a") as there:
+        await commit(journal, clock, *(notice(n) for n in range(8)))
+        with monkeypatch.context() as patched:
+            patched.setattr(journal, "delivered", _disk_full)
+            await turn(made(journal, clock, there))
+        clock.move(60)
+        await commit(journal, clock, notice(3, 2), notice(9))
+        await turn(made(journal, clock, there))
+        digest, again, *rest = keys(there["a"])
+        assert digest == again
+        assert there["a"].said[0] == there["a"].said[1]
+        assert rest == [notice(3, 2).key, notice(9).key]
+        assert await waiting(journal) == []
+
+
 async def _disk_full(*_: object, **__: object) -> None:
     raise StoreError("journal: disk full", retryable=True)
 
@@ -243,7 +268,9 @@ class Level:
     is_level = True
 
     def __init__(self) -> None:
+        self.is_dead = False
         self.sent: list[str] = []
+        self.said: list[str] = []
         self.repeated: list[list[str]] = []
 
     async def send(self, notice: Notice) -> str:
@@ -251,6 +278,9 @@ class Level:
         return "200"
 
     async def refresh(self, notices: Any) -> None:
+        if self.is_dead:
+            raise ChannelError("not ready: 503", retryable=True)
+        self.said = [line for one in notices for line in one.what]
         self.repeated.append([one.key for one in notices])
 
     async def check(self) -> str:
@@ -260,10 +290,15 @@ class Level:
         pass
 
 
+def levelled(journal: SqlStore, clock: HandClock, level: Level) -> Courier:
+    ways = Ways(channels={"am": level})
+    return Courier(journal, ways=ways, clock=clock, term=lambda: 1, bell=Bell())
+
+
 async def test_what_stands_is_repeated_to_who_forgets(journal: SqlStore, clock: HandClock) -> None:
     """Of an incident that is open, its newest notice; of one that is over, nothing."""
     thread, level = Thread(now=START), Level()
-    courier = Courier(journal, ways=Ways(channels={"am": level}), clock=clock, term=lambda: 1)
+    courier = levelled(journal, clock, level)
     await journal.commit(_told(thread, clock, thread.opens(listed(1))))
     await turn(courier)
     assert level.sent == [thread.notices[0].key]
@@ -288,3 +323,41 @@ def _told(thread: Any, clock: HandClock, told: list[Notice]) -> Judgement:
         incidents=tuple(IncidentDraft(incident=one) for one in thread.known.values()),
         notices=tuple(notices.effect(one) for one in told),
     )
+
+
+async def test_a_channel_that_cannot_be_told_what_stands_is_an_alert(
+    journal: SqlStore, clock: HandClock
+) -> None:
+    level = Level()
+    courier, level.is_dead = levelled(journal, clock, level), True
+    await turn(courier)
+    clock.move(299)
+    await courier.tend()
+    assert await alerts(journal) == []
+    clock.move(1)
+    await courier.tend()
+    assert await alerts(journal) == ["the channel am does not deliver: not ready: 503"]
+    level.is_dead = False
+    clock.move(300)
+    await turn(courier)
+    await courier.tend()
+    assert await alerts(journal) == []
+
+
+async def test_other_words_page_nobody_and_reach_who_is_told_again_and_again(
+    journal: SqlStore, clock: HandClock
+) -> None:
+    thread, level = Thread(now=START), Level()
+    courier, alert = levelled(journal, clock, level), listed(1)
+    told = _told(thread, clock, thread.opens(alert))
+    await journal.commit(replace(told, alerts_open=(alert,)))
+    await turn(courier)
+    thread.now = clock.now()
+    changed = replace(alert, text=f"{alert.text}, and more")
+    said = thread.opens(changed)
+    assert said == []
+    await journal.commit(replace(_told(thread, clock, said), alerts_open=(changed,)))
+    clock.move(couriers.REFRESH_SECONDS)
+    await turn(courier)
+    assert len(level.sent) == 1
+    assert level.said[0].startswith(changed.text)

@@ -1,7 +1,6 @@
 """Who is told of what; what waited for a channel, folded; a notice as a letter."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -9,7 +8,6 @@ from collector.core import channels, letters, mailbag
 from collector.core.channels import Route, Secret, Webhook
 from collector.core.model import Severity
 from collector.core.notice import Event, Notice
-from tests.core.fleet import NOON
 from tests.core.said import notice
 
 KNOWN = ("ops", "pager", "t1")
@@ -74,35 +72,48 @@ def test_a_secret_is_shown_to_who_asks_for_it_alone() -> None:
 
 def test_of_one_incident_only_the_newest_goes() -> None:
     waiting = [notice(1), notice(1, 2), notice(1, 3)]
-    (parcel,) = mailbag.fold(waiting, digests=True, now=NOON)
+    (parcel,) = mailbag.fold(waiting, digests=True)
     assert parcel.notice.key == waiting[2].key
     assert parcel.notice.what[-1] == "2 earlier notices of this incident did not go out in time"
     assert parcel.keys == tuple(one.key for one in waiting)
-    (two,) = mailbag.fold(waiting[:2], digests=True, now=NOON)
+    (two,) = mailbag.fold(waiting[:2], digests=True)
     assert two.notice.what[-1] == "1 earlier notice of this incident did not go out in time"
-    assert mailbag.fold((), digests=True, now=NOON) == ()
+    assert mailbag.fold((), digests=True) == ()
 
 
 def test_of_many_incidents_there_is_one_digest() -> None:
     over = [replace(notice(n, 2), event=Event.RESOLVED, title=f"over {n}") for n in range(1, 4)]
     low = replace(notice(8), severity=Severity.LOW, title="low", is_critical=False)
     waiting = [*over, low, notice(9), notice(10)]
-    (parcel,) = mailbag.fold(waiting, digests=True, now=NOON + timedelta(hours=3))
+    (parcel,) = mailbag.fold(waiting, digests=True)
     digest = parcel.notice
     assert parcel.keys == tuple(one.key for one in waiting)
     assert digest.title == "6 incidents since 12:00Z, while this channel was away: 3 open, 3 over"
     assert [line.split()[0] for line in digest.what] == ["#9", "#10", "#8", "#1", "#2", "#3"]
     assert (digest.severity, digest.event) == (Severity.HIGH, Event.DIGEST)
     assert (digest.nodes, digest.standing, digest.tenant) == (("mta-1",), 3, None)
-    (again,) = mailbag.fold(waiting, digests=True, now=NOON)
+    (again,) = mailbag.fold(waiting, digests=True)
     assert again.notice.key == digest.key, "the same letters make the same digest"
-    assert len(mailbag.fold(waiting, digests=False, now=NOON)) == 6
-    assert len(mailbag.fold(waiting[:5], digests=True, now=NOON)) == 5
+    assert len(mailbag.fold(waiting, digests=False)) == 6
+    assert len(mailbag.fold(waiting[:5], digests=True)) == 5
+
+
+def test_what_was_begun_goes_again_as_it_was_before_what_came_since() -> None:
+    first, second = notice(1), notice(1, 2)
+    again, rest = mailbag.fold([first, second], digests=True, begun={first.key: first.key})
+    assert (again.notice, again.keys) == (first, (first.key,))
+    assert (rest.notice, rest.keys) == (second, (second.key,))
+    many = [notice(n) for n in range(6)]
+    (digest,) = mailbag.fold(many, digests=True)
+    begun = dict.fromkeys(digest.keys, digest.notice.key)
+    repeated, later = mailbag.fold([*many, notice(9)], digests=True, begun=begun)
+    assert repeated == digest
+    assert later.notice == notice(9)
 
 
 def test_a_digest_of_what_is_over_is_low_and_names_no_tenant_of_several() -> None:
     over = [replace(notice(n, 2), event=Event.RESOLVED, tenant=f"t{n % 2}") for n in range(1, 8)]
-    (parcel,) = mailbag.fold(over, digests=True, now=NOON)
+    (parcel,) = mailbag.fold(over, digests=True)
     assert (parcel.notice.severity, parcel.notice.tenant) == (Severity.LOW, None)
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collector.core import incidents, notice
-from collector.core.alerts import AlertChanges
 from collector.core.incident import Docket, Incident, Place, Silence
 from collector.core.incidents import Made
+from collector.core.levels import AlertChanges
 from collector.core.model import (
     AlertFact,
     Decision,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import effects as acts
@@ -14,14 +14,33 @@ from collector.adapters.store.database import Part
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema import addresses, nodes
 from collector.adapters.store.schema_acts import effects
-from collector.adapters.store.schema_alerts import deliveries, incidents
+from collector.adapters.store.schema_alerts import LOST, TROUBLED, UNSENT, deliveries, incidents
+from collector.core.channels import ChannelState
 from collector.core.notice import Notice, from_payload
 from collector.core.notices import KIND
-from collector.ports_notify import ChannelState, Delivery
+from collector.ports_notify import Delivery
 
 WAITING_MAX = 2_000
 STANDING_MAX = 2_000
 SENT = "sent"
+# Every channel that ever had something, by skipping through the index.
+CHANNELS = text(
+    """WITH RECURSIVE known(channel) AS (SELECT min(channel) FROM deliveries
+ UNION ALL SELECT (SELECT min(d.channel) FROM deliveries d WHERE d.channel > known.channel)
+ FROM known WHERE known.channel IS NOT NULL)
+ SELECT channel FROM known WHERE channel IS NOT NULL"""
+)
+STATE = text(
+    f"""SELECT
+ (SELECT count(*) FROM deliveries WHERE channel = :channel AND {UNSENT.text}) AS waiting,
+ (SELECT finished_at FROM deliveries WHERE channel = :channel AND outcome = '{SENT}'
+  AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1) AS sent_at,
+ (SELECT max(finished_at) FROM deliveries WHERE channel = :channel AND {LOST.text}) AS failed_at,
+ (SELECT min(created_at) FROM deliveries WHERE channel = :channel AND {UNSENT.text}
+  AND attempts > 0) AS failing_since,
+ (SELECT problem FROM deliveries WHERE channel = :channel AND {TROUBLED.text}
+  ORDER BY created_at DESC LIMIT 1) AS problem"""  # noqa: S608  # our own words
+)
 
 
 class Deliveries(Part):
@@ -85,12 +104,22 @@ class Deliveries(Part):
             lambda connection: sum(connection.execute(one).rowcount for one in (old, gone))
         )
 
+    async def begun(self, channel: str, keys: Collection[str], *, parcel: str) -> None:
+        c = deliveries.c
+        mine = (c.channel == channel) & among(c.key, keys) & c.finished_at.is_(None)
+        going = update(deliveries).where(mine).values(parcel=parcel)
+        await self._database.write(lambda connection: connection.execute(going).rowcount)
+
     async def attempted(
         self, channel: str, keys: Collection[str], *, problem: str, at: datetime
     ) -> None:
         c = deliveries.c
         mine = (c.channel == channel) & among(c.key, keys) & c.finished_at.is_(None)
-        tried = update(deliveries).where(mine).values(attempts=c.attempts + 1, problem=problem)
+        tried = (
+            update(deliveries)
+            .where(mine)
+            .values(attempts=c.attempts + 1, problem=problem, parcel="")
+        )
         await self._database.write(lambda connection: connection.execute(tried).rowcount)
 
     async def delivered(
@@ -137,6 +166,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         created_at=from_ms(row.created_at),
         attempts=row.attempts,
         problem=row.problem,
+        parcel=row.parcel,
     )
 
 
@@ -159,29 +189,16 @@ def _standing(connection: Connection, channel: str) -> list[Notice]:
 
 
 def _states(connection: Connection) -> dict[str, ChannelState]:
-    c = deliveries.c
-    tried = c.finished_at.is_(None) & (c.attempts > 0)
-    query = select(
-        c.channel,
-        func.count().filter(c.finished_at.is_(None)).label("waiting"),
-        func.max(c.finished_at).filter(c.outcome == SENT).label("sent_at"),
-        func.max(c.finished_at).filter(c.outcome.in_(("given up", "refused"))).label("failed_at"),
-        func.min(c.created_at).filter(tried).label("failing_since"),
-    ).group_by(c.channel)
-    return {
-        row.channel: ChannelState(
-            waiting=row.waiting,
-            sent_at=from_ms(row.sent_at),
-            failed_at=from_ms(row.failed_at),
-            failing_since=from_ms(row.failing_since),
-            problem=_problem(connection, row.channel),
-        )
-        for row in connection.execute(query).all()
-    }
+    """Each question of one channel is one look into an index: 90 days of deliveries are kept."""
+    return {row.channel: _state(connection, row.channel) for row in connection.execute(CHANNELS)}
 
 
-def _problem(connection: Connection, channel: str) -> str:
-    """The newest there was."""
-    c = deliveries.c
-    query = select(c.problem).where(c.channel == channel, c.problem != "")
-    return connection.scalar(query.order_by(c.created_at.desc()).limit(1)) or ""
+def _state(connection: Connection, channel: str) -> ChannelState:
+    row = connection.execute(STATE, {"channel": channel}).one()
+    return ChannelState(
+        waiting=row.waiting,
+        sent_at=from_ms(row.sent_at),
+        failed_at=from_ms(row.failed_at),
+        failing_since=from_ms(row.failing_since),
+        problem=row.problem or "",
+    )

@@ -5,6 +5,8 @@ from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 from collector.adapters.store.schema import metadata, text_column, whole_column
 
 UNSENT = text("finished_at IS NULL")
+LOST = text("outcome IN ('given up', 'refused')")
+TROUBLED = text("problem <> ''")
 
 # One open incident a cause and tenant; which alerts are its own is computed from their keys.
 incidents = Table(
@@ -59,6 +61,8 @@ deliveries = Table(
     whole_column("created_at"),
     whole_column("attempts", default="0"),
     text_column("problem", default="''"),
+    # The key it was last sent under, until it is known how that ended.
+    text_column("parcel", default="''"),
     Column("outcome", Text),
     text_column("said", default="''"),
     Column("finished_at", Integer),
@@ -67,4 +71,6 @@ deliveries = Table(
     Index("deliveries_by_thread", "thread", "channel"),
     Index("deliveries_by_end", "channel", "finished_at"),
     Index("deliveries_by_age", "finished_at"),
+    Index("deliveries_lost", "channel", "finished_at", sqlite_where=LOST),
+    Index("deliveries_troubled", "channel", "created_at", sqlite_where=TROUBLED),
 )
