@@ -203,7 +203,7 @@ class Courier:
     async def _refresh(self, name: str, channel: Channel) -> None:
         lane, troubles = self._lanes[name], await self._store.troubles()
         standing = incidents.reworded(
-            await self._store.standing(name), troubles.alerts, troubles.docket
+            await self._store.standing(name), troubles.alerts, docket=troubles.docket
         )
         try:
             with anyio.fail_after(SEND_SECONDS_MAX):

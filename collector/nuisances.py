@@ -64,7 +64,7 @@ class Nuisances:
         }
         changes = levels.changes(
             (alert for alert, _ in self._seen.values()),
-            await self._store.standing_alerts(CAUSES),
+            standing=await self._store.standing_alerts(CAUSES),
             is_ours=levels.of_causes(CAUSES),
         )
         judgement = Judgement(

@@ -51,7 +51,7 @@ def update(
         wanted = {key: one for key, one in wanted.items() if not _is_doubted(key, standing)}
     judged = {node.facts.id for node in nodes}
     return levels.changes(
-        wanted.values(), snapshot.alerts, is_ours=lambda alert: _ours(alert, judged)
+        wanted.values(), standing=snapshot.alerts, is_ours=lambda alert: _ours(alert, judged)
     )
 
 

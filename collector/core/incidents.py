@@ -72,7 +72,7 @@ def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> 
 
 
 def reworded(
-    said: Iterable[Notice], alerts: Iterable[AlertFact], docket: Docket
+    said: Iterable[Notice], alerts: Iterable[AlertFact], *, docket: Docket
 ) -> Iterator[Notice]:
     """The same notices in today's words, for whoever repeats what stands. Words alone that change
     page nobody."""

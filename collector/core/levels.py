@@ -19,8 +19,8 @@ class AlertChanges:
 
 def changes(
     wanted: Iterable[AlertFact],
-    standing: Iterable[AlertFact],
     *,
+    standing: Iterable[AlertFact],
     is_ours: Callable[[AlertFact], bool],
 ) -> AlertChanges:
     """The difference, in the order of the keys. What stands with other words, or another severity,

@@ -39,7 +39,7 @@ def update(
 ) -> AlertChanges:
     """`deferring`: receivers that do so for long."""
     wanted = _wanted(deferring, ailing, policy=policy, now=now)
-    return levels.changes(wanted, standing, is_ours=levels.of_causes(CAUSES))
+    return levels.changes(wanted, standing=standing, is_ours=levels.of_causes(CAUSES))
 
 
 def of_channels(
@@ -48,7 +48,7 @@ def of_channels(
     """Of every configured channel: it fails for a while, or a notice was lost and none went out
     since."""
     wanted = (alert for name, state in states.items() for alert in _wrong(name, state, now=now))
-    return levels.changes(wanted, standing, is_ours=levels.of_causes((CHANNEL,)))
+    return levels.changes(wanted, standing=standing, is_ours=levels.of_causes((CHANNEL,)))
 
 
 def _wrong(name: str, state: ChannelState, *, now: datetime) -> Iterator[AlertFact]:

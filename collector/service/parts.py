@@ -19,7 +19,7 @@ from collector.config import Config
 from collector.control import Control
 from collector.core.channels import Secret
 from collector.core.policy import Policy
-from collector.courier import Courier, Ways
+from collector.courier import Courier
 from collector.dispatch import Dispatch
 from collector.governor import Governor
 from collector.identity import Register
@@ -116,13 +116,7 @@ async def made(
         policy = await journal.policy()
         ground = _ground(config, journal, keys=keys, authority=authority, policy=policy)
         bureau = bureaus.made(config, journal, secrets=channels)
-        courier = Courier(
-            journal,
-            ways=Ways(channels=bureau.channels, routes=bureau.routes),
-            clock=clock,
-            term=lambda: ground.reign.term,
-            bell=Bell(),
-        )
+        courier = bureaus.courier(bureau, journal, clock=clock, term=lambda: ground.reign.term)
         parts = _parts(ground, bureau, courier=courier)
         await parts.register.load()
         await parts.intake.load()

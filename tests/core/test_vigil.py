@@ -80,6 +80,6 @@ def test_a_channel_that_fails_for_long_or_lost_something_is_an_alert(
 def test_another_severity_is_news_and_another_age_is_not() -> None:
     known, is_ours = alert("counting:n1"), levels.of_causes(vigil.CAUSES)
     older = replace(known, opened_at=LATE)
-    assert levels.changes([known], [older], is_ours=is_ours).opened == ()
+    assert levels.changes([known], standing=[older], is_ours=is_ours).opened == ()
     graver = replace(known, severity=Severity.HIGH)
-    assert levels.changes([graver], [older], is_ours=is_ours).opened == (graver,)
+    assert levels.changes([graver], standing=[older], is_ours=is_ours).opened == (graver,)
