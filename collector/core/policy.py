@@ -108,6 +108,8 @@ class Policy:
     warmup_idle_days: int = 30
     warmup_listed_long: timedelta = _seconds(86400)
     warmup_day_lag: timedelta = _seconds(1800)
+    # Above it an hour does not say what an address can do.
+    best_hour_trouble: float = 0.05
     # Rotation: how far a share moves at once and what is no change at all; what a grant may be.
     share_step: float = 0.25
     share_still: float = 0.05
@@ -202,6 +204,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "warmup_idle_days": (7, 90),
     "warmup_listed_long": (3600, 604800),
     "warmup_day_lag": (1200, 21600),
+    "best_hour_trouble": (0.01, 0.5),
     "share_step": (0.05, 1),
     "share_still": (0, 0.5),
     "share_every": (60, 3600),

@@ -79,6 +79,7 @@ DOES: dict[str, str] = {
     "warmup_idle_days": "days without mail after which an address warms up again",
     "warmup_listed_long": "a listing that lasted so long takes two stages back instead of one",
     "warmup_day_lag": "how long after its end a day is judged, for what arrives late",
+    "best_hour_trouble": "deferred and bounced part of an hour that still counts as healthy",
     "share_step": "how far a share moves at once",
     "share_still": "a change of a share smaller than this is none",
     "share_every": "how often shares move",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, func, or_, select
 
 from collector.adapters.store import encode, incidents, snapshot
 from collector.adapters.store.among import among
@@ -123,7 +123,7 @@ def _alerts(connection: Connection, incident: Row[Any]) -> list[dict[str, object
         .join(nodes, nodes.c.id == c.node_id, isouter=True)
         .join(pools, pools.c.id == nodes.c.pool_id, isouter=True)
         .where(
-            or_(*(c.key.startswith(head, autoescape=True) for head in _heads(incident.cause))),
+            or_(*(begins(c.key, head) for head in _heads(incident.cause))),
             or_(c.resolved_at.is_(None), c.resolved_at >= incident.opened_at),
             *([c.opened_at <= until] if until is not None else []),
         )
@@ -131,17 +131,26 @@ def _alerts(connection: Connection, incident: Row[Any]) -> list[dict[str, object
         .limit(ALERTS_MAX)
     )
     return [
-        {
-            "key": row.key,
-            "node_id": row.node_id,
-            "severity": row.severity,
-            "text": row.text,
-            "opened_at": iso(row.opened_at),
-            "resolved_at": iso(row.resolved_at),
-        }
+        alert_row(row)
         for row in connection.execute(query)
         if causes.cause_of(row.key) == incident.cause and row.tenant == incident.tenant
     ]
+
+
+def begins(column: Column[str], head: str) -> ColumnElement[bool]:
+    """As a range, so that an index can answer: LIKE with an escape never can."""
+    return (column >= head) & (column < f"{head[:-1]}{chr(ord(head[-1]) + 1)}")
+
+
+def alert_row(row: Row[Any]) -> dict[str, object]:
+    return {
+        "key": row.key,
+        "node_id": row.node_id,
+        "severity": row.severity,
+        "text": row.text,
+        "opened_at": iso(row.opened_at),
+        "resolved_at": iso(row.resolved_at),
+    }
 
 
 def _heads(cause: str) -> list[str]:
@@ -154,7 +163,7 @@ def _heads(cause: str) -> list[str]:
 def _notices(connection: Connection, incident: Row[Any]) -> list[dict[str, object]]:
     """The newest, oldest first, each with what became of it."""
     thread = f"{incident.number}.{incident.opened_at // 1000}"
-    mine = effects.c.key.startswith(f"notify:{thread}.", autoescape=True)
+    mine = begins(effects.c.key, f"notify:{thread}.")
     newest = select(effects).where(mine).order_by(effects.c.created_at.desc()).limit(NOTICES_MAX)
     rows = list(reversed(connection.execute(newest).all()))
     ways: dict[str, list[dict[str, object]]] = {row.key: [] for row in rows}

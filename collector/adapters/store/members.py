@@ -43,8 +43,9 @@ PAUSES = text(
 # Messages that left, each once; attempts where the node does not tell first ones apart.
 _FIRSTS = "first_sent + first_deferred + first_bounced + first_unknown"
 _LEFT = f'iif({_FIRSTS} > 0, {_FIRSTS}, sent + "deferred" + bounced)'
-_OF_POOL = """node_number IN (SELECT t.number FROM node_states t
+_NUMBERS = """IN (SELECT t.number FROM node_states t
  JOIN addresses a ON a.node_id = t.node_id WHERE a.pool_id = :pool AND a.is_present = 1)"""
+_OF_POOL = f"node_number {_NUMBERS}"
 COUNTED = text(
     f"""SELECT 1 AS is_day, node_number, address, receiver, {_LEFT} AS n FROM windows
  WHERE span = {DAY_SECONDS} AND slot = :day AND {_OF_POOL} AND receiver <> '{LOCAL}'
@@ -55,12 +56,8 @@ COUNTED = text(
 )
 # Since the last look at the windows: of this hour, and of this day.
 GROWN = text(
-    f"""SELECT 2, node_number, address, receiver, {_LEFT} FROM ({windows.GROWN})
- WHERE {_OF_POOL} AND receiver <> '{LOCAL}'"""  # noqa: S608
-)
-NUMBERS = text(
-    """SELECT min(t.number), max(t.number) FROM node_states t
- JOIN addresses a ON a.node_id = t.node_id WHERE a.pool_id = :pool AND a.is_present = 1"""
+    f"""SELECT 2, node_number, address, receiver, {_LEFT}
+ FROM ({windows.grown(f"s.number {_NUMBERS}")}) WHERE receiver <> '{LOCAL}'"""  # noqa: S608
 )
 # By node number and address, then by receiver: of the day, of the hour.
 Counts = dict[tuple[int, str], dict[str, list[int]]]
@@ -151,12 +148,8 @@ def counted(connection: Connection, pool_id: str, *, now: datetime) -> Counts:
     seconds = to_ms(now) // 1000
     day, hour = seconds // DAY_SECONDS * DAY_SECONDS, seconds // HOUR_SECONDS * HOUR_SECONDS
     asked = {"pool": pool_id, "day": day, "hour": hour}
-    first, last = connection.execute(NUMBERS, {"pool": pool_id}).one()
     found: Counts = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    rows = [*connection.execute(COUNTED, asked)]
-    if first is not None:
-        live = {"pool": pool_id, "after": first - 1, "upto": last}
-        rows += connection.execute(GROWN, live)
+    rows = [*connection.execute(COUNTED, asked), *connection.execute(GROWN, {"pool": pool_id})]
     for which, number, address, receiver, count in rows:
         cell = found[number, address][receiver]
         cell[0] += count if which else 0

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, migrate, reign, snapshot, views_nodes
+from collector.adapters.store.alerting import alert_row
 from collector.adapters.store.among import among
 from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.database import Part
@@ -37,17 +38,7 @@ class Views(Part):
             query = query.where(alerts.c.resolved_at.is_(None))
 
         def job(connection: Connection) -> list[Row]:
-            return [
-                {
-                    "key": row.key,
-                    "node_id": row.node_id,
-                    "severity": row.severity,
-                    "text": row.text,
-                    "opened_at": iso(row.opened_at),
-                    "resolved_at": iso(row.resolved_at),
-                }
-                for row in connection.execute(query)
-            ]
+            return [alert_row(row) for row in connection.execute(query)]
 
         return await self._database.read(job)
 

@@ -15,6 +15,7 @@ from collector.adapters.store.schema_rotation import warmup_days, warmups
 from collector.adapters.store.timeline import Told, tell
 from collector.core import lifecycle, warmup
 from collector.core.judgement import Judgement, LifecycleChange, WarmupChange
+from collector.core.policy import Policy
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS
 from collector.core.warmup_plan import Holder, Plan, SendingDay, Warming, WarmKind
 from deliverability import ladders
@@ -22,8 +23,6 @@ from deliverability.receivers import LOCAL
 
 DAY_MS = DAY_SECONDS * 1000
 KEY = ("kind", "subject", "node_id")
-# Of an hour that was healthy enough to say what an address can do.
-HEALTHY_PERCENT = 5
 # What was counted under no address is of the node's only one, or may be of each of them.
 SUMS = text(
     f"""SELECT coalesce(sum(first_sent + first_deferred + first_bounced), 0) AS firsts,
@@ -37,7 +36,7 @@ BEST_HOUR = text(
     f"""SELECT coalesce(max(n), 0) FROM (SELECT sum(sent + "deferred" + bounced) AS n FROM windows
  WHERE span = {HOUR_SECONDS} AND slot >= :slot AND slot < :slot + {DAY_SECONDS}
  AND node_number = :number AND address IN (:ip, '') GROUP BY slot
- HAVING sum("deferred" + bounced) * 100 <= n * {HEALTHY_PERCENT})"""  # noqa: S608
+ HAVING sum("deferred" + bounced) <= n * :trouble)"""  # noqa: S608
 )
 LISTED = text(
     """SELECT DISTINCT zone FROM listings WHERE node_id = :node AND address = :ip
@@ -65,8 +64,9 @@ def read(
     for row in rows:
         plan = plan_of(row)
         over = warmup.day_to_judge(plan, policy, now=now)
-        day = None if over is None else _day(connection, row.node_id, ip=plan.subject, over=over)
-        found[row.node_id, plan.subject] = Warming(plan=plan, day=day)
+        subject = (row.node_id, plan.subject)
+        day = None if over is None else _day(connection, subject, over=over, policy=policy)
+        found[subject] = Warming(plan=plan, day=day)
     return found
 
 
@@ -166,10 +166,15 @@ def plan_of(row: Row[Any]) -> Plan:
     )
 
 
-def _day(connection: Connection, node_id: str, *, ip: str, over: datetime) -> SendingDay:
+def _day(
+    connection: Connection, subject: tuple[str, str], *, over: datetime, policy: Policy
+) -> SendingDay:
+    """`subject`: node and address."""
+    node_id, ip = subject
     begin = to_ms(over)
     number, heard = connection.execute(NUMBER, {"node": node_id}).one()
     of_day = {"slot": begin // 1000, "number": number, "ip": ip}
+    of_hours = {**of_day, "trouble": policy.best_hour_trouble}
     span = {"node": node_id, "ip": ip, "begin": begin, "end": begin + DAY_MS}
     sums = connection.execute(SUMS, of_day).one()
     attempts = sums.sent + sums.deferred + sums.bounced
@@ -183,7 +188,7 @@ def _day(connection: Connection, node_id: str, *, ip: str, over: datetime) -> Se
         bounced=sums.first_bounced if sums.firsts else sums.bounced,
         listed=tuple(connection.scalars(LISTED, span)),
         pauses=tuple(connection.scalars(PAUSED, span)),
-        best_hour=connection.execute(BEST_HOUR, of_day).scalar_one(),
+        best_hour=connection.execute(BEST_HOUR, of_hours).scalar_one(),
     )
 
 

@@ -23,14 +23,20 @@ SLICE_ROWS = 5_000
 _SUMS = ", ".join(f"sum({name})" for name in SUMMED)
 _ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMMED)
 _SAME_CELL = " AND ".join(f"m.{name} = t.{name}" for name in CELL)
-# Since the last look, by node, address and receiver. All words put in are our own.
-GROWN = f"""SELECT s.number AS node_number, t.address, t.receiver,
+
+
+def grown(of: str) -> str:
+    """Since the last look, by node, address and receiver. All words put in are our own."""
+    return f"""SELECT s.number AS node_number, t.address, t.receiver,
  {", ".join(f"sum(t.{name} - coalesce(m.{name}, 0)) AS {name}" for name in SUMMED)}
  FROM node_states s JOIN totals t ON t.epoch_number = s.epoch_number
  LEFT JOIN marks m ON {_SAME_CELL}
- WHERE s.number > :after AND s.number <= :upto
+ WHERE {of}
  AND ({" OR ".join(f"t.{name} > coalesce(m.{name}, 0)" for name in SUMMED)})
  GROUP BY s.number, t.address, t.receiver"""  # noqa: S608
+
+
+GROWN = grown("s.number > :after AND s.number <= :upto")
 ADD = text(
     f"""INSERT INTO windows (span, slot, node_number, address, receiver, {", ".join(SUMMED)})
  SELECT {QUARTER_SECONDS}, :slot, g.* FROM ({GROWN}) g WHERE true
