@@ -1,6 +1,6 @@
 """What a silence means, and whether our own ears can be trusted. Silence comes in as a duration."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,7 +64,7 @@ def distrust(
 ) -> Detector:
     """Freezes removals at the first doubt; thaws after ten healthy minutes, and only while most of
     some pool is heard: a collector that hears nobody has no reason to believe its ears."""
-    doubt = _doubt(health, pools.values(), policy=policy)
+    doubt = _doubt(health, tuple(pools.values()), policy=policy)
     if doubt:
         return Detector(frozen=True, healthy_since=None, why=doubt)
     since = before.healthy_since or now
@@ -74,7 +74,7 @@ def distrust(
     return Detector(frozen=False, healthy_since=since)
 
 
-def _doubt(health: Health, pools: Iterable[PoolFacts], *, policy: Policy) -> str:
+def _doubt(health: Health, pools: Sequence[PoolFacts], *, policy: Policy) -> str:
     if health.journal_failed:
         return "the journal could not be written, so nobody was listened to"
     if health.loop_lag > policy.loop_lag_max:
@@ -83,12 +83,20 @@ def _doubt(health: Health, pools: Iterable[PoolFacts], *, policy: Policy) -> str
         return f"the journal needed {health.commit_lag.total_seconds():.1f} s for a commit"
     if abs(health.clock_jump) > policy.loop_lag_max:
         return f"the clock jumped by {health.clock_jump.total_seconds():+.1f} s"
-    return next((text for text in (_correlated(pool, policy) for pool in pools) if text), "")
+    wholes = [(f"pool {pool.name}", pool.newly_silent, pool.nodes) for pool in pools]
+    # Many pools of one node have no floor that would stop them from being emptied together.
+    wholes.append(
+        ("the fleet", sum(pool.newly_silent for pool in pools), sum(pool.nodes for pool in pools))
+    )
+    said = (
+        _correlated(whole, silent=silent, nodes=nodes, policy=policy)
+        for whole, silent, nodes in wholes
+    )
+    return next(filter(None, said), "")
 
 
-def _correlated(pool: PoolFacts, policy: Policy) -> str:
-    """More than two nodes and a fifth of a pool at once: rather our fault than theirs."""
-    silent = pool.newly_silent
-    if silent <= policy.silent_nodes_max or silent <= policy.silent_ratio_max * pool.nodes:
+def _correlated(whole: str, *, silent: int, nodes: int, policy: Policy) -> str:
+    """More than two nodes and a fifth of them at once: rather our fault than theirs."""
+    if silent <= policy.silent_nodes_max or silent <= policy.silent_ratio_max * nodes:
         return ""
-    return f"{silent} of {pool.nodes} nodes of pool {pool.name} fell silent together"
+    return f"{silent} of {nodes} nodes of {whole} fell silent together"

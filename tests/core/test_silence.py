@@ -202,6 +202,13 @@ def test_three_of_a_hundred_are_not_a_fifth() -> None:
     assert not said.frozen
 
 
+@pytest.mark.parametrize("silent, frozen", [(2, False), (3, True)])
+def test_pools_of_one_that_fall_silent_together_are_doubted(silent: int, frozen: bool) -> None:
+    pools = {f"p{n}": fleet.pool(nodes=1, newly_silent=int(n < silent)) for n in range(10)}
+    said = liveness.distrust(fleet.HEALTHY, CALM, pools=pools, policy=POLICY, now=NOON)
+    assert (said.frozen, "of the fleet fell silent" in said.why) == (frozen, frozen)
+
+
 def test_the_freeze_ends_after_ten_healthy_minutes() -> None:
     pools = {"p1": fleet.pool()}
     begun = liveness.distrust(FROZEN, CALM, pools=pools, policy=POLICY, now=NOON)
