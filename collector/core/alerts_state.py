@@ -4,7 +4,7 @@ node's own facts. Opens and closes none."""
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from collector.core import machine, rates, score
+from collector.core import machine, rates
 from collector.core.model import NodeFacts, Reason, Severity
 from collector.core.policy import Policy
 from collector.core.readings import CertificateFact, DnsState
@@ -97,15 +97,15 @@ def _address(node: NodeSignals, address: AddressSignals, policy: Policy) -> Iter
         if record.state is DnsState.BROKEN:
             text = f"{ip}: {record.record} of {record.name} is wrong: {record.why}"
             yield f"dns:{record.record}:{ip}", Severity.MEDIUM, text
-    yield from _score(node, address, policy)
+    yield from _score(address, policy)
 
 
-def _score(node: NodeSignals, address: AddressSignals, policy: Policy) -> Iterator[Said]:
+def _score(address: AddressSignals, policy: Policy) -> Iterator[Said]:
     """Against the median of its own seven days."""
     known = address.facts.score
     if known is None or known.median is None:
         return
-    now = score.of(address, node.facts.pauses, policy=policy)
+    now = address.score
     fell = known.median - now.value
     is_far = fell > policy.score_drop_ratio * known.median and fell >= policy.score_drop_points
     if is_far:

@@ -61,7 +61,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         warmups=warmups,
         lifecycles=tuple(warming.follow(snapshot.nodes, warmups)),
         orders=changes.orders,
-        scores=tuple(_scores(nodes, policy)),
+        scores=tuple(_scores(nodes)),
         effects=changes.effects,
         alerts_open=alerted.opened,
         alerts_resolve=alerted.resolved,
@@ -97,11 +97,11 @@ def _draft(node: NodeFacts, opinion: Opinion) -> ListingDraft:
     )
 
 
-def _scores(nodes: Sequence[NodeSignals], policy: Policy) -> Iterator[ScoreChange]:
+def _scores(nodes: Sequence[NodeSignals]) -> Iterator[ScoreChange]:
     """Of addresses whose score changed; one that never lost a point has none kept."""
     for node in nodes:
         for address in node.addresses:
-            now, known = score.of(address, node.facts.pauses, policy=policy), address.facts.score
+            now, known = address.score, address.facts.score
             if now.value != (known.score if known else score.FULL):
                 yield ScoreChange(
                     node_id=node.facts.id,

@@ -6,13 +6,14 @@ has a score of 100, and no evidence for it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.core import rates
-from collector.core.model import Pause, Reason
+from collector.core.model import AddressFacts, Listing, Pause, Reason
 from collector.core.policy import Policy
 from collector.core.readings import DnsState
-from collector.core.reputation import Stand
-from collector.core.signals import AddressSignals
+from collector.core.reputation import Opinion, Stand
+from deliverability.catalogue import Catalogue
 from deliverability.zones import Tier, Zone
 
 FULL = 100
@@ -42,7 +43,18 @@ class Score:
     lost: tuple[Loss, ...]
 
 
-def of(address: AddressSignals, pauses: tuple[Pause, ...], *, policy: Policy) -> Score:
+class Heard(NamedTuple):
+    """What a score is made of, beside pauses: opinions of one address's zones, those confirmed just
+    now, and listings that stand after them."""
+
+    facts: AddressFacts
+    opinions: tuple[Opinion, ...]
+    confirmed: tuple[Opinion, ...]
+    standing: tuple[Listing, ...]
+    catalogue: Catalogue
+
+
+def of(address: Heard, pauses: tuple[Pause, ...], *, policy: Policy) -> Score:
     """`pauses`: the node's. What costs most stands first."""
     lost = [
         *_bounded(_listings(address), LISTINGS_MAX),
@@ -56,7 +68,7 @@ def of(address: AddressSignals, pauses: tuple[Pause, ...], *, policy: Policy) ->
     return Score(value=value, lost=tuple(ordered))
 
 
-def _listings(address: AddressSignals) -> Iterator[Loss]:
+def _listings(address: Heard) -> Iterator[Loss]:
     """The gravest of each operator."""
     worst: dict[str, Loss] = {}
     for zone, consequence in _listed(address):
@@ -68,7 +80,7 @@ def _listings(address: AddressSignals) -> Iterator[Loss]:
     yield from sorted(worst.values(), key=lambda one: (-one.points, one.cause))
 
 
-def _listed(address: AddressSignals) -> Iterator[tuple[Zone, str]]:
+def _listed(address: Heard) -> Iterator[tuple[Zone, str]]:
     for listing in address.standing:
         zone = address.catalogue.get(listing.zone)
         if zone is not None:
@@ -77,14 +89,14 @@ def _listed(address: AddressSignals) -> Iterator[tuple[Zone, str]]:
     yield from ((zone, "pause" if pauses else "policy") for zone, pauses in fresh if zone)
 
 
-def _doubts(address: AddressSignals) -> Iterator[Loss]:
+def _doubts(address: Heard) -> Iterator[Loss]:
     for opinion in address.opinions:
         if opinion.stand is Stand.DISAGREE and opinion.is_critical:
             cause = f"{opinion.fact.zone} lists it for the node, not for the collector"
             yield Loss(points=DISAGREEMENT, cause=cause)
 
 
-def _mail(address: AddressSignals, policy: Policy) -> Iterator[Loss]:
+def _mail(address: Heard, policy: Policy) -> Iterator[Loss]:
     mail = address.facts.mail
     if mail is None:
         return
@@ -103,14 +115,14 @@ def _ratio(rate: rates.Rate | None) -> float | None:
     return None if rate is None else rate.ratio
 
 
-def _blocked(address: AddressSignals, pauses: tuple[Pause, ...]) -> Iterator[Loss]:
+def _blocked(address: Heard, pauses: tuple[Pause, ...]) -> Iterator[Loss]:
     ip = address.facts.ip
     for pause in pauses:
         if pause.reason is Reason.BLOCKED and pause.address == ip:
             yield Loss(points=BLOCKED, cause=f"{pause.receiver} refuses it for reputation")
 
 
-def _dns(address: AddressSignals) -> Iterator[Loss]:
+def _dns(address: Heard) -> Iterator[Loss]:
     for record in address.facts.dns:
         if record.state is DnsState.BROKEN:
             points = DNS_ESSENTIAL if record.is_essential else DNS_OTHER

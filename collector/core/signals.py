@@ -4,36 +4,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.core import liveness, reputation
+from collector.core import liveness, reputation, score
 from collector.core.model import AddressFacts, Listing, Liveness, NodeFacts, Pause, Snapshot
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion, Stand
+from collector.core.score import Score
 from deliverability.catalogue import Catalogue
+
+# A listing that is confirmed takes the place of a lesser one.
+ENDS = (Stand.OVER, Stand.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressSignals:
-    """One address: opinions of every zone that answered, and which listings stand after them."""
+    """One address: opinions of every zone that answered, and which listings stand after them.
+
+    `confirmed`: new listings, not yet in the journal. `over`: listings that end now, by themselves
+    or since a graver one takes their place. `standing`: open ones that stay open.
+    """
 
     facts: AddressFacts
     opinions: tuple[Opinion, ...]
+    confirmed: tuple[Opinion, ...]
+    over: tuple[Listing, ...]
+    standing: tuple[Listing, ...]
     catalogue: Catalogue
-
-    @property
-    def confirmed(self) -> tuple[Opinion, ...]:
-        """New listings, not yet in the journal."""
-        return tuple(one for one in self.opinions if one.stand is Stand.CONFIRMED)
-
-    @property
-    def over(self) -> tuple[Listing, ...]:
-        """Listings that end now: by themselves, or since a graver one takes their place."""
-        ends = (Stand.OVER, Stand.CONFIRMED)
-        return tuple(one.listing for one in self.opinions if one.stand in ends and one.listing)
-
-    @property
-    def standing(self) -> tuple[Listing, ...]:
-        """Open listings that stay open."""
-        return tuple(listing for listing in self.facts.listings if listing not in self.over)
+    score: Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +59,37 @@ def read(node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
     return NodeSignals(
         facts=node,
         addresses=tuple(
-            _of_address(one, policy, catalogue=catalogue, now=now) for one in node.addresses
+            _of_address(one, node, policy, catalogue=catalogue, now=now) for one in node.addresses
         ),
         is_back=liveness.is_back(node.heard_in_row, policy) and node.liveness is Liveness.FRESH,
     )
 
 
 def _of_address(
-    address: AddressFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
+    address: AddressFacts, node: NodeFacts, policy: Policy, *, catalogue: Catalogue, now: datetime
 ) -> AddressSignals:
-    opinions = (
+    opinions = tuple(
         reputation.judge(address, fact, catalogue=catalogue, policy=policy, now=now)
         for fact in address.zones
     )
-    return AddressSignals(facts=address, opinions=tuple(opinions), catalogue=catalogue)
+    ending = tuple(one for one in opinions if one.stand in ENDS)
+    over = tuple(one.listing for one in ending if one.listing)
+    heard = score.Heard(
+        facts=address,
+        opinions=opinions,
+        confirmed=tuple(one for one in ending if one.stand is Stand.CONFIRMED),
+        standing=tuple(one for one in address.listings if one not in over),
+        catalogue=catalogue,
+    )
+    return AddressSignals(
+        facts=address,
+        opinions=opinions,
+        confirmed=heard.confirmed,
+        over=over,
+        standing=heard.standing,
+        catalogue=catalogue,
+        score=score.of(heard, node.pauses, policy=policy),
+    )
 
 
 def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str, str]]:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from collector.core import score
 from collector.core.judge import judge
 from collector.core.model import AddressFacts, Pause, Reason
 from collector.core.rates import Window
@@ -22,8 +21,8 @@ SPAMCOP, MINOR, PBL = "bl.spamcop.net", "psbl.surriel.com", "pbl.spamhaus.org"
 
 
 def scored(address: AddressFacts, *pauses: Pause) -> Score:
-    node = read(fleet.node("n1", address), POLICY, catalogue=Catalogue(), now=NOON)
-    return score.of(node.addresses[0], pauses, policy=POLICY)
+    facts = fleet.node("n1", address, pauses=pauses)
+    return read(facts, POLICY, catalogue=Catalogue(), now=NOON).addresses[0].score
 
 
 def listed(*zones: str, consequence: str = "pause") -> AddressFacts:
