@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from collector.core import incidents, judge, telling
-from collector.core.alerts import AlertChanges
 from collector.core.incident import Docket, Incident, Place, Told
+from collector.core.levels import AlertChanges
 from collector.core.model import Severity
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY
