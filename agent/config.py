@@ -145,7 +145,7 @@ def nameservers_of(settings: AgentConfig) -> tuple[Nameserver, ...]:
     if settings.nameservers:
         return settings.nameservers
     try:
-        with RESOLV_CONF.open() as file:
+        with RESOLV_CONF.open("r", encoding="ascii", errors="replace") as file:
             return nameservers.parse_resolv_conf(file.read(65_536))
     except OSError:
         return nameservers.parse_resolv_conf("")

@@ -134,11 +134,6 @@ class Enforcement:
         return None if self._is_settled else backoff.attempt(self._failures - 1)
 
     @property
-    def is_waiting(self) -> bool:
-        """A directive is on its way into force, and the log will say when it has arrived."""
-        return self.reading.convergence is Convergence.PENDING and not self._is_settled
-
-    @property
     def _is_settled(self) -> bool:
         """Nothing is on its way: verified, or nothing to wait for but the collector's word."""
         if self.reading.convergence is Convergence.VERIFIED:

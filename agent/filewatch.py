@@ -6,6 +6,7 @@ A doorbell and nothing more: it says neither what happened nor that nothing did.
 
 import ctypes
 import os
+import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -18,6 +19,7 @@ IN_MODIFY, IN_ATTRIB, IN_MOVE_SELF, IN_DELETE_SELF = 0x2, 0x4, 0x800, 0x400
 IN_MOVED_TO, IN_CREATE, IN_ONLYDIR = 0x80, 0x100, 0x1000000
 FILE_MASK = IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF
 FOLDER_MASK = IN_MOVED_TO | IN_CREATE | IN_ONLYDIR
+_EVENT = struct.Struct("=iIII")  # watch, mask, cookie, and so many bytes of a name behind it
 
 
 class FileWatch:
@@ -27,7 +29,7 @@ class FileWatch:
         """`watched` is asked for every descriptor."""
         self._watched = watched
         self._armed_for: Watched | None = None
-        self._has_rung = False
+        self._has_moved = False
         self._libc = ctypes.CDLL(None)
         self._descriptor = int(self._libc.inotify_init1(IN_NONBLOCK | IN_CLOEXEC))
         self._watches: dict[str, int] = {}
@@ -35,22 +37,28 @@ class FileWatch:
     def descriptor(self) -> int:
         """What becomes readable when something happened since `hush`; -1: nothing can be watched.
 
-        Names are followed: where something happened, another file may have one.
+        Names are followed: where a file came or went, another may have one. Writing changes none.
         """
         watched = self._watched()
         if watched.pipe >= 0:
             return watched.pipe
-        is_armed = bool(self._watches) and watched is self._armed_for and not self._has_rung
+        is_whole = len(self._watches) == len({*watched.files, *watched.folders}) > 0
+        is_armed = is_whole and watched is self._armed_for and not self._has_moved
         if self._descriptor >= 0 and not is_armed:
             self._arm(watched)
-            self._armed_for, self._has_rung = watched, False
+            self._armed_for, self._has_moved = watched, False
         return self._descriptor if self._watches else -1
+
+    @property
+    def is_pipe(self) -> bool:
+        return self._watched().pipe >= 0
 
     def hush(self) -> None:
         """Forgets what happened until now."""
         if self._descriptor >= 0:
             with suppress(BlockingIOError):
-                self._has_rung = bool(os.read(self._descriptor, DRAIN_BYTES)) or self._has_rung
+                happened = os.read(self._descriptor, DRAIN_BYTES)
+                self._has_moved = self._has_moved or _is_of_names(happened)
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -68,3 +76,14 @@ class FileWatch:
         add, descriptor = self._libc.inotify_add_watch, self._descriptor
         found = {name: int(add(descriptor, os.fsencode(name), mask)) for name in names}
         return {name: watch for name, watch in found.items() if watch >= 0}
+
+
+def _is_of_names(happened: bytes) -> bool:
+    """Whether anything but writing is among these events, or some were lost."""
+    place = 0
+    while place < len(happened):
+        _, mask, _, length = _EVENT.unpack_from(happened, place)
+        if mask != IN_MODIFY:
+            return True
+        place += _EVENT.size + length
+    return False

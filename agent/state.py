@@ -336,7 +336,9 @@ class State:
         try:
             _ = (self.position, self.directive, self.zone_readings(), self.known())
             _ = (self.handed_out, self.began_at, self.replies_changed_since(-1), self.unknown_lines)
-        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            _ = (self.self_silence, self.silence, self.counted_from, self.counted_to)
+            _ = (self.reconnect_spread, state_events.kept(self._file))
+        except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
             return str(error)
         return ""
 

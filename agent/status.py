@@ -7,6 +7,7 @@ from pathlib import Path
 
 NAME = "status.json"
 BYTES_MAX = 262_144
+ROWS_MAX, LINE_MAX = 250, 400  # of what has no bound of its own
 BLOCK_BYTES = 4096
 ROOM_BYTES = BLOCK_BYTES + 2048  # for the problems that come with a full disk
 
@@ -19,6 +20,8 @@ def write(folder: Path, status: dict[str, object]) -> None:
     """Replaced as a whole, not synced: after a crash there is nothing to know. Where the disk is
     full, over the last word, whose blocks are there. OSError when the disk would not have it."""
     body = json.dumps(status).encode()
+    if len(body) > BYTES_MAX - ROOM_BYTES:
+        body = json.dumps(_shortened(status)).encode()
     draft, path = folder / f".{NAME}", folder / NAME
     try:
         draft.write_bytes(body.ljust((len(body) + ROOM_BYTES) // BLOCK_BYTES * BLOCK_BYTES))
@@ -29,6 +32,19 @@ def write(folder: Path, status: dict[str, object]) -> None:
         draft.unlink(missing_ok=True)
         with path.open("r+b") as file:
             file.write(body.ljust(path.stat().st_size))
+
+
+def _shortened(status: dict[str, object]) -> dict[str, object]:
+    """Of a node with very many zones and addresses: what is not clear first, and not all of it."""
+    zones, problems = status.get("zones"), status.get("problems")
+    known = zones if isinstance(zones, list) else []
+    told = sorted(known, key=lambda one: one["verdict"] == "clear")[:ROWS_MAX]
+    said = [str(one)[:LINE_MAX] for one in problems] if isinstance(problems, list | tuple) else []
+    return status | {
+        "zones": told,
+        "zones_left_out": len(known) - len(told),
+        "problems": said[:ROWS_MAX],
+    }
 
 
 def read(folder: Path) -> dict[str, object]:

@@ -215,7 +215,7 @@ class Journal:
         if self._until:
             lines = self._upto_last(lines)
         self._waiting = lines
-        self._overlong = overlong + sum(not line.text for line in lines)
+        self._overlong += overlong + sum(not line.text for line in lines)
         if is_first and (lines or self._expected):
             return self._opened()
         return self._advanced() if lines else None

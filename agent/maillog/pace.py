@@ -15,6 +15,8 @@ from agent.maillog.found import Found
 # The doorbell wakes us; the poll is the safety net. So a line is counted within 200 ms.
 LOOK_EVERY = timedelta(seconds=1)
 SETTLES = timedelta(milliseconds=130)
+# The journal's news were held back to become a burst already: journald tells of them late.
+SETTLES_PIPE = timedelta(milliseconds=15)
 
 
 class Doorbell(Protocol):
@@ -23,6 +25,10 @@ class Doorbell(Protocol):
 
     def hush(self) -> None:
         """Forgets what has rung."""
+
+    @property
+    def is_pipe(self) -> bool:
+        """It is not the log that rings but what somebody else read of it."""
 
 
 async def follow(look: Callable[[], Found], doorbell: Doorbell) -> None:
@@ -83,4 +89,5 @@ class _Looks:
         self._stop_listening()
         assert self._timer is not None, "it is listened to beside a timer"
         self._timer.cancel()
-        self._timer = self._loop.call_later(SETTLES.total_seconds(), self._once)
+        settles = SETTLES_PIPE if self._doorbell.is_pipe else SETTLES
+        self._timer = self._loop.call_later(settles.total_seconds(), self._once)

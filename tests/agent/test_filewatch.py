@@ -124,3 +124,27 @@ async def test_a_pipe_with_something_in_it_wakes() -> None:
     for descriptor in (ours, theirs):
         os.close(descriptor)
     watch.close()
+
+
+async def test_writing_alone_arms_nothing_anew(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls of the system for every burst of lines."""
+    watch = watch_of(log, folder=log.parent)
+    armed: list[Watched] = []
+    arm = watch._arm
+
+    def noted(watched: Watched) -> None:
+        armed.append(watched)
+        arm(watched)
+
+    monkeypatch.setattr(watch, "_arm", noted)
+    for _ in range(3):
+        await wait(watch, timedelta(milliseconds=1))
+        with log.open("a") as file:
+            file.write("line\n")
+        assert await wait(watch, LONG)
+    assert len(armed) == 1
+    log.rename(log.with_suffix(".1"))
+    assert await wait(watch, LONG)
+    watch.descriptor()
+    assert len(armed) == 2
+    watch.close()

@@ -137,6 +137,18 @@ def _half_a_histogram(path: Path) -> None:
     _run(path, "UPDATE cells SET delays = x'0011'")
 
 
+def _senseless_event(path: Path) -> None:
+    _run(path, "UPDATE events SET body = '{\"id\": 1}'")
+
+
+def _senseless_silence(path: Path) -> None:
+    _run(path, "UPDATE node SET standing = '[]'")
+
+
+def _endless_time(path: Path) -> None:
+    _run(path, "UPDATE node SET reload_at = 9000000000000000000")
+
+
 def _run(path: Path, sql: str) -> None:
     database = sqlite3.connect(path)
     database.execute(sql)
@@ -148,7 +160,7 @@ def _run(path: Path, sql: str) -> None:
     "spoil",
     [
         *(_garbage, _torn, _cut, _foreign, _zeroes, _senseless, _unreadable, _unknown_outcome),
-        *(_half_a_hash, _half_a_histogram),
+        *(_half_a_hash, _half_a_histogram, _senseless_event, _senseless_silence, _endless_time),
     ],
     ids=lambda spoil: spoil.__name__,
 )

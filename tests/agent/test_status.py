@@ -44,3 +44,17 @@ def test_a_full_disk_is_told_of(small_disk: Path) -> None:
     assert status.read(small_disk) == full
     status.write(small_disk, {"pid": 1})
     assert status.read(small_disk) == {"pid": 1}
+
+
+def test_of_very_much_the_most_important_fits(tmp_path: Path) -> None:
+    zones = [
+        {"zone": f"z{n}.example", "verdict": "listed" if n == 3999 else "clear", "why": "x" * 90}
+        for n in range(4000)
+    ]
+    problems = ["y" * 5000 for _ in range(100)]
+    status.write(tmp_path, {"pid": 1, "zones": zones, "problems": problems})
+    told = status.read(tmp_path)
+    assert isinstance(told["zones"], list)
+    assert told["zones"][0]["verdict"] == "listed"
+    assert told["zones_left_out"] == 4000 - len(told["zones"])
+    assert (tmp_path / status.NAME).stat().st_size <= status.BYTES_MAX
