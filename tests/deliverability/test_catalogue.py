@@ -167,6 +167,14 @@ def test_only_free_living_and_confirmed_zones_are_enabled(zone: Zone) -> None:
         assert zone.delisting
 
 
+def test_enabled_zones_were_seen_alive_within_the_year() -> None:
+    """By a probe of the test points, or by the operator's own word."""
+    for zone in CATALOGUE.enabled():
+        assert zone.seen[:4] == zone.dated[:4], zone.name
+        assert "answered" in zone.evidence or "operator" in zone.evidence, zone.name
+        assert zone.status is Status.ALIVE
+
+
 @every_row
 def test_the_dead_are_never_selectable_and_never_asked(zone: Zone) -> None:
     if zone.status is not Status.DEAD:
