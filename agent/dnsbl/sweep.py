@@ -142,16 +142,15 @@ class Sweep:
     def _subjects(
         self, zone: Zone, addresses: Sequence[str], *, now: datetime
     ) -> tuple[Subject, ...]:
-        return tuple(
-            one
-            for one in self._plan(zone, addresses).subjects
-            if not self._is_held(zone, one, now=now)
-        )
+        known = self._plan(zone, addresses).subjects
+        if not self._held:
+            return known
+        return tuple([one for one in known if not self._is_held(zone, one, now=now)])
 
     def _is_held(self, zone: Zone, subject: Subject, *, now: datetime) -> bool:
         """What would be held for longer than anything is was said before the clock was set back."""
-        end = self._held.get((zone.name, subject.asked), now)
-        return now < end <= now + _held_max(zone)
+        end = self._held.get((zone.name, subject.asked))
+        return end is not None and now < end <= now + _held_max(zone)
 
     async def _through(self, way: int, asked: Asked, *, now: datetime) -> Mapping[str, _Found]:
         """The addresses of all these zones in one batch, with the sentinels of those nobody
@@ -176,10 +175,10 @@ class Sweep:
         sane |= dict(zip(((z.name, ip) for z, ip in doubted), again, strict=True))
         found = {}
         for name, (zone, known) in asked.items():
-            mine = tuple(said[name, one.asked] for one in known)
-            findings = tuple(self._find(zone, reply, sane) for reply in mine)
-            found[name] = _Found(way=way, findings=findings, replies=mine)
-            self._vouch(zone, way, is_right=found[name].is_right, sane=sane, now=now)
+            mine = tuple([said[name, one.asked] for one in known])
+            findings = tuple([self._find(zone, reply, sane) for reply in mine])
+            one = found[name] = _Found(way=way, findings=findings, replies=mine)
+            self._vouch(zone, way, is_right=one.is_right, sane=sane, now=now)
         return found
 
     async def _ask(self, way: int, asked: Sequence[tuple[Zone, str]]) -> tuple[Reply, ...]:
@@ -202,7 +201,8 @@ class Sweep:
         return before is None or before.verdict is not Verdict.CLEAR
 
     def _find(self, zone: Zone, reply: Reply, sane: Mapping[tuple[str, str], Reply]) -> Finding:
-        positive, negative = (sane.get((zone.name, point)) for point in _points(zone))
+        positive = sane.get((zone.name, zone.sentinel_listed))
+        negative = sane.get((zone.name, zone.sentinel_clear))
         if positive is None or negative is None:
             return replace(_KEPT_CLEAR, answers=reply.addresses) if reply.addresses else _KEPT_CLEAR
         return zones.assess(zone, reply, positive=positive, negative=negative)
