@@ -284,11 +284,8 @@ class IdentityStore(Protocol):
 class AccessStore(Protocol):
     """Whose journal this is, and who may use the REST API."""
 
-    async def fleet_name(self) -> str:
-        """The trust domain `init` was given; empty before."""
-
     async def set_fleet_name(self, name: str, entry: AuditEntry) -> None:
-        """Refused FLEET_NAMED when another name stands."""
+        """The trust domain `init` was given. Refused FLEET_NAMED when another name stands."""
 
     async def add_api_token(self, token: ApiToken, entry: AuditEntry) -> None: ...
 
@@ -358,7 +355,10 @@ class ViewStore(CountViews, HistoryViews, Protocol):
 
     async def switches(self) -> Mapping[str, bool]: ...
 
-    async def alerts(self, *, open_only: bool, limit: int) -> Sequence[Row]: ...
+    async def alerts(
+        self, *, open_only: bool, limit: int, node_id: str | None = None
+    ) -> Sequence[Row]:
+        """Newest first; of one node when it is named."""
 
     async def journal(self, *, after: int, limit: int, node_id: str | None) -> Sequence[Row]:
         """The timeline `events` shows, oldest first: decisions, alerts, listings, node events,

@@ -63,10 +63,6 @@ class Presence:
                 self._heard[node_id] = known
                 known.at = monotonic()
 
-    def forget(self, node_id: str) -> None:
-        self._heard.pop(node_id, None)
-        self._met.pop(node_id, None)
-
     def was_heard(self, node_id: str) -> bool:
         return node_id in self._heard
 

@@ -14,7 +14,8 @@ from collector.operate.desk import Desk
 from collector.operate.moments import moment
 from collector.ports import Refused, Row
 
-ALERTS_MAX = 1000
+# Of a whole fleet with trouble everywhere: who has an alert is never shown as healthy.
+ALERTS_MAX = 1_000_000
 ROWS_AT_ONCE = 100
 
 
@@ -24,7 +25,8 @@ async def nodes(desk: Desk, *, node: str | None = None) -> list[Row]:
     if node is not None and not rows:
         raise Refused("NODE_UNKNOWN", f"no node has the id, name or address {node}")
     alerts: dict[object, list[Row]] = defaultdict(list)
-    for alert in await desk.store.alerts(open_only=True, limit=ALERTS_MAX):
+    only = str(rows[0]["id"]) if node is not None and len(rows) == 1 else None
+    for alert in await desk.store.alerts(open_only=True, limit=ALERTS_MAX, node_id=only):
         alerts[alert["node_id"]].append(alert)
     connected = desk.streams.connected()
     done: list[Row] = []

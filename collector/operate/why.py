@@ -36,17 +36,23 @@ async def read(desk: Desk, subject: str) -> dict[str, object]:
     SUBJECT_UNKNOWN."""
     subject = await _of_event(desk, subject) if subject.isdecimal() else subject
     decisions = await desk.store.decisions(subject, limit=DECISIONS_MAX)
-    rows = await desk.store.nodes(node=subject)
-    if not rows and decisions:
-        rows = await desk.store.nodes(node=str(decisions[0]["node_id"]))
-    if not rows:
-        text = f"no node, address or decision is called {subject}"
-        raise Refused("SUBJECT_UNKNOWN", text)
-    node = (await overview.nodes(desk, node=str(rows[0]["id"])))[0]
+    node = await _node(desk, subject, decisions)
     chosen = subject if decisions and decisions[0]["id"] == subject else None
     if chosen is None and not decisions:
         decisions = await desk.store.decisions(str(node["id"]), limit=DECISIONS_MAX)
     return explain(node, decisions, now=desk.clock.now(), chosen=chosen)
+
+
+async def _node(desk: Desk, subject: str, decisions: Sequence[Row]) -> Row:
+    """The subject, or the one its decisions are about. Refused: SUBJECT_UNKNOWN."""
+    is_decision = bool(decisions) and decisions[0]["id"] == subject
+    named = [] if is_decision else [subject]
+    for name in (*named, *(str(one["node_id"]) for one in decisions[:1])):
+        try:
+            return (await overview.nodes(desk, node=name))[0]
+        except Refused:
+            continue
+    raise Refused("SUBJECT_UNKNOWN", f"no node, address or decision is called {subject}")
 
 
 async def _of_event(desk: Desk, number: str) -> str:

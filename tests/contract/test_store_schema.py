@@ -126,9 +126,8 @@ async def test_the_owners_tables_are_views(tmp_path: Path) -> None:
     assert list(listed) == BLACKLIST_EVENTS
     assert (listed["node_id"], listed["blacklist_provider"]) == (node_id(1), ZONE)
     assert (listed["listed_at"], listed["delisted_at"]) == ("2026-03-01 12:00:00.000", None)
-    assert set(schema_views.VIEWS) == {
-        row["name"] for row in rows(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'view'")
-    }
+    made = rows(tmp_path, "SELECT name, sql FROM sqlite_master WHERE type = 'view'")
+    assert {row["name"]: row["sql"] for row in made} == schema_views.VIEWS
 
 
 @pytest.mark.parametrize(

@@ -208,9 +208,6 @@ class MemoryStore:
     async def add_audit(self, entry: AuditEntry) -> None:
         self._audit(entry)
 
-    async def fleet_name(self) -> str:
-        return self.tables.fleet_name
-
     async def set_fleet_name(self, name: str, entry: AuditEntry) -> None:
         if self.tables.fleet_name not in ("", name):
             raise Refused("FLEET_NAMED", "this journal belongs to another fleet")
@@ -293,8 +290,11 @@ class MemoryStore:
     async def switches(self) -> Mapping[str, bool]:
         return {name: self.tables.switches.get(name, False) for name in SWITCHES}
 
-    async def alerts(self, *, open_only: bool, limit: int) -> Sequence[Row]:
-        return views_store.alerts(self.tables, open_only=open_only, limit=limit)
+    async def alerts(
+        self, *, open_only: bool, limit: int, node_id: str | None = None
+    ) -> Sequence[Row]:
+        found = views_store.alerts(self.tables, open_only=open_only, node_id=node_id)
+        return found[:limit]
 
     async def journal(self, *, after: int, limit: int, node_id: str | None) -> Sequence[Row]:
         return views_store.timeline(self.tables, after=after, limit=limit, node_id=node_id)

@@ -69,12 +69,13 @@ def pools(journal: Journal, *, now: datetime) -> list[Row]:
     ]
 
 
-def alerts(journal: Journal, *, open_only: bool, limit: int) -> list[Row]:
+def alerts(journal: Journal, *, open_only: bool, node_id: str | None) -> list[Row]:
     standing = [(one, None) for one in journal.alerts.values()]
     over = [] if open_only else journal.resolved
     return [
         {"key": one.key, "text": one.text, "resolved_at": iso(resolved_at)}
-        for one, resolved_at in islice((*standing, *over), limit)
+        for one, resolved_at in (*standing, *over)
+        if node_id in (None, one.node_id)
     ]
 
 

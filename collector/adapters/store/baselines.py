@@ -14,6 +14,12 @@ from sqlalchemy import Connection, func, select
 from collector.adapters.store.schema import pools, rotations
 
 DAY_MS = 24 * 3600 * 1000
+NEWEST = select(
+    pools.c.id,
+    select(func.max(rotations.c.revision))
+    .where(rotations.c.pool_id == pools.c.id)
+    .scalar_subquery(),
+)
 
 
 class Track:
@@ -64,8 +70,7 @@ class Baselines:
 
     def _news(self, connection: Connection, *, now: int) -> Iterable[tuple[str, int, int, int]]:
         c = rotations.c
-        newest = select(func.max(c.revision)).where(c.pool_id == pools.c.id).scalar_subquery()
-        for pool_id, revision in connection.execute(select(pools.c.id, newest)).all():
+        for pool_id, revision in connection.execute(NEWEST).all():
             track = self._tracks.get(pool_id)
             if revision is None:
                 continue

@@ -19,13 +19,14 @@ class Counts(NamedTuple):
 
 
 NONE = Counts(0, 0, 0)
+KEPT = select(pool_counts)
 
 
 def read(connection: Connection) -> dict[str, Counts]:
     """As this transaction sees it."""
     return {
         row.pool_id: Counts(row.addresses, row.in_rotation, row.nodes)
-        for row in connection.execute(select(pool_counts))
+        for row in connection.execute(KEPT)
     }
 
 

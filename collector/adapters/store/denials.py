@@ -6,11 +6,12 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
-from collector.adapters.store.among import among
+from collector.adapters.store.among import given, named
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema_acts import denials
 from collector.core.model import Decision, Denial, Kind, Reason, StandingKey
 
+OF_NODES = select(denials).where(named(denials.c.node_id))
 KEY = ("node_id", "address", "receiver", "reason")
 
 
@@ -31,7 +32,6 @@ def put(connection: Connection, made: Decision, *, decision_id: str, about: Sequ
 
 
 def read(connection: Connection, chunk: list[str]) -> dict[StandingKey, Denial]:
-    query = select(denials).where(among(denials.c.node_id, chunk))
     return {
         StandingKey(
             row.node_id,
@@ -40,7 +40,7 @@ def read(connection: Connection, chunk: list[str]) -> dict[StandingKey, Denial]:
             Reason(row.reason),
             row.receiver or None,
         ): Denial(decision_id=row.decision_id, at=from_ms(row.at), about=encode.strings(row.about))
-        for row in connection.execute(query)
+        for row in connection.execute(OF_NODES, given(chunk))
     }
 
 

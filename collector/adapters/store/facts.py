@@ -1,15 +1,15 @@
 """Rows into the core's values about nodes: a chunk of nodes at a time, one statement a table."""
 
 from collections import defaultdict
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Select, Table, select
 
 from collector.adapters.store import encode, mail_rates, readings, scores, targets, warmups
-from collector.adapters.store.among import among
+from collector.adapters.store.among import given, named
 from collector.adapters.store.mail_rates import Mail
 from collector.adapters.store.moments import from_ms
 from collector.adapters.store.schema import addresses, looks, node_states, nodes, orders, zone_facts
@@ -68,19 +68,20 @@ def read(
     )
     machines = readings.read(connection, chunk)
     missed = targets.read(connection, chunk)
-    query = select(nodes).where(among(nodes.c.id, chunk)).order_by(nodes.c.id)
     return [
         replace(
             _node(row, {name: rows.get(row.id, []) for name, rows in parts.items()}, beside),
             targets_missed=missed.get(row.id, ()),
             **machines.get(row.id, {}),
         )
-        for row in connection.execute(query).all()
+        for row in connection.execute(NODES, given(chunk)).all()
     ]
 
 
+NODES = select(nodes).where(named(nodes.c.id)).order_by(nodes.c.id)
+LOOKS = select(looks).where(named(looks.c.address)).order_by(looks.c.zone)
 # Long, and no rule reads them.
-UNJUDGED = ("latest", "log_position")
+UNJUDGED = frozenset({"latest", "log_position"})
 ORDERED = {
     "addresses": addresses.c.position,
     "zone_facts": zone_facts.c.zone,
@@ -95,24 +96,26 @@ ONLY = {
 
 
 def by_node(
-    connection: Connection, table: Table, *, chunk: list[str], but: Collection[str] = ()
+    connection: Connection, table: Table, *, chunk: list[str], but: frozenset[str] = frozenset()
 ) -> Rows:
-    columns = [column for column in table.columns if column.name not in but]
-    query = select(*columns).where(among(table.c.node_id, chunk))
-    if table.name in ONLY:
-        query = query.where(ONLY[table.name])
-    if table.name in ORDERED:
-        query = query.order_by(ORDERED[table.name])
     found: Rows = defaultdict(list)
-    for row in connection.execute(query).all():
+    for row in connection.execute(_of_nodes(table, but), given(chunk)).all():
         found[row.node_id].append(row)
     return found
 
 
+@cache
+def _of_nodes(table: Table, but: frozenset[str]) -> Select[Any]:
+    columns = [column for column in table.columns if column.name not in but]
+    query = select(*columns).where(named(table.c.node_id))
+    if table.name in ONLY:
+        query = query.where(ONLY[table.name])
+    return query.order_by(ORDERED[table.name]) if table.name in ORDERED else query
+
+
 def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...]]:
     found: dict[str, tuple[Look, ...]] = {}
-    query = select(looks).where(among(looks.c.address, ips)).order_by(looks.c.zone)
-    for row in connection.execute(query).all():
+    for row in connection.execute(LOOKS, given(ips)).all():
         look = Look(
             address=row.address,
             zone=row.zone,
@@ -174,13 +177,19 @@ def _address(row: Row[Any], parts: dict[str, list[Row[Any]]], beside: _Beside) -
     )
 
 
+# An address has dozens of answers in each judgement: what is looked up here is built nowhere else.
+VERDICTS = {one.value: one for one in Verdict}
+SENTINELS = {one.value: one for one in Sentinels}
+
+
 def _zone(row: Row[Any]) -> ZoneFact:
+    answers = row.answers
     return ZoneFact(
         address=row.address,
         zone=row.zone,
-        verdict=Verdict(row.verdict),
-        answers=encode.strings(row.answers),
-        sentinels=Sentinels(row.sentinels),
+        verdict=VERDICTS[row.verdict],
+        answers=encode.strings(answers) if answers != "[]" else (),
+        sentinels=SENTINELS[row.sentinels],
         round=row.round,
         received_at=from_ms(row.received_at),
         since=from_ms(row.since),

@@ -90,9 +90,6 @@ class Identity(Part):
 
 
 class Access(Part):
-    async def fleet_name(self) -> str:
-        return await self._database.read(lambda c: get(c, "fleet") or "")
-
     async def set_fleet_name(self, name: str, entry: AuditEntry) -> None:
         """Refused FLEET_NAMED: it is in every certificate, and stays."""
 

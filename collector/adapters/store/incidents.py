@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import Connection, Result, Row, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
+from collector.adapters.store.among import given, named
 from collector.adapters.store.moments import MILLISECOND, from_ms, to_ms, to_ms_or_none
 from collector.adapters.store.schema import nodes, pools
 from collector.adapters.store.schema_acts import alerts
@@ -19,24 +20,44 @@ from collector.core.severity import Severity
 # The longest that a policy lets an incident open again.
 LATELY = timedelta(days=1) // MILLISECOND
 LATELY_MAX = 500
+STANDING = select(incidents).where(incidents.c.resolved_at.is_(None)).order_by(incidents.c.number)
+LATELY_OVER = (
+    select(incidents)
+    .where(incidents.c.resolved_at > bindparam("since"))
+    .order_by(incidents.c.resolved_at.desc())
+    .limit(LATELY_MAX)
+)
+LAST = select(func.max(incidents.c.number))
+SILENCES = select(silences).where(silences.c.ends_at > bindparam("now")).order_by(silences.c.number)
+PLACES = select(
+    nodes.c.id,
+    nodes.c.name,
+    pools.c.name.label("pool"),
+    func.coalesce(nodes.c.tenant_id, pools.c.tenant_id).label("tenant"),
+).join(pools, pools.c.id == nodes.c.pool_id)
+TROUBLED = PLACES.where(
+    nodes.c.id.in_(
+        select(alerts.c.node_id).where(
+            alerts.c.resolved_at.is_(None), alerts.c.node_id.is_not(None)
+        )
+    )
+)
+OF_NODES = PLACES.where(named(nodes.c.id))
 TOLD = msgspec.json.Decoder(dict[str, Told])
 UNACKNOWLEDGED = {"acknowledged_at": None, "acknowledged_by": "", "acknowledged_why": ""}
 
 
 def docket(connection: Connection, *, now: int) -> Docket:
     """Of silences also those that are still to begin."""
-    c = incidents.c
-    standing = select(incidents).where(c.resolved_at.is_(None)).order_by(c.number)
-    lately = select(incidents).where(c.resolved_at > now - LATELY)
     rows = [
-        *connection.execute(standing),
-        *connection.execute(lately.order_by(c.resolved_at.desc()).limit(LATELY_MAX)),
+        *connection.execute(STANDING),
+        *connection.execute(LATELY_OVER, {"since": now - LATELY}),
     ]
-    last = connection.scalar(select(func.max(c.number))) or 0
+    last = connection.scalar(LAST) or 0
     return Docket(
         incidents=tuple(incident_of(row) for row in rows),
         silences=tuple(active_silences(connection, now=now)),
-        places=_troubled(connection),
+        places=_places(connection.execute(TROUBLED)),
         next_number=last + 1,
     )
 
@@ -63,8 +84,7 @@ def acknowledge(connection: Connection, number: int, *, by: str, why: str, at: i
 
 
 def active_silences(connection: Connection, *, now: int) -> list[Silence]:
-    query = select(silences).where(silences.c.ends_at > now).order_by(silences.c.number)
-    return [silence_of(row) for row in connection.execute(query)]
+    return [silence_of(row) for row in connection.execute(SILENCES, {"now": now})]
 
 
 def add_silence(connection: Connection, silence: Silence) -> int:
@@ -134,26 +154,9 @@ def _values(incident: Incident) -> dict[str, object]:
     }
 
 
-def _troubled(connection: Connection) -> dict[str, Place]:
-    """Of each node with an open alert."""
-    troubled = select(alerts.c.node_id).where(
-        alerts.c.resolved_at.is_(None), alerts.c.node_id.is_not(None)
-    )
-    return places(connection, nodes.c.id.in_(troubled))
+def places(connection: Connection, node_ids: Sequence[str]) -> dict[str, Place]:
+    return _places(connection.execute(OF_NODES, given(node_ids)))
 
 
-def places(connection: Connection, whom: ColumnElement[bool]) -> dict[str, Place]:
-    query = (
-        select(
-            nodes.c.id,
-            nodes.c.name,
-            pools.c.name.label("pool"),
-            func.coalesce(nodes.c.tenant_id, pools.c.tenant_id).label("tenant"),
-        )
-        .join(pools, pools.c.id == nodes.c.pool_id)
-        .where(whom)
-    )
-    return {
-        row.id: Place(node=row.name, pool=row.pool, tenant=row.tenant)
-        for row in connection.execute(query)
-    }
+def _places(rows: Result[Any]) -> dict[str, Place]:
+    return {row.id: Place(node=row.name, pool=row.pool, tenant=row.tenant) for row in rows}

@@ -22,7 +22,6 @@ from collector.adapters.store.timeline import Told, new_id, tell
 from collector.core.judgement import Judgement, ListingDraft
 from collector.core.model import AlertFact
 
-UNRESOLVED = text("resolved_at IS NULL")
 UNRELEASED = text("released_at IS NULL")
 PUT_PAUSE = upsert(pauses).on_conflict_do_nothing(
     index_elements=["node_id", "address", "receiver", "reason"], index_where=OPEN

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode, rotation
@@ -15,6 +15,8 @@ from collector.core.model import Automation
 from collector.core.policy import Policy
 from collector.ports import AuditEntry, Refused
 
+META = select(meta.c.value).where(meta.c.key == bindparam("key"))
+NEWEST = select(policies.c.body).order_by(policies.c.revision.desc()).limit(1)
 SWITCHES = ("automation_stopped", "sending_stopped")
 
 
@@ -114,8 +116,7 @@ def read_switches(connection: Connection) -> dict[str, bool]:
 
 def read_policy(connection: Connection) -> Policy:
     """The newest; the defaults while none was ever set."""
-    newest = select(policies.c.body).order_by(policies.c.revision.desc()).limit(1)
-    body = connection.scalar(newest)
+    body = connection.scalar(NEWEST)
     return Policy() if body is None else policy_values.made(encode.value(body))
 
 
@@ -129,7 +130,7 @@ def begin_policy(connection: Connection, at: datetime) -> None:
 
 
 def get(connection: Connection, key: str) -> str | None:
-    return connection.scalar(select(meta.c.value).where(meta.c.key == key))
+    return connection.scalar(META, {"key": key})
 
 
 def put(connection: Connection, key: str, *, value: str) -> None:

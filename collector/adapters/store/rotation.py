@@ -10,6 +10,27 @@ from collector.adapters.store.schema import addresses, moves, pool_counts, rotat
 from collector.adapters.store.schema_acts import pauses
 from collector.core.judgement import Judgement, RotationChange
 
+LATELY = (
+    select(moves.c.pool_id, moves.c.is_member, func.count())
+    .where(moves.c.at >= bindparam("since"), moves.c.is_counted == 1)
+    .group_by(moves.c.pool_id, moves.c.is_member)
+)
+BLOCKED = (
+    select(
+        addresses.c.pool_id,
+        pauses.c.receiver,
+        func.count(),
+        func.sum(case((pauses.c.opened_at >= bindparam("since"), 1), else_=0)),
+    )
+    .join(
+        addresses,
+        (addresses.c.node_id == pauses.c.node_id) & (addresses.c.ip == pauses.c.address),
+    )
+    .where(pauses.c.closed_at.is_(None), pauses.c.receiver != "")
+    .where(addresses.c.in_rotation == 1)
+    .group_by(addresses.c.pool_id, pauses.c.receiver)
+)
+
 
 def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) -> None:
     """Each pool touched gets one new revision, however many addresses moved or may no longer, or
@@ -77,33 +98,14 @@ def _moved(move: RotationChange, *, at: int, ids: Sequence[str]) -> dict[str, ob
 def lately(connection: Connection, *, since: int) -> dict[tuple[str, bool], int]:
     """How many addresses automation took out or put back since then, by pool and whether they came
     in; newcomers and what a person does are nobody's speed."""
-    query = (
-        select(moves.c.pool_id, moves.c.is_member, func.count())
-        .where(moves.c.at >= since, moves.c.is_counted == 1)
-        .group_by(moves.c.pool_id, moves.c.is_member)
-    )
-    return {(row[0], bool(row[1])): row[2] for row in connection.execute(query)}
+    rows = connection.execute(LATELY, {"since": since})
+    return {(row[0], bool(row[1])): row[2] for row in rows}
 
 
 def blocked(connection: Connection, *, since: int) -> dict[str, dict[str, tuple[int, int]]]:
     """Pool -> receiver -> addresses paused for it alone: in all, and by a pause opened since."""
-    query = (
-        select(
-            addresses.c.pool_id,
-            pauses.c.receiver,
-            func.count(),
-            func.sum(case((pauses.c.opened_at >= since, 1), else_=0)),
-        )
-        .join(
-            addresses,
-            (addresses.c.node_id == pauses.c.node_id) & (addresses.c.ip == pauses.c.address),
-        )
-        .where(pauses.c.closed_at.is_(None), pauses.c.receiver != "")
-        .where(addresses.c.in_rotation == 1)
-        .group_by(addresses.c.pool_id, pauses.c.receiver)
-    )
     found: dict[str, dict[str, tuple[int, int]]] = {}
-    for pool_id, receiver, number, recent in connection.execute(query):
+    for pool_id, receiver, number, recent in connection.execute(BLOCKED, {"since": since}):
         found.setdefault(pool_id, {})[receiver] = (number, recent)
     return found
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
-from collector.adapters.store.among import among
+from collector.adapters.store.among import given, named
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema_acts import scores
 from collector.core import score
@@ -17,6 +17,11 @@ from collector.core.readings import ScoreFacts
 
 WEEK_MS = 7 * 24 * 3600 * 1000
 # A node is as good as the worst of its addresses; one without a row never lost a point.
+KEPT = (
+    select(scores)
+    .where(named(scores.c.node_id))
+    .order_by(scores.c.node_id, scores.c.address, scores.c.at)
+)
 OF_NODE = text(
     f"""UPDATE nodes SET reputation_score = coalesce((SELECT min(s.score) FROM scores s
  JOIN addresses a ON a.node_id = s.node_id AND a.ip = s.address AND a.is_present = 1
@@ -62,10 +67,8 @@ def read(
 
 def kept(connection: Connection, chunk: Sequence[str]) -> Kept:
     """Oldest first."""
-    c = scores.c
-    query = select(scores).where(among(c.node_id, chunk)).order_by(c.node_id, c.address, c.at)
     found: Kept = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(KEPT, given(chunk)):
         found[row.node_id, row.address].append(row)
     return found
 

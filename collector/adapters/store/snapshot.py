@@ -11,7 +11,7 @@ from itertools import islice
 from sqlalchemy import Connection, false, or_, select
 
 from collector.adapters.store import counting, denials, facts, incidents, rotation, zones
-from collector.adapters.store.among import among
+from collector.adapters.store.among import given, named
 from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.moments import MILLISECOND, from_ms
 from collector.adapters.store.reign import read_policy, read_switches, read_term
@@ -39,6 +39,16 @@ from collector.core.model import (
     ZoneBrake,
 )
 
+ORDERS = select(orders).where(named(orders.c.node_id))
+STANDING = select(standing).where(named(standing.c.node_id))
+POOLS = select(pools).order_by(pools.c.name)
+BRAKES = select(zone_brakes).where(zone_brakes.c.released_at.is_(None)).order_by(zone_brakes.c.zone)
+LISTINGS = (
+    select(listings)
+    .where(listings.c.closed_at.is_(None), listings.c.consequence == "pause")
+    .order_by(listings.c.zone, listings.c.opened_at, listings.c.id)
+)
+ALERTS = select(alerts).where(alerts.c.resolved_at.is_(None)).order_by(alerts.c.key)
 CHUNK = 500  # nodes read at once: short stretches of work on the loop, few statements
 
 
@@ -71,8 +81,7 @@ def load(
 def read_orders(connection: Connection, node_ids: Sequence[str]) -> dict[str, Order]:
     found: dict[str, Order] = {}
     for chunk in chunks(node_ids):
-        query = select(orders).where(among(orders.c.node_id, chunk))
-        for row in connection.execute(query):
+        for row in connection.execute(ORDERS, given(chunk)):
             found[row.node_id] = facts.order_of(term=row.term, revision=row.revision, body=row.body)
     return found
 
@@ -84,7 +93,6 @@ def chunks(ids: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Standing]:
-    query = select(standing).where(among(standing.c.node_id, chunk))
     return {
         StandingKey(
             row.node_id,
@@ -97,7 +105,7 @@ def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Sta
             fate=Fate(row.fate),
             brake=Brake(row.brake) if row.brake else None,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(STANDING, given(chunk))
     }
 
 
@@ -116,11 +124,9 @@ def _fleet(connection: Connection, *, baselines: Baselines, now: int) -> Fleet:
 
 
 def brakes_held(connection: Connection) -> dict[str, ZoneBrake]:
-    c = zone_brakes.c
-    query = select(zone_brakes).where(c.released_at.is_(None)).order_by(c.zone)
     return {
         row.zone: ZoneBrake(zone=row.zone, engaged_at=from_ms(row.engaged_at))
-        for row in connection.execute(query)
+        for row in connection.execute(BRAKES)
     }
 
 
@@ -133,7 +139,7 @@ def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dic
         rotation.blocked(connection, since=since),
     )
     found: dict[str, PoolFacts] = {}
-    for row in connection.execute(select(pools).order_by(pools.c.name)):
+    for row in connection.execute(POOLS):
         number, members, known = counted.get(row.id, counting.NONE)
         found[row.id] = PoolFacts(
             id=row.id,
@@ -155,14 +161,8 @@ def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dic
 
 
 def _open_listings(connection: Connection) -> dict[str, tuple[Listing, ...]]:
-    c = listings.c
-    query = (
-        select(listings)
-        .where(c.closed_at.is_(None), c.consequence == "pause")
-        .order_by(c.zone, c.opened_at, c.id)
-    )
     found: dict[str, list[Listing]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(LISTINGS):
         found.setdefault(row.zone, []).append(facts.listing_of(row))
     return {zone: tuple(ones) for zone, ones in found.items()}
 
@@ -170,7 +170,7 @@ def _open_listings(connection: Connection) -> dict[str, tuple[Listing, ...]]:
 def alerts_of(connection: Connection, causes: Collection[str] | None) -> tuple[AlertFact, ...]:
     """Those that stand, of these causes (None: of all), in the order of their keys."""
     c = alerts.c
-    query = select(alerts).where(c.resolved_at.is_(None)).order_by(c.key)
+    query = ALERTS
     if causes is not None:
         # Keys are cause:subject; a semicolon is what follows the colon.
         query = query.where(

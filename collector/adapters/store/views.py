@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, or_, select
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, migrate, reign, snapshot, views_nodes
 from collector.adapters.store.alerting import alert_row
-from collector.adapters.store.among import among
+from collector.adapters.store.among import given, named
 from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms
@@ -17,6 +17,28 @@ from collector.adapters.store.schema_acts import alerts, decisions, effects, tim
 from collector.ports import Row
 
 SHOWN: list[Any] = [column for column in decisions.columns if column.name != "inputs"]
+SUBJECT: BindParameter[str] = bindparam("subject")
+ABOUT = (
+    select(*SHOWN, policies.c.body, nodes.c.name.label("node_name"))
+    .join(policies, policies.c.revision == decisions.c.policy_revision, isouter=True)
+    .join(nodes, nodes.c.id == decisions.c.node_id, isouter=True)
+    .where(
+        or_(
+            decisions.c.id == SUBJECT,
+            decisions.c.node_id == SUBJECT,
+            decisions.c.address == SUBJECT,
+            decisions.c.node_id.in_(select(nodes.c.id).where(nodes.c.name == SUBJECT)),
+        )
+    )
+    .order_by(decisions.c.at.desc(), decisions.c.id)
+    .limit(bindparam("most"))
+)
+FOLLOWED = (
+    select(effects)
+    .where(named(effects.c.batch, "batches"))
+    .where(named(effects.c.node_id) | effects.c.node_id.is_(None))
+    .order_by(effects.c.key)
+)
 
 
 class Views(Part):
@@ -32,10 +54,14 @@ class Views(Part):
     async def switches(self) -> Mapping[str, bool]:
         return await self._database.read(reign.read_switches)
 
-    async def alerts(self, *, open_only: bool, limit: int) -> Sequence[Row]:
+    async def alerts(
+        self, *, open_only: bool, limit: int, node_id: str | None = None
+    ) -> Sequence[Row]:
         query = select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.id.desc()).limit(limit)
         if open_only:
             query = query.where(alerts.c.resolved_at.is_(None))
+        if node_id is not None:
+            query = query.where(alerts.c.node_id == node_id)
 
         def job(connection: Connection) -> list[Row]:
             return [alert_row(row) for row in connection.execute(query)]
@@ -106,28 +132,18 @@ def _journal(connection: Connection, *, after: int, limit: int, node_id: str | N
 
 
 def _decisions(connection: Connection, subject: str, *, limit: int) -> list[Row]:
-    d = decisions.c
-    named = select(nodes.c.id).where(nodes.c.name == subject)
-    about = or_(d.id == subject, d.node_id == subject, d.address == subject, d.node_id.in_(named))
-    query = (
-        select(*SHOWN, policies.c.body, nodes.c.name.label("node_name"))
-        .join(policies, policies.c.revision == d.policy_revision, isouter=True)
-        .join(nodes, nodes.c.id == d.node_id, isouter=True)
-        .where(about)
-        .order_by(d.at.desc(), d.id)
-        .limit(limit)
-    )
-    rows: Sequence[Any] = connection.execute(query).all()
+    asked = {"subject": subject, "most": limit}
+    rows: Sequence[Any] = connection.execute(ABOUT, asked).all()
     followed = _effects(connection, rows)
     return [_decision(row, followed.get(row.batch, [])) for row in rows]
 
 
 def _effects(connection: Connection, rows: Sequence[Any]) -> dict[str, list[SqlRow[Any]]]:
     """Of the same commits, about these nodes or about none: a commit may hold thousands."""
-    mine = among(effects.c.node_id, {row.node_id for row in rows}) | effects.c.node_id.is_(None)
-    query = select(effects).where(among(effects.c.batch, {row.batch for row in rows}), mine)
+    nodes_of, batches = {row.node_id for row in rows}, {row.batch for row in rows}
+    asked = given(nodes_of) | given(batches, "batches")
     found: dict[str, list[SqlRow[Any]]] = {}
-    for row in connection.execute(query.order_by(effects.c.key)):
+    for row in connection.execute(FOLLOWED, asked):
         found.setdefault(row.batch, []).append(row)
     return found
 

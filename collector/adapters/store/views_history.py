@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from collector.adapters.store import encode, hindsight, incidents, snapshot
-from collector.adapters.store.among import among
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.schema import nodes, policies
@@ -43,7 +42,7 @@ class HistoryViews(Part):
         return await self._database.read(lambda c: list(snapshot.brakes_held(c)))
 
     async def places(self, node_ids: Sequence[str]) -> Mapping[str, Place]:
-        return await self._database.read(lambda c: incidents.places(c, among(nodes.c.id, node_ids)))
+        return await self._database.read(lambda c: incidents.places(c, node_ids))
 
     async def policies(self, *, revision: int | None = None, limit: int) -> Sequence[Row]:
         query = select(policies).order_by(policies.c.revision.desc()).limit(limit)

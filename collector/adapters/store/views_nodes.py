@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, or_, select, text
 from sqlalchemy import Row as SqlRow
 
 from collector.adapters.store import encode, facts, scores, views_counts
-from collector.adapters.store.among import among
+from collector.adapters.store.among import given, named
 from collector.adapters.store.moments import iso
 from collector.adapters.store.schema import (
     addresses,
@@ -26,30 +26,41 @@ TABLES = (addresses, pauses, listings, zone_facts, orders, node_states, warmups)
 LOADS = text(
     "SELECT id, current_load FROM sending_nodes WHERE id IN (SELECT value FROM json_each(:ids))"
 )
+ALL = select(nodes.c.id)
+NODE: BindParameter[str] = bindparam("node")
+NAMED = ALL.where(
+    or_(
+        nodes.c.id == NODE,
+        nodes.c.name == NODE,
+        nodes.c.id.in_(select(addresses.c.node_id).where(addresses.c.ip == NODE)),
+    )
+)
+OF_NODES = select(nodes, pools.c.name.label("pool")).join(pools).where(named(nodes.c.id))
+TOTALS = (
+    select(totals)
+    .where(totals.c.epoch_number == bindparam("epoch"))
+    .order_by(totals.c.address, totals.c.receiver, totals.c.instance)
+)
 Parts = dict[str, list[SqlRow[Any]]]
 Shown = dict[str, object]
 
 
 def read(connection: Connection, node: str | None, *, now: int) -> list[Row]:
     """All nodes by name, or those whose id, name or address is `node`."""
-    query = select(nodes.c.id)
-    if node is not None:
-        holds = select(addresses.c.node_id).where(addresses.c.ip == node)
-        query = query.where(or_(nodes.c.id == node, nodes.c.name == node, nodes.c.id.in_(holds)))
+    query, asked = (ALL, {}) if node is None else (NAMED, {"node": node})
     found: list[Shown] = []
-    for chunk in chunks(connection.scalars(query).all()):
+    for chunk in chunks(connection.scalars(query, asked).all()):
         found += _chunk(connection, chunk, with_totals=node is not None, now=now)
     return [*sorted(found, key=lambda row: str(row["name"]))]
 
 
 def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool, now: int) -> list[Shown]:
     parts = {table.name: facts.by_node(connection, table, chunk=chunk) for table in TABLES}
-    query = select(nodes, pools.c.name.label("pool")).join(pools).where(among(nodes.c.id, chunk))
     ids = encode.joined(chunk)
     loads = {row.id: row.current_load for row in connection.execute(LOADS, {"ids": ids})}
     kept = scores.kept(connection, chunk)
     rows: list[Shown] = []
-    for row in connection.execute(query).all():
+    for row in connection.execute(OF_NODES, given(chunk)).all():
         mine = {name: by_node.get(row.id, []) for name, by_node in parts.items()}
         shown = _identity(row) | {"current_load": loads.get(row.id, 0)}
         shown |= _standing(mine) | _state(mine["node_states"][0])
@@ -194,6 +205,4 @@ def _state(row: SqlRow[Any]) -> Shown:
 
 def _totals(connection: Connection, epoch_number: int | None) -> list[Row]:
     """Of the present epoch, one row an address, receiver and instance."""
-    query = select(totals).where(totals.c.epoch_number == epoch_number)
-    order = (totals.c.address, totals.c.receiver, totals.c.instance)
-    return [views_counts.cell(row) for row in connection.execute(query.order_by(*order))]
+    return [views_counts.cell(row) for row in connection.execute(TOTALS, {"epoch": epoch_number})]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode, rotation
-from collector.adapters.store.among import among
+from collector.adapters.store.among import given, named
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.reign import read_policy
 from collector.adapters.store.schema_rotation import warmup_days, warmups
@@ -47,6 +47,7 @@ PAUSED = text(
     """SELECT DISTINCT reason FROM pauses WHERE node_id = :node AND address IN ('', :ip)
  AND opened_at < :end AND (closed_at IS NULL OR closed_at >= :begin) ORDER BY reason"""
 )
+PLANS = select(warmups).where(named(warmups.c.node_id), warmups.c.kind == WarmKind.ADDRESS.value)
 NUMBER = text("SELECT number, last_heartbeat FROM node_states WHERE node_id = :node")
 
 
@@ -54,9 +55,7 @@ def read(
     connection: Connection, chunk: Sequence[str], *, now: datetime
 ) -> dict[tuple[str, str], Warming]:
     """By node and address, of these nodes; with the day that waits to be judged."""
-    c = warmups.c
-    query = select(warmups).where(among(c.node_id, chunk), c.kind == WarmKind.ADDRESS.value)
-    rows = connection.execute(query).all()
+    rows = connection.execute(PLANS, given(chunk)).all()
     if not rows:
         return {}
     policy = read_policy(connection)

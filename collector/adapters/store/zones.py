@@ -22,6 +22,7 @@ from deliverability.zones import Tier
 from deliverability.zones_pace import Size
 from deliverability.zones_query import CREDENTIALS
 
+OVERRIDES = select(zone_overrides).order_by(zone_overrides.c.zone)
 GOING = nodes.c.lifecycle.not_in([Lifecycle.DECOMMISSIONED.value, Lifecycle.REQUESTED.value])
 
 
@@ -112,7 +113,6 @@ class Zoning(Part):
 
 
 def read_overrides(connection: Connection) -> dict[str, Override]:
-    query = select(zone_overrides).order_by(zone_overrides.c.zone)
     return {
         row.zone: Override(
             is_enabled=None if row.is_enabled is None else bool(row.is_enabled),
@@ -120,7 +120,7 @@ def read_overrides(connection: Connection) -> dict[str, Override]:
             pace=None if row.pace_seconds is None else timedelta(seconds=row.pace_seconds),
             queries_per_day_max=row.queries_per_day_max,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(OVERRIDES)
     }
 
 
