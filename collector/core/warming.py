@@ -6,7 +6,7 @@ been, is remembered as looked at.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from collector.core import lifecycle, warmup
@@ -150,7 +150,9 @@ def _steps(
         is_listed=any(one.consequence == "pause" for one in address.listings),
     )
     if plan.listed_since is not None and pause is None:
-        yield warmup.after_listing(plan, policy, now=now)
+        step = warmup.after_listing(plan, policy, now=now)
+        # Looked at once: what was not carried out is not asked again at each pass.
+        yield replace(step, kept=replace(plan, listed_since=None))
     elif day is not None:
         yield warmup.advance(plan, day, policy=policy, now=now)
     elif plan != before:

@@ -5,10 +5,10 @@ Sums begin anew where a rate's pause ended: what was paid for is not held agains
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from collector.adapters.store import encode, windows
 from collector.adapters.store.moments import from_ms
@@ -28,23 +28,38 @@ _SUMS = ", ".join(
     )
 )
 CLEAR = text("DELETE FROM rates WHERE node_number > :after AND node_number <= :upto")
-# All words put in are our own.
-SUM = text(
-    f"""INSERT INTO rates (node_number, address, slot, hour_attempts, {", ".join(_NAMES)})
+CLEAR_ONE = text("DELETE FROM rates WHERE node_number = :number AND address = :address")
+
+
+def _summed(whose: str) -> TextClause:
+    """All words put in are our own."""
+    return text(
+        f"""INSERT INTO rates (node_number, address, slot, hour_attempts, {", ".join(_NAMES)})
  SELECT w.node_number, w.address, :slot,
  sum(iif(w.slot = :hour, w.sent + w."deferred" + w.bounced, 0)), {_SUMS}
  FROM json_each(:slots) j CROSS JOIN windows w ON w.span = {HOUR_SECONDS} AND w.slot = j.value
- AND w.node_number > :after AND w.node_number <= :upto
- GROUP BY w.node_number, w.address"""  # noqa: S608
-)
-ENDED = """SELECT s.number AS number, max(p.closed_at) AS at FROM pauses p
- JOIN node_states s ON s.node_id = p.node_id
- WHERE p.closed_at >= :since AND p.reason IN ('BOUNCE_RATE', 'COMPLAINT_RATE')"""
-ENDED_IN_RANGE = text(f"{ENDED} AND s.number > :after AND s.number <= :upto GROUP BY s.number")
-ENDED_OF = text(
-    f"""{ENDED} AND p.node_id IN (SELECT value FROM json_each(:nodes))
- GROUP BY s.number"""  # noqa: S608
-)
+ AND {whose} GROUP BY w.node_number, w.address"""  # noqa: S608
+    )
+
+
+SUM = _summed("w.node_number > :after AND w.node_number <= :upto")
+SUM_ONE = _summed("w.node_number = :number AND w.address = :address")
+
+
+def _ended(whose: str) -> TextClause:
+    """By address; '' is what a node cannot tell apart, which any of its addresses may have sent.
+    SQLite: beside a lone max() the other columns are those of its row."""
+    rows = f"""FROM pauses p JOIN node_states s ON s.node_id = p.node_id
+ WHERE p.closed_at >= :since AND p.reason IN ('BOUNCE_RATE', 'COMPLAINT_RATE') AND {whose}"""
+    asked = "SELECT s.number AS number, {} AS address, max(p.closed_at) AS at, p.opened_at AS since"
+    return text(
+        f"""{asked.format("p.address")} {rows} GROUP BY s.number, p.address
+ UNION ALL {asked.format("''")} {rows} GROUP BY s.number"""
+    )
+
+
+ENDED_IN_RANGE = _ended("s.number > :after AND s.number <= :upto")
+ENDED_OF = _ended("p.node_id IN (SELECT value FROM json_each(:nodes))")
 READ = text(
     """SELECT s.node_id, s.number, r.* FROM node_states s JOIN rates r ON r.node_number = s.number
  WHERE s.node_id IN (SELECT value FROM json_each(:nodes))"""
@@ -75,14 +90,14 @@ def read(connection: Connection, chunk: Sequence[str], *, now: int) -> Mail:
     """By node and address ('': what a node could not tell apart), of these nodes."""
     asked = {"nodes": encode.joined(chunk)}
     ended = {
-        row.number: row.at
+        (row.number, row.address): row.at
         for row in connection.execute(ENDED_OF, {**asked, "since": now - WEEK_SECONDS * 1000})
     }
     lately = _lately(connection, asked)
     found: Mail = {}
     for row in connection.execute(READ, asked):
         key = (row.node_id, row.address)
-        found[key] = _facts(row, lately.get(key, ()), ended.get(row.number))
+        found[key] = _facts(row, lately.get(key, ()), ended.get((row.number, row.address)))
     return found
 
 
@@ -103,15 +118,31 @@ def of_address(mail: Mail, node_id: str, *, ip: str, is_only: bool) -> MailFacts
 def _sum(connection: Connection, *, slot: int, after: int, upto: int) -> None:
     end = slot + QUARTER_SECONDS
     connection.execute(CLEAR, {"after": after, "upto": upto})
-    _add(connection, slot=slot, after=after, upto=upto, begin=end - WEEK_SECONDS)
+    _add(connection, SUM, slot=slot, begin=end - WEEK_SECONDS, of={"after": after, "upto": upto})
     asked = {"after": after, "upto": upto, "since": (end - WEEK_SECONDS) * 1000}
     for row in connection.execute(ENDED_IN_RANGE, asked).all():
-        connection.execute(CLEAR, {"after": row.number - 1, "upto": row.number})
-        begin = -(-row.at // 1000 // HOUR_SECONDS) * HOUR_SECONDS
-        _add(connection, slot=slot, after=row.number - 1, upto=row.number, begin=begin)
+        one = {"number": row.number, "address": row.address}
+        connection.execute(CLEAR_ONE, one)
+        begin = _begin(since=row.since // 1000, until=row.at // 1000)
+        _add(connection, SUM_ONE, slot=slot, begin=begin, of=one)
 
 
-def _add(connection: Connection, *, slot: int, after: int, upto: int, begin: int) -> None:
+def _begin(*, since: int, until: int) -> int:
+    """From which hour counts begin anew after a pause. Within the hour of its end nothing was sent
+    before it, unless the pause was so short that what led to it may stand in that hour too."""
+    hour = until // HOUR_SECONDS * HOUR_SECONDS
+    is_whole = since + QUARTER_SECONDS <= hour
+    return hour if is_whole or until == hour else hour + HOUR_SECONDS
+
+
+def _add(
+    connection: Connection,
+    statement: TextClause,
+    *,
+    slot: int,
+    begin: int,
+    of: Mapping[str, object],
+) -> None:
     end = slot + QUARTER_SECONDS
     hours = range(begin // HOUR_SECONDS * HOUR_SECONDS, end, HOUR_SECONDS)
     values = {
@@ -119,17 +150,18 @@ def _add(connection: Connection, *, slot: int, after: int, upto: int, begin: int
         "slots": encode.text([hour for hour in hours if hour >= begin]),
         "day": end - DAY_SECONDS,
         "hour": end // HOUR_SECONDS * HOUR_SECONDS - HOUR_SECONDS,
-        "after": after,
-        "upto": upto,
+        **of,
     }
-    connection.execute(SUM, values)
+    connection.execute(statement, values)
 
 
 def _facts(row: Row[Any], receivers: Iterable[ReceiverFacts], ended: int | None) -> MailFacts:
     summed_at = (row.slot + QUARTER_SECONDS) * 1000
-    if ended is not None and ended > summed_at:
+    if ended is not None and ended >= summed_at:
         # Summed before the pause ended: of what was sent since, nothing is known yet.
-        return MailFacts(day=Window(), week=Window(), since=from_ms(ended))
+        return MailFacts(
+            day=Window(), week=Window(), since=from_ms(ended), receivers=tuple(receivers)
+        )
     return MailFacts(
         day=_window(row, "day"),
         week=_window(row, "week"),
