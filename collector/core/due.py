@@ -40,7 +40,9 @@ def next_look(said: NodeSignals, policy: Policy, *, now: datetime) -> datetime |
     if obedience.is_told_to_be_silent(node) and not obedience.obeys(node):
         looks.append(now + policy.obey_within / 2)
     day_over = warming.next_look(node, policy)
-    looks += [] if day_over is None else [day_over]
+    if day_over is not None:
+        # A day that could not be judged yet is tried again, not at once.
+        looks.append(day_over if day_over > now else now + policy.look_again_after)
     runs_out = (*_timers(node, policy, now=now), *_grown_old(said, policy, now=now))
     return min([*looks, *runs_out], default=None)
 

@@ -78,9 +78,15 @@ def changes(looks: Sequence[Look], decisions: Sequence[Decision]) -> Iterator[Wa
         for place, one in enumerate(decisions)
         if one.fate is Fate.MADE and one.proposal.kind in KINDS
     }
+    would = {
+        (one.proposal.subject, one.proposal.kind) for one in decisions if one.fate is Fate.WOULD
+    }
     for one in looks:
         place = None if one.step.kind is None else made.get((one.subject, one.step.kind))
         plan = one.step.kept if place is None else one.step.plan
+        if (one.subject, one.step.kind) in would:
+            # Told once. A delisting that waited to be carried out would let no day be judged.
+            plan = replace(plan, listed_since=None)
         if one.before is None and place is not None:
             yield WarmupChange(subject=one.subject, plan=plan, decision=place)
         elif one.before is not None and plan != one.before.plan:
@@ -150,9 +156,7 @@ def _steps(
         is_listed=any(one.consequence == "pause" for one in address.listings),
     )
     if plan.listed_since is not None and pause is None:
-        step = warmup.after_listing(plan, policy, now=now)
-        # Looked at once: what was not carried out is not asked again at each pass.
-        yield replace(step, kept=replace(plan, listed_since=None))
+        yield warmup.after_listing(plan, policy, now=now)
     elif day is not None:
         yield warmup.advance(plan, day, policy=policy, now=now)
     elif plan != before:

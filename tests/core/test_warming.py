@@ -176,6 +176,26 @@ def test_put_back_by_a_person_or_the_zone_brake_it_keeps_its_stage() -> None:
     assert (change.plan.stage, change.plan.listed_since) == (9, None)
 
 
+def test_a_delisting_that_is_only_observed_lets_the_next_day_be_judged() -> None:
+    kept = plan(9, listed_since=ago(hours=1), judged=YESTERDAY - ONE_DAY)
+    day = SendingDay(day=YESTERDAY, heard=True, volume=20, firsts=20)
+    facts = node("n1", address(IP, warmup=Warming(plan=kept, day=day)), lifecycle=Lifecycle.WARMING)
+    watched = snapshot(facts, pools=pool(automation=Automation.OBSERVE))
+    judgement = judge(watched, POLICY, now=NOON)
+    assert [one.fate for one in judgement.decisions] == [Fate.WOULD]
+    (change,) = judgement.warmups
+    assert (change.plan.stage, change.plan.listed_since) == (9, None)
+    after = replace(facts, addresses=(address(IP, warmup=Warming(plan=change.plan, day=day)),))
+    (judged,) = judge(replace(watched, nodes=(after,)), POLICY, now=NOON).warmups
+    assert judged.plan.judged == YESTERDAY
+
+
+def test_a_day_that_cannot_be_judged_yet_is_not_tried_at_once() -> None:
+    late = replace(warming(), addresses=(address(IP, warmup=Warming(plan=plan(judged=None))),))
+    at = looked.next_look(quiet(late), POLICY, catalogue=Catalogue(), now=NOON)
+    assert at == NOON + POLICY.look_again_after
+
+
 def test_a_step_back_that_is_withheld_is_asked_again() -> None:
     over = address(IP, warmup=Warming(plan=plan(9, listed_since=ago(hours=1))))
     facts = node("n1", over, lifecycle=Lifecycle.WARMING)
