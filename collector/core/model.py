@@ -150,7 +150,6 @@ class Obedience:
     convergence: str
     is_silent: bool
     problem: str
-    reported_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,6 @@ def in_step(order: Order) -> dict[str, object]:
         convergence="verified",
         is_silent=order.is_silent,
         problem="",
-        reported_at=NOON,
     )
     return {"order": order, "order_at": ago(minutes=5), "obedience": said}
 

@@ -34,9 +34,7 @@ def opened(snapshot: Snapshot) -> dict[str, Severity]:
 
 
 def obeying(*, silent: bool = True, order: tuple[int, int] | None = (2, 7)) -> Obedience:
-    return Obedience(
-        order=order, convergence="verified", is_silent=silent, problem="", reported_at=NOON
-    )
+    return Obedience(order=order, convergence="verified", is_silent=silent, problem="")
 
 
 def told(**rest: object) -> NodeFacts:

@@ -18,9 +18,7 @@ def order(*paused: str, whole: tuple[str, ...] = (), at: tuple[int, int] = (5, 3
 
 
 def obedience(at: tuple[int, int], *, is_silent: bool) -> Obedience:
-    return Obedience(
-        order=at, convergence="verified", is_silent=is_silent, problem="", reported_at=NOON
-    )
+    return Obedience(order=at, convergence="verified", is_silent=is_silent, problem="")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from collector.core.model import (
 )
 from collector.core.readings import HostFacts, ServiceFact
 from tests.simulation import mail_store
-from tests.simulation.journal import AddressRow, Journal, NodeRow, moment
+from tests.simulation.journal import AddressRow, Journal, NodeRow
 
 DAY = timedelta(days=1)
 
@@ -148,7 +148,6 @@ def _obedience(journal: Journal, node_id: str) -> Obedience | None:
         convergence=latest.postfix.convergence,
         is_silent=latest.postfix.is_silent,
         problem=latest.postfix.problem,
-        reported_at=moment(latest.received_at),
     )
 
 

@@ -208,7 +208,6 @@ def _obedience(state: Row[Any]) -> Obedience | None:
         convergence=state.convergence,
         is_silent=state.is_silent,
         problem=state.problem,
-        reported_at=from_ms(state.obedience_at),
     )
 
 
