@@ -139,7 +139,7 @@ async def _grants(asker: Asker, folder: Path, options: argparse.Namespace) -> di
     await asker.one(1, found[FIRST])
     with closing(bare(folder)) as plain:
         for number in range(options.grants):
-            commit(plain, number, found[BARE])
+            commit(plain, number, spent=found[BARE])
             for messages, name in names.items():
                 await asker.one(messages, found[name])
     gc.collect()
@@ -165,7 +165,7 @@ def bare(folder: Path) -> sqlite3.Connection:
     return plain
 
 
-def commit(plain: sqlite3.Connection, number: int, spent: Spent) -> None:
+def commit(plain: sqlite3.Connection, number: int, *, spent: Spent) -> None:
     with spent.one():
         plain.execute("BEGIN IMMEDIATE")
         plain.execute("INSERT INTO grants VALUES (?, ?)", (str(number), "x" * 100))
