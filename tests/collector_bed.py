@@ -39,6 +39,7 @@ from demo.dns import DnsServer
 
 ZEN = "zen.spamhaus.org"
 ROUNDS_MAX = 6
+NO_KEYS = ZoneKeys()
 OPERATOR = Actor(name="operator", origin="test")
 QUICK = Policy(
     second_sweep_after=timedelta(seconds=1),
@@ -233,14 +234,22 @@ class Bed:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, channels: tuple[Settings, ...] = ()) -> AsyncIterator[Bed]:
-    """REST and socket are served; control and dispatch move by `settle` alone."""
+async def running(
+    folder: Path,
+    *,
+    channels: tuple[Settings, ...] = (),
+    keys: ZoneKeys = NO_KEYS,
+    nameserver: str = "",
+) -> AsyncIterator[Bed]:
+    """REST and socket are served; control and dispatch move by `settle` alone. `nameserver`: who is
+    asked, if not the bed's own `world`."""
     async with DnsServer() as world:
-        chosen = replace(config(folder, nameservers=(str(world.address),)), channels=channels)
+        asked = (nameserver or world.address,)
+        chosen = replace(config(folder, nameservers=asked), channels=channels)
         path = folder / "collector.toml"
         made = await governing.found(chosen, path, policy=QUICK, actor=OPERATOR)
         loaded = configuration.load(path)
-        async with parts.made(loaded, keys=ZoneKeys()) as built:
+        async with parts.made(loaded, keys=keys) as built:
             trust = http.server_trust(built.listeners.certificate.path)
             async with http.listening(built, trust):
                 yield Bed(built, world, made)

@@ -33,6 +33,8 @@ class Rbldnsd:
         self._file = folder / "rbldnsd" / "zen"
         self._listed: dict[str, tuple[str, ...]] = {"127.0.0.2": SENTINEL}
         self._serial = 0
+        # Of every listing, in its TXT record.
+        self.words = "listed"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -128,7 +130,7 @@ class Rbldnsd:
             f"$SOA 1 ns1.{ZONE} hostmaster.{ZONE} {self._serial} 600 300 86400 1",
             f"$NS 60 ns1.{ZONE}",
             "$TTL 1",
-            *(f"{ip} :{code}:listed" for ip, codes in self._listed.items() for code in codes),
+            *(f"{ip} :{code}:{self.words}" for ip, codes in self._listed.items() for code in codes),
         ]
         self._file.write_text("\n".join(lines) + "\n")
         # rbldnsd tells a new file by size and whole seconds of its time.
