@@ -12,10 +12,11 @@ from itertools import islice
 import anyio
 import structlog
 
-from collector.ports import Clock, Doorbell, Resolver, StoreError
-from collector.ports_zones import Unwatched, ZoneStore
+from collector.core.model import Look
+from collector.ports import Clock, Doorbell, StoreError
+from collector.ports_zones import TellingResolver, Unwatched, ZoneStore
 from deliverability.catalogue import Catalogue
-from deliverability.zones import Tier, Zone, ZoneKey, why_unaskable
+from deliverability.zones import Tier, Verdict, Zone, ZoneKey, harmless, why_unaskable
 
 PASS_SECONDS = 15.0
 ROUNDS = 2.5
@@ -30,7 +31,7 @@ class Lookout:
         self,
         store: ZoneStore,
         *,
-        resolver: Resolver,
+        resolver: TellingResolver,
         catalogue: Callable[[], Catalogue],
         clock: Clock,
         doorbell: Doorbell,
@@ -79,8 +80,9 @@ class Lookout:
 
     async def _look(self, one: Unwatched, zone: Zone) -> None:
         look = await self._resolver.look(zone.name, address=one.address)
+        reason = await self._reason(look) if look.verdict is Verdict.LISTED else ""
         try:
-            await self._store.record_watch(one.node_id, look)
+            await self._store.record_watch(one.node_id, look, reason=reason)
         except StoreError as error:
             if not error.retryable:
                 raise
@@ -89,6 +91,11 @@ class Lookout:
         if zone.tier is Tier.CRITICAL:
             self._watch[one.node_id, one.address] = look.at
         self._doorbell.ring(one.node_id)
+
+    async def _reason(self, look: Look) -> str:
+        """The zone's words, and who asked: nobody shall take it for the node's own finding."""
+        words = await self._resolver.why_listed(look.zone, address=look.address)
+        return harmless(f"asked by the collector: {words or 'the zone says no more'}")
 
 
 def _newest(one: Unwatched, critical: Mapping[str, Zone]) -> datetime | None:

@@ -71,6 +71,6 @@ class ZoneStore(Protocol):
     async def heard_of(self, subjects: Sequence[tuple[str, str]]) -> Sequence[Unwatched]:
         """The same of these (node id, address), as far as they are present, in their order."""
 
-    async def record_watch(self, node_id: str, look: Look) -> None:
+    async def record_watch(self, node_id: str, look: Look, *, reason: str = "") -> None:
         """What our own resolver found about an address that no agent looks after: the newest
-        answer, of a round of its own."""
+        answer, of a round of its own. `reason`: why it is listed, harmless."""

@@ -39,7 +39,6 @@ from demo.dns import DnsServer
 
 ZEN = "zen.spamhaus.org"
 ROUNDS_MAX = 6
-NO_KEYS = ZoneKeys()
 OPERATOR = Actor(name="operator", origin="test")
 QUICK = Policy(
     second_sweep_after=timedelta(seconds=1),
@@ -238,18 +237,17 @@ async def running(
     folder: Path,
     *,
     channels: tuple[Settings, ...] = (),
-    keys: ZoneKeys = NO_KEYS,
-    nameserver: str = "",
+    keys: ZoneKeys | None = None,
+    dns: str = "",
 ) -> AsyncIterator[Bed]:
-    """REST and socket are served; control and dispatch move by `settle` alone. `nameserver`: who is
-    asked, if not the bed's own `world`."""
+    """REST and socket are served; control and dispatch move by `settle` alone. `dns`: who is asked
+    instead of the bed's own `world`."""
     async with DnsServer() as world:
-        asked = (nameserver or world.address,)
-        chosen = replace(config(folder, nameservers=asked), channels=channels)
+        chosen = replace(config(folder, nameservers=(dns or world.address,)), channels=channels)
         path = folder / "collector.toml"
         made = await governing.found(chosen, path, policy=QUICK, actor=OPERATOR)
         loaded = configuration.load(path)
-        async with parts.made(loaded, keys=keys) as built:
+        async with parts.made(loaded, keys=keys or ZoneKeys()) as built:
             trust = http.server_trust(built.listeners.certificate.path)
             async with http.listening(built, trust):
                 yield Bed(built, world, made)

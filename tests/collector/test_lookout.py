@@ -12,6 +12,7 @@ from collector.adapters.store import SqlStore, engines
 from collector.core.model import AddressFacts, Look
 from collector.lookout import Lookout
 from deliverability.catalogue import CATALOGUE
+from deliverability.nameservers_judged import NameserverState
 from deliverability.zones import Sentinels, Verdict
 from tests.store_bed import ZONE, HandClock, beat, enrol, ip, node_id, opened, pool_of, zone_reading
 
@@ -36,6 +37,12 @@ class Eyes:
             sentinels=Sentinels.RIGHT,
             at=self.clock.now(),
         )
+
+    async def why_listed(self, zone: str, *, address: str) -> str:
+        return "see our page"
+
+    async def tried(self) -> tuple[tuple[str, NameserverState, str], ...]:
+        return ()
 
 
 def lookout(journal: SqlStore, clock: HandClock) -> tuple[Lookout, Eyes]:
@@ -66,6 +73,7 @@ async def test_a_lost_nodes_address_stays_under_watch_until_its_agent_is_back(
         assert eyes.asked == [(ZONE, ip(1))]  # by the zone it was watched by
         (fact,) = (await journal.load(None)).nodes[0].addresses[0].zones
         assert (fact.verdict, fact.received_at) == (Verdict.LISTED, clock.now())
+        assert fact.reason == "asked by the collector: see our page"
         clock.seconds = 22 * MINUTE
         assert await watching.once() == 0
         clock.seconds = 25 * MINUTE

@@ -91,7 +91,7 @@ class Zoning(Part):
 
         return await self._database.read(job)
 
-    async def record_watch(self, node_id: str, look: Look) -> None:
+    async def record_watch(self, node_id: str, look: Look, *, reason: str = "") -> None:
         def job(connection: Connection) -> None:
             z = zone_facts.c
             mine = (z.node_id == node_id) & (z.address == look.address) & (z.zone == look.zone)
@@ -105,6 +105,7 @@ class Zoning(Part):
                 round=number + 1,
                 checked_at=look.at,
                 why=look.why,
+                reason=reason,
             )
             row = heartbeats.zone_row(node_id, reading, received=to_ms(look.at))
             connection.exec_driver_sql(heartbeats.ZONES.single, row)
