@@ -9,6 +9,7 @@ NamedTuples are the quickest values to make a million of; quickest with `made`, 
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from agent.maillog import parse_refusal
@@ -142,7 +143,8 @@ class Parsed(NamedTuple):
 
     Messages come in three plain lists, because there are so many: what came in, what was taken up,
     what left; where many are read at once, as plain tuples of the fields above. Folded in the order
-    accepted, queued, events, removed no message is seen after it left. `unparsed`: lines that look
+    accepted, queued, events, removed no message is seen after it left; the removed are in no order,
+    and looked for each time they are asked for. `unparsed`: lines that look
     like a delivery's and could not be understood. `unknown`: so many lines of each Postfix daemon
     that are of no kind we know. The newest few of both stand in `newest_unknown`, as they were.
     `foreign`: lines of other programs, and of none. `probes`: deliveries that were none, because
@@ -152,7 +154,7 @@ class Parsed(NamedTuple):
     events: list[MailEvent]
     accepted: list[tuple[bytes, bytes, bytes, bytes]]
     queued: list[tuple[bytes, bytes]]
-    removed: list[tuple[bytes, bytes]]
+    removed: Iterable[tuple[bytes, bytes]]
     unparsed: int
     unknown: dict[bytes, int]
     newest_unknown: list[bytes]

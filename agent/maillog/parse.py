@@ -6,6 +6,8 @@ reader for its bodies. Shapes: the sources of Postfix 2.3 to 3.11.
 """
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.maillog.lines import (
@@ -21,7 +23,7 @@ from agent.maillog.lines import (
     Removed,
     Trouble,
 )
-from agent.maillog.parse_bulk import Form, read_bulk
+from agent.maillog.parse_bulk import Form, read_bulk, removed_of
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
 from agent.maillog.parse_tags import TAGS_REMEMBERED_MAX, instances, tag_of
 
@@ -97,15 +99,27 @@ def _parse(chunk: bytes, *, is_exact: bool) -> Parsed:
     form = _form_of(chunk) if is_plain else None
     if form is not None:
         found = Found()
-        read_line = _Lines(found).read
-        if read_bulk(found, chunk, form=form, read_line=read_line, is_exact=is_exact):
-            return found.parsed()
+        if read_bulk(found, chunk, form=form, read_line=_Lines(found).read, is_exact=is_exact):
+            return found.parsed(_Removed(found.removed, chunk, form))
     found = Found()
     lines = _Lines(found)
     for line in chunk.split(b"\n"):
         if len(line) <= LINE_BYTES_MAX:
             lines.read(line)
-    return found.parsed()
+    return found.parsed(found.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Removed:
+    """Found when it is asked for: most chunks of a log leave no recipient open."""
+
+    found: list[tuple[bytes, bytes]]
+    chunk: bytes
+    form: Form
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        yield from self.found
+        yield from removed_of(self.chunk, self.form)
 
 
 class _Lines:

@@ -5,6 +5,7 @@ read in full it hands back in its place, as it is: nothing is guessed, nothing i
 
 Whoever counts and does not ask for other programs' lines is served by a quicker one. It looks at
 fewer bytes of what begins a line: a fact may seem to begin a line earlier, which is looked for.
+Which messages left the queue is looked for when somebody asks.
 """
 
 import re
@@ -13,31 +14,36 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agent.maillog.lines import Delivery, made
-from agent.maillog.parse_delivery import QUEUE_ID, read_delivery
+from agent.maillog.parse_delivery import DELIVERERS, QUEUE_ID
 from agent.maillog.parse_found import Found
-from agent.maillog.parse_message import read_queue_manager, read_smtpd
-from agent.maillog.parse_tags import Tags, read_nothing
-from agent.maillog.parse_trouble import read_foreign
 
 FORMS_KEPT_MAX = 32
 
-# Sets of single bytes: a class like \s, or a branch, is asked anew for each byte.
+# A set of one byte is looked through three times as soon as a larger one. A delivery's values that
+# hold no blank are read alike here and by pairs, whatever else is in them; but for a newline.
+_VALUE = rb"[^ ]*"
 _WORD = rb"[^, \t\n\r\f\v]"
 _MAILBOX = rb"[^\"> \t\n\r\f\v]*"  # without quotes and blanks: those are read one by one
 
+# `(?:a|)` and not `(?:a)?`: a repetition is remembered, a branch is not.
 _DELIVERY = (
-    rb"to=<(" + _MAILBOX + rb")>, (?:orig_to=<" + _MAILBOX + rb">, )?relay=(" + _WORD + rb"*), "
-    rb"(?:conn_use=[0-9]+, )?delay=(" + _WORD + rb"+), delays=(" + _WORD + rb"*), "
-    rb"(?:tls=" + _WORD + rb"*, )?dsn=(" + _WORD + rb"*), status=(sent|deferred|bounced) \((.*)\)"
+    rb"(to=<(" + _VALUE + rb")>, (?:orig_to=<" + _VALUE + rb">, |)relay=(" + _VALUE + rb"), "
+    rb"(?:conn_use=[0-9]+, |)delay=(" + _VALUE + rb"), delays=(" + _VALUE + rb"), "
+    rb"(?:tls=" + _VALUE + rb", |)dsn=(" + _VALUE + rb"), status=(sent|deferred|bounced)) \((.*)\)"
 )
 _QUEUED = rb"from=<" + _MAILBOX + rb">, size=([0-9]{1,12}), nrcpt=[0-9]+ \(queue active\)"
-_CLIENT = rb"client=(" + _WORD + rb"+(?:, sasl_method=[^,\n]*, sasl_username=[^,\n]+)?)"
+_CLIENT = rb"client=(" + _WORD + rb"+)(?:, sasl_method=[^,\n]*, sasl_username=[^,\n]+|)"
+_REMOVED = rb"qmgr\[[0-9]+\]: (" + QUEUE_ID + rb"): removed(?=\n)"
 _QUIET = (
+    rb"qmgr\[[0-9]+\]: " + QUEUE_ID + rb": removed\n|"
     rb"smtpd\[[0-9]+\]: (?:connect from |disconnect from |lost connection after )|"
-    rb"cleanup\[[0-9]+\]: " + QUEUE_ID + rb": message-id=|"
+    rb"cleanup\[[0-9]+\]: " + _VALUE + rb": message-id=|"
     rb"smtp\[[0-9]+\]: (?:Trusted|Untrusted|Verified|Anonymous) TLS connection |"
     rb"(?:anvil|scache)\[[0-9]+\]: statistics: "
 )
+_DELIVERERS = frozenset(DELIVERERS)
+_QUEUE_MANAGERS = frozenset((b"qmgr", b"oqmgr", b"nqmgr"))
+_DOORS = frozenset((b"smtpd", b"postscreen"))
 
 
 class Form(NamedTuple):
@@ -81,58 +87,61 @@ def read_bulk(
     read_line: Callable[[bytes], object],
     is_exact: bool,
 ) -> bool:
-    """Adds the facts of these whole lines; `read_line` is given those that are not read here.
+    """Adds the facts of these whole lines but removals; `read_line` is given those that are not
+    read here. Not `is_exact`: other programs' lines are not all counted.
 
-    Not `is_exact`: other programs' lines are not all counted. False: what was added is not to be
-    trusted, read them otherwise. No log of a mail server does that: something runs over a line's
-    end, or one daemon says what is another's to say.
+    False: what was added is not to be trusted, read them otherwise. No log of a mail server does
+    that: something runs over a line's end, or one daemon says what is another's to say.
     """
-    deliver, queue, remove, accept = (
-        found.events.append,
-        found.queued.append,
-        found.removed.append,
-        found.accepted.append,
-    )
+    deliver, queue, accept = found.events.append, found.queued.append, found.accepted.append
     # A match begins with the end of the line before: so the first line has none.
     read_line(chunk[: chunk.find(b"\n")])
-    for one in _pattern(form, is_exact).findall(chunk):
-        stamp, name, id_, to, relay, delay, parts, dsn, status, text, size, client, rest, line = one
-        if not name:
+    for it in _pattern(form, is_exact).findall(chunk):
+        at, name, daemon, id_, body, to, relay, delay, parts, dsn, status, text, size, by, line = it
+        if line:
             read_line(line)
-            continue
-        reader, instance, daemon, tag = _tags[name]
-        if status and reader is read_delivery:
-            if b"\n" in stamp:
+        elif status:
+            if daemon not in _DELIVERERS or b"\n" in at or b"\n" in body:
                 return False
-            event = (stamp, instance, daemon, id_, to, relay, delay, parts, dsn, status, text)
+            event = (at, name, daemon, id_, to, relay, delay, parts, dsn, status, text)
             deliver(made(Delivery, event))
-        elif size and reader is read_queue_manager:
-            queue((instance + id_, size))
-        elif client and reader is read_smtpd:
-            accept((instance, client.partition(b", ")[0], b"", id_))
-        elif id_ and reader is read_queue_manager and not (status or client):
-            remove((instance, id_))
-        elif reader is read_foreign:
-            found.foreign += 1
-        elif id_ or reader is read_nothing or b"\n" in stamp:
-            return False
+        elif size:
+            if daemon not in _QUEUE_MANAGERS:
+                return False
+            queue((name + id_, size))
         else:
-            line = b"%b%b %b" % (stamp, name, rest)
-            reader(found, line, tag=tag, body=len(line) - len(rest))
+            if daemon not in _DOORS:
+                return False
+            accept((name, by, b"", id_))
     return True
 
 
-_tags = Tags()
+def removed_of(chunk: bytes, form: Form) -> list[tuple[bytes, bytes]]:
+    """Instance and id of the messages that left the queue by lines that `read_bulk` passed over."""
+    return _removed_pattern(form).findall(chunk)
 
 
 @lru_cache(maxsize=FORMS_KEPT_MAX)
 def _pattern(form: Form, is_exact: bool) -> re.Pattern[bytes]:
-    before = form.before(is_exact=is_exact)
-    names = b"|".join(map(re.escape, form.instances))
-    quiet = rb"(?!(?:" + names + rb")/(?:" + _QUIET + rb"))"
-    # The colon belongs to the tag: a repetition right before what ends it is not tried again. All
-    # of Postfix's tags have a slash.
-    tag = rb"([^ ]*:) " if is_exact else rb"([^ ]*/[^ ]*:) "
-    facts = rb"(" + QUEUE_ID + rb"): (?:" + b"|".join((_DELIVERY, _QUEUED, b"removed", _CLIENT))
-    ours = rb"(" + before + rb")" + quiet + tag + rb"(?:" + facts + rb")(?=\n)|(.*))"
-    return re.compile(rb"\n(?:" + ours + rb"|(?!" + before + rb"[^ ]*: )(.+))")
+    """Groups: the fields of a Delivery, before the recipient's that of all between the queue id and
+    the text; the size, the client, and a line that is read in no other way.
+    """
+    before, instances = form.before(is_exact=is_exact), b"|".join(map(re.escape, form.instances))
+    passed = rb"(?:" + instances + rb")/(?:" + _QUIET + rb")"
+    if not is_exact:
+        # All of Postfix's tags have a slash. The first byte tells most of them that they are not
+        # meant; other tags that begin with it are read by others.
+        initials = b"".join(re.escape(name[:1]) for name in form.instances)
+        passed += rb"|[^ /" + initials + rb"][^ /]*: "
+    fact = (
+        rb"(" + before + rb")(" + instances + rb")/([a-z]+)\[[0-9]+\]: "
+        rb"(" + QUEUE_ID + rb"): (?:" + b"|".join((_DELIVERY, _QUEUED, _CLIENT)) + rb")(?=\n)"
+    )
+    return re.compile(rb"\n(?!" + before + rb"(?:" + passed + rb"))(?:" + fact + rb"|(.+))")
+
+
+@lru_cache(maxsize=FORMS_KEPT_MAX)
+def _removed_pattern(form: Form) -> re.Pattern[bytes]:
+    instances = b"|".join(map(re.escape, form.instances))
+    before = form.before(is_exact=True)
+    return re.compile(rb"\n" + before + rb"(" + instances + rb")/" + _REMOVED)

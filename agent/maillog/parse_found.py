@@ -1,5 +1,6 @@
 """What the readers of one chunk fill, and what they are told of a line's tag. Decides nothing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -41,12 +42,12 @@ class Found:
         if len(self.newest_unknown) > UNKNOWN_KEPT_MAX:
             del self.newest_unknown[0]
 
-    def parsed(self) -> Parsed:
+    def parsed(self, removed: Iterable[tuple[bytes, bytes]]) -> Parsed:
         return Parsed(
             events=self.events,
             accepted=self.accepted,
             queued=self.queued,
-            removed=self.removed,
+            removed=removed,
             unparsed=self.unparsed,
             unknown=self.unknown,
             newest_unknown=self.newest_unknown,

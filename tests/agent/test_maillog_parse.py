@@ -137,6 +137,26 @@ def test_lines_are_read_in_bulk_whatever_stands_before_them(stamp: bytes) -> Non
     assert parsed.foreign == (0 if alone is not None else 100)
 
 
+@pytest.mark.parametrize(
+    "relay", [b"a,b", b'"', b"a>b", b"a\tb", b"a\rb", b"", b"x,dsn=1", b"a\nb"]
+)
+@pytest.mark.parametrize("recipient", [b"a@b", b'"a>,b"@c', b'a"b@c', b"a>b@c", b"\t", b"", b"a\n"])
+def test_unusual_values_are_read_alike_among_many_lines_and_alone(
+    relay: bytes, recipient: bytes
+) -> None:
+    odd = b"Nov 22 09:33:50 mx1 postfix/smtp[1]: 4cB1: to=<%b>, relay=%b, delay=1, delays=0/0/1/0,"
+    odd = odd % (recipient, relay) + b" dsn=2.0.0, status=sent (250 ok)\n"
+    usual, gone = ROWS[0][1] + b"\n", b"Nov 22 09:33:50 mx1 postfix/qmgr[1]: 4cB1: removed\n"
+    other = b"Nov 22 09:33:50 mx1 pop3d[1]: removed\nNov 22 09:33:50 mx1 sshd[1]: x\n"
+    chunk = usual * 50 + odd + gone + other
+    alone = [parse.parse_chunk(line + b"\n") for line in chunk.split(b"\n")]
+    for read in (parse.parse_chunk, parse.parse_counted):
+        together = read(chunk)
+        assert together.events == [event for one in alone for event in one.events]
+        assert list(together.removed) == [(b"postfix", b"4cB1")]
+        assert together.unparsed == sum(one.unparsed for one in alone)
+
+
 PIECES = st.sampled_from(
     [
         *(b"postfix/smtp[1]: ", b"4cB1Gk2zTMz9sWZ: ", b"to=<a@b.example>, ", b"to=", b'"', b"\\"),

@@ -35,7 +35,9 @@ def is_the_sum_of_its_lines(data: bytes) -> None:
     usual = parse.parse_chunk(BULK)
     for read in (parse.parse_chunk, parse.parse_counted):
         together = read(BULK + data + b"\n")
-        for field in ("events", "accepted", "queued", "removed", "probes"):
+        removed = sorted(one for parsed in alone for one in parsed.removed)
+        assert sorted(together.removed) == removed
+        for field in ("events", "accepted", "queued", "probes"):
             parts = [one for parsed in alone for one in getattr(parsed, field)]
             assert getattr(together, field) == getattr(usual, field) + parts, field
         assert together.unparsed == sum(parsed.unparsed for parsed in alone)
