@@ -17,6 +17,7 @@ import anyio
 from collector import config as configuration
 from collector.cli.__main__ import run as run_command
 from collector.config import Config
+from collector.core import credentials
 from collector.core.channels import Settings
 from collector.core.heartbeat import (
     AgentReading,
@@ -38,7 +39,7 @@ from deliverability.zones import Sentinels, Verdict, ZoneKeys
 from demo.dns import DnsServer
 
 ZEN = "zen.spamhaus.org"
-ROUNDS_MAX = 6
+ROUNDS_MAX, NO_KEYS = 6, ZoneKeys()
 OPERATOR = Actor(name="operator", origin="test")
 QUICK = Policy(
     second_sweep_after=timedelta(seconds=1),
@@ -234,11 +235,7 @@ class Bed:
 
 @asynccontextmanager
 async def running(
-    folder: Path,
-    *,
-    channels: tuple[Settings, ...] = (),
-    keys: ZoneKeys | None = None,
-    dns: str = "",
+    folder: Path, *, channels: tuple[Settings, ...] = (), keys: ZoneKeys = NO_KEYS, dns: str = ""
 ) -> AsyncIterator[Bed]:
     """REST and socket are served; control and dispatch move by `settle` alone. `dns`: who is asked
     instead of the bed's own `world`."""
@@ -247,15 +244,13 @@ async def running(
         path = folder / "collector.toml"
         made = await governing.found(chosen, path, policy=QUICK, actor=OPERATOR)
         loaded = configuration.load(path)
-        async with parts.made(loaded, keys=keys or ZoneKeys()) as built:
+        async with parts.made(loaded, keys=keys) as built:
             trust = http.server_trust(built.listeners.certificate.path)
             async with http.listening(built, trust):
                 yield Bed(built, world, made)
 
 
 def _hash(text: str) -> str:
-    from collector.core import credentials
-
     secret = credentials.token_secret(text)
     assert secret is not None
     return credentials.secret_hash(secret)
