@@ -1,20 +1,17 @@
 """`why`: also why not, of which brake, with its numbers and its end; by an event's number, too."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from collector.core import policy_values
 from collector.core.model import Automation, Brake, Kind
 from collector.core.policy import Policy
 from collector.operate import brakes, testimony, why
 from collector.ports import Refused
-from tests import collector_bed
+from tests import collector_bed, statement_plans
 from tests.collector_bed import Bed
 
 SEEN = {
@@ -41,47 +38,14 @@ async def bed(tmp_path: Path) -> AsyncIterator[Bed]:
         yield running
 
 
-def scans(bed: Bed, asked: set[tuple[str, Any]]) -> set[str]:
-    """Tables that a statement goes through whole."""
-    journal = bed.parts.config.state / "journal.db"
-    with closing(sqlite3.connect(journal)) as file:
-        plans = [
-            step[3]
-            for statement, values in asked
-            for step in file.execute(f"EXPLAIN QUERY PLAN {statement}", values)
-        ]
-    assert plans
-    return {
-        plan.split()[1]
-        for plan in plans
-        if plan.startswith("SCAN ") and " USING " not in plan and "VIRTUAL" not in plan
-    }
-
-
-@contextmanager
-def listening() -> Iterator[set[tuple[str, Any]]]:
-    """Every statement that is executed meanwhile, with its values."""
-    heard: set[tuple[str, Any]] = set()
-
-    def hear(*said: Any) -> None:
-        statement, values = said[2:4]
-        heard.add((statement, tuple(values)))
-
-    event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield heard
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
-
-
 async def test_it_goes_through_no_table_that_grows(bed: Bed) -> None:
     await bed.list("mta-1", "127.0.0.2")
     (newest, *_) = await bed.parts.store.decisions("mta-1", limit=1)
     (last,) = await bed.parts.store.journal(after=-1, limit=1, node_id=None)
-    with listening() as heard:
+    with statement_plans.listening() as heard:
         for subject in ("mta-1", bed.nodes["mta-1"].address, newest["id"], last["seq"]):
             await why.read(bed.parts.desk, str(subject))
-    assert scans(bed, {one for one in heard if one[0].startswith("SELECT")}) <= {"pools"}
+    assert statement_plans.scanned(bed.parts.config.state, heard) <= {"pools"}
 
 
 async def chapters(bed: Bed, subject: str) -> dict[str, str]:

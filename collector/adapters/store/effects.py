@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
@@ -15,6 +15,11 @@ from collector.core.notices import KIND as NOTICE
 from collector.ports import PendingEffect
 
 ADD = upsert(effects).on_conflict_do_nothing(index_elements=["key"])
+# By its index: SQLite would rather look for the unfinished ones, and sort them all.
+PENDING = text(
+    """SELECT * FROM effects INDEXED BY effects_pending
+ WHERE finished_at IS NULL AND kind <> :notice ORDER BY kind, created_at, key LIMIT :most"""
+)
 FINISH = (
     update(effects)
     .where(effects.c.key == bindparam("done"))
@@ -45,9 +50,6 @@ def add(connection: Connection, judgement: Judgement, *, batch: str) -> None:
 def pending(connection: Connection, *, limit: int) -> list[PendingEffect]:
     """Directives before looks: nothing may starve an order to be silent. What is to be told to
     people is asked for by `deliveries`."""
-    c = effects.c
-    mine = select(effects).where(c.finished_at.is_(None), c.kind != NOTICE)
-    oldest = mine.order_by(c.kind, c.created_at, c.key)
     return [
         PendingEffect(
             key=row.key,
@@ -57,7 +59,7 @@ def pending(connection: Connection, *, limit: int) -> list[PendingEffect]:
             created_at=from_ms(row.created_at),
             attempts=row.attempts,
         )
-        for row in connection.execute(oldest.limit(limit))
+        for row in connection.execute(PENDING, {"notice": NOTICE, "most": limit})
     ]
 
 

@@ -81,7 +81,7 @@ def read(
 NODES = select(nodes).where(named(nodes.c.id)).order_by(nodes.c.id)
 LOOKS = select(looks).where(named(looks.c.address)).order_by(looks.c.zone)
 # Long, and no rule reads them.
-UNJUDGED = frozenset({"latest", "log_position"})
+UNJUDGED = frozenset({"latest", "log_position", "problems"})
 ORDERED = {
     "addresses": addresses.c.position,
     "zone_facts": zone_facts.c.zone,

@@ -38,7 +38,7 @@ ZONES = Bulk(
 )
 
 STATE = """UPDATE node_states SET sequence = ?, last_heartbeat = ?, clock_skew = ?,
- counted_to = coalesce(?, counted_to), log_position = ?, latest = ?, uptime = ?,
+ counted_to = coalesce(?, counted_to), log_position = ?, latest = ?, problems = ?, uptime = ?,
  network_received = ?, network_sent = ?, obeyed_term = ?, obeyed_revision = ?, convergence = ?,
  is_silent = ?, problem = ?, obedience_at = ?, cells = ?,
  smtp_down_since = CASE WHEN ? THEN coalesce(smtp_down_since, ?) END,
@@ -130,6 +130,7 @@ def _state(beat: Heartbeat, state: State, *, received: int, busy_above: float) -
         to_ms_or_none(beat.counted_to),
         beat.log_position,
         _latest(beat),
+        encode.text(beat.agent.problems) if beat.agent.problems else "[]",
         state.uptime,
         state.network_received,
         state.network_sent,

@@ -130,8 +130,10 @@ node_states = Table(
     Column("cpu_busy_since", Integer),
     # Rows of totals its epoch may hold by now: at least as many as it does.
     whole_column("cells", default="0"),
-    # Last: what is read for every heartbeat stands before the long text.
+    # After what is read for every heartbeat: the long text, and the agent's own problems in it.
     Column("latest", Text),
+    text_column("problems", default="'[]'"),
+    Index("node_states_ailing", "node_id", sqlite_where=text("problems <> '[]'")),
 )
 
 # A counting era of a node. Totals and events belong to one.
@@ -249,4 +251,5 @@ moves = Table(
     Column("reason", Text),
     Column("decision_id", Text),
     Index("moves_by_age", "at"),
+    Index("moves_by_node", "node_id", "at"),
 )

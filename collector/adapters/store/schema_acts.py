@@ -31,6 +31,7 @@ listings = Table(
     Column("closed_at", Integer),
     Index("listings_open", "node_id", "address", "zone", unique=True, sqlite_where=OPEN),
     Index("listings_by_address", "address", "opened_at"),
+    Index("listings_by_node", "node_id", "opened_at"),
 )
 
 pauses = Table(
@@ -51,6 +52,7 @@ pauses = Table(
     Column("expires_at", Integer),
     Column("probe_at", Integer),
     Index("pauses_by_end", "closed_at"),
+    Index("pauses_by_node", "node_id", "opened_at"),
     Index(
         *("pauses_open", "node_id", "address", "receiver", "reason"),
         unique=True,
@@ -127,7 +129,10 @@ effects = Table(
     whole_column("attempts", default="0"),
     Column("outcome", Text),
     Column("finished_at", Integer),
-    Index("effects_pending", "created_at", sqlite_where=text("finished_at IS NULL")),
+    Index(
+        *("effects_pending", "kind", "created_at", "key"),
+        sqlite_where=text("finished_at IS NULL"),
+    ),
     Index("effects_by_batch", "batch"),
     Index("effects_by_end", "finished_at"),
 )
@@ -143,6 +148,8 @@ alerts = Table(
     whole_column("opened_at"),
     Column("resolved_at", Integer),
     Index("alerts_open", "key", unique=True, sqlite_where=text("resolved_at IS NULL")),
+    Index("alerts_standing", "opened_at", "id", sqlite_where=text("resolved_at IS NULL")),
+    Index("alerts_of_node", "node_id", sqlite_where=text("resolved_at IS NULL")),
     Index("alerts_by_age", "opened_at"),
     Index("alerts_by_end", "resolved_at"),
 )

@@ -35,9 +35,8 @@ class CountViews(Part):
 
     async def ailing(self, *, limit: int) -> Sequence[Row]:
         query = text(
-            """SELECT n.id, n.name, json_extract(s.latest, '$.agent.problems') AS problems
- FROM node_states s JOIN nodes n ON n.id = s.node_id
- WHERE json_array_length(s.latest, '$.agent.problems') > 0 ORDER BY n.id LIMIT :limit"""
+            """SELECT n.id, n.name, s.problems FROM node_states s JOIN nodes n ON n.id = s.node_id
+ WHERE s.problems <> '[]' ORDER BY s.node_id LIMIT :limit"""
         )
 
         def job(connection: Connection) -> list[Row]:
