@@ -1,4 +1,6 @@
-"""Logs as blocks of whole lines: files, plain or gzipped, and standard input. Understands none."""
+"""Logs as blocks of whole lines: files, plain or gzipped, and standard input. Understands none;
+entries of the systemd journal (`journalctl -o json`) are turned into the lines they would be.
+"""
 
 import gzip
 import io
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from agent.maillog import journal_lines
 from agent.maillog.parse import LINE_BYTES_MAX
 from agent.maillog.permission import explain
 
@@ -43,9 +46,19 @@ def blocks(
             overlong = int(len(rest) > LINE_BYTES_MAX)
             if overlong:
                 rest, is_skipping = b"", True
-            yield block[:end], overlong
+            yield _as_lines(block[:end]), overlong
     if rest:
-        yield rest + b"\n", 0
+        yield _as_lines(rest + b"\n"), 0
+
+
+def _as_lines(block: bytes) -> bytes:
+    if block[:1] != b"{":
+        return block
+    entries = block.split(b"\n")[:-1]
+    return b"".join(
+        entry + b"\n" if (line := journal_lines.line_of(entry)) is None else line.text
+        for entry in entries
+    )
 
 
 def size_of(name: str) -> int:

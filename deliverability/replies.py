@@ -43,7 +43,8 @@ _BOUNCED = Outcome.BOUNCED
 
 # error(8) and retry answer for a next hop that was not asked: a transport map's error:, a
 # transport in defer_transports, a destination the queue manager takes for dead.
-UNASKED = frozenset((b"error", b"retry"))
+# The queue manager and cleanup bounce or defer what nobody was asked about, too.
+UNASKED = frozenset((b"error", b"retry", b"qmgr", b"oqmgr", b"nqmgr", b"cleanup"))
 UNASKED_TEXTS = (b"delivery temporarily suspended", b"deferred transport")
 # smtp_connect(): a content filter or a mailbox server on this machine that is not there.
 _NOBODY_HOME = re.compile(rb"connect to [^\s\[]*\[(?:127\.[0-9.]+|::1|[^\]\s]*/[^\]\s]*)\]")

@@ -162,9 +162,17 @@ class Parsed(NamedTuple):
     probes: list[Delivery]
 
 
+_CLOCK = re.compile(rb"\d\d:\d\d:\d\d(?:[.,]\d+)?\S*|\d{4}-\d\d-\d\dT\S+|\d{10}(?:\.\d+)?")
+_PRIORITY = re.compile(rb"(?:mail|daemon|local\d)\.[a-z]+")
+
+
 def host_of(stamp: bytes) -> bytes:
-    """The host of a line, by its stamp; empty where none was written."""
-    return stamp.rstrip(b" ").rpartition(b" ")[2]
+    """The host of a line, by its stamp; empty where none was written. (Some syslogd write facility
+    and level behind it.)"""
+    before, _, word = stamp.rstrip(b" ").rpartition(b" ")
+    if _PRIORITY.fullmatch(word):
+        word = before.rpartition(b" ")[2]
+    return b"" if _CLOCK.fullmatch(word) else word
 
 
 class Relay(NamedTuple):
@@ -202,7 +210,7 @@ def is_nearby(relay: bytes) -> bool:
     """Whether a relay is this machine: a loopback address or a socket."""
     start = relay.find(b"[") + 1
     if not start:
-        return False
+        return relay[:1] == b"/"
     if relay.startswith((b"127.", b"::1]"), start):
         return True
     return b"/" in relay and b"/" in relay[start:].partition(b"]")[0]

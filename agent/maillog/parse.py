@@ -22,6 +22,7 @@ from agent.maillog.lines import (
     Reload,
     Removed,
     Trouble,
+    host_of,
 )
 from agent.maillog.parse_bulk import Form, read_bulk, removed_of
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
@@ -59,7 +60,8 @@ _NOT_PLAIN = (b"\0", b"<")
 _PRIORITY = re.compile(rb"<\d{1,3}>")
 # RFC 5424: <PRI>1 TIME HOST APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 _RFC5424 = re.compile(
-    rb"<\d{1,3}>1 (\S+ \S+) (\S+) (\d+) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
+    rb"<\d{1,3}>1 (\S+ \S+) (\S+) (\d+) \S+ "
+    rb"(?:-|(?:\[(?:[^\]\"\n]|\"(?:[^\"\\\n]|\\.)*\")*\])+) (?:\xef\xbb\xbf)?"
 )
 
 
@@ -150,7 +152,7 @@ def _form_of(chunk: bytes) -> Form | None:
         head = _head_of(line)
         if head is not None and head.tag.instance and line[:1] not in _NOT_PLAIN:
             host = line[head.host_at : max(head.tag_start - 1, 0)]
-            _notice(host)
+            _notice(host_of(line[: head.tag_start]))
             return Form.of(line[: head.host_at], host=host, instances=instances)
     return None
 
@@ -162,7 +164,7 @@ def writer_of(line: bytes) -> tuple[bytes, bytes]:
     head = _head_of(line)
     if head is None or not head.tag.instance:
         return b"", b""
-    return head.tag.instance, line[head.host_at : max(head.tag_start - 1, 0)]
+    return head.tag.instance, host_of(line[: head.tag_start])
 
 
 def count_overlong(chunk: bytes) -> int:
@@ -186,7 +188,7 @@ def _read_new(found: Found, line: bytes, *, blank_at: int) -> int:
         return blank_at
     tag_end = head.tag_start + head.tag.back - 3
     if head.tag.instance:
-        _notice(line[head.host_at : max(head.tag_start - 1, 0)])
+        _notice(host_of(line[: head.tag_start]))
     if head.host_at == 0:
         head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
         return blank_at

@@ -7,6 +7,12 @@ not guessed: it is counted as unknown.
 import re
 
 _TLS = (rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection ",)
+# With more of smtp_tls_loglevel and smtpd_tls_loglevel: of the peer's certificate.
+_PEER = (
+    rb"\S+\[\S+\](?::\d+)?: (?:subject_CN=|depth=\d|fingerprint|re-using session|TLS cipher list|"
+    rb"certificate verification|(?:Trusted|Untrusted|Verified|Anonymous): )",
+    rb"fingerprint=",
+)
 _MAPS = (rb"(?:dict|table|map|database) \S+", rb"using backwards-compatible default setting ")
 _ACTION = (
     rb"(?:milter-)?(?:reject_warning|warn|warning|hold|discard|redirect|filter|prepend|replace|"
@@ -19,6 +25,7 @@ _CACHE = rb"(?:close database|cache \S+ (?:full|partial) cleanup: )"
 _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
     b"smtpd": (
         *_TLS,
+        *_PEER,
         rb"(?:connect|disconnect) from ",
         rb"(?:lost connection|timeout|too many errors|bare <\w+> received|bare <CR>) ?after ",
         rb"improper command pipelining after ",
@@ -34,7 +41,7 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
         rb"(?:CONNECT|DISCONNECT|HANGUP|PREGREET|DNSBL|PASS|BLACKLISTED|WHITELISTED|ALLOWLISTED|"
         rb"DENYLISTED|ALLOWLIST VETO|WHITELIST VETO|PIPELINING|NON-SMTP COMMAND|BARE NEWLINE|"
         rb"COMMAND (?:TIME|COUNT|LENGTH|PIPELINING) ?\w*|DATA without) ?",
-        rb"(?:SSL_accept error|discarding EHLO) ",
+        rb"(?:SSL_accept error|discarding EHLO|(?:entering|leaving) STRESS mode) ",
         rb"reject: CONNECT from \S+: all (?:server|screening) ports busy",
         _CACHE,
         _ACTION,
@@ -44,7 +51,7 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
         rb"skipped, still being delivered",
         rb"from=<.*>, status=",
         rb"from=<.*(?:queue active)?",
-        rb"(?:status|to)=",
+        rb"status=",
         rb"removed",
     ),
     b"pickup": (rb"uid=", rb"sender="),
@@ -52,7 +59,8 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
     b"trace": (rb"sender delivery status notification: ",),
     b"smtp": (
         *_TLS,
-        rb"(?:connect to|certificate verification failed for|SSL_connect error to) ",
+        *_PEER,
+        rb"(?:connect to|(?:server )?certificate verification failed for|SSL_connect error to) ",
         rb"(?:Host offered STARTTLS|initializing the client-side TLS engine|setting up TLS)",
         rb"host \S+ (?:said|refused to talk to me|greeted me with my own hostname)",
         rb"(?:conversation with|lost connection with|enabling PIX |disabling PIX ) ?",
@@ -68,11 +76,13 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
     b"dnsblog": (rb"addr \S+ (?:listed by|not listed)",),
     b"tlsproxy": (
         *_TLS,
+        *_PEER,
+        rb"TLS handshake failed ",
         rb"(?:CONNECT|DISCONNECT) ",
         rb"SSL_(?:accept|connect) ",
         rb"initializing",
     ),
-    b"tlsmgr": (_CACHE, rb"open ", rb"delete "),
+    b"tlsmgr": (_CACHE, rb"open ", rb"delete ", rb"initializing "),
     b"verify": (_CACHE,),
     b"master": (
         rb"(?:terminating on signal|reload|daemon started) ?",
@@ -85,11 +95,14 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
     ),
     b"postlog": (rb"",),
     b"postsuper": (
-        rb"(?:renamed to match inode number|skipped, still being delivered|placed|removed|requeue)",
+        rb"(?:renamed to match inode number|skipped, still being delivered|placed|removed|requeue|"
+        rb"expired)",
         rb"[A-Z][a-z ]+: \d+ messages?",
     ),
     b"flush": (rb"",),
     b"postmap": (rb"open ",),
+    # Policy servers that write under Postfix's name (postfix-policyd-spf-perl, policyd-weight).
+    **dict.fromkeys((b"policy-spf", b"policyd-weight", b"postgrey"), (rb"",)),
 }
 _ALIKE = {
     b"lmtp": b"smtp",

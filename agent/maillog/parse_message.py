@@ -3,11 +3,13 @@
 import re
 
 from agent.maillog.lines import Accepted, Expiry, Queued, Rejected, Removed
+from agent.maillog.parse_delivery import read_delivery
 from agent.maillog.parse_found import Found, Tag
 from agent.maillog.parse_refusal import MAILBOX
 from agent.maillog.parse_trouble import read_other
 
 _CLIENT_IS = b": client="
+_TO = b": to=<"
 _QUEUE_ID_BYTES_MAX = 64
 _ORIGIN = re.compile(rb"(?:\A|, )orig_queue_id=([0-9A-Za-z]+)")
 _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
@@ -42,8 +44,14 @@ def read_smtpd(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
 
 
 def read_cleanup(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
-    """Its commonest line, the message id, tells nothing we need."""
-    if not line.startswith(b"message-id=", line.find(b": ", body) + 2):
+    """Its commonest line, the message id, tells nothing we need. What it refuses of a local sender
+    it bounces itself, recipient by recipient."""
+    start = line.find(b": ", body)
+    if line.startswith(b"message-id=", start + 2):
+        return
+    if line.startswith(_TO, start):
+        read_delivery(found, line, tag=tag, body=body)
+    else:
         _read_refusal(found, line, tag=tag, body=body)
 
 
@@ -63,6 +71,8 @@ def read_queue_manager(found: Found, line: bytes, *, tag: Tag, body: int) -> Non
         found.queued.append(Queued(tag.instance + active[1], active[2]))
     elif (expired := _EXPIRED.match(line, body)) is not None:
         found.events.append(Expiry(line[: body - tag.back], expired[1], tag.instance))
+    elif line.startswith(_TO, line.find(b": ", body)):  # deferred or bounced without being tried
+        read_delivery(found, line, tag=tag, body=body)
     else:
         read_other(found, line, tag=tag, body=body)
 

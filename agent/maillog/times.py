@@ -2,7 +2,9 @@
 
 Three forms: `Nov 22 09:33:50` (RFC 3164: no year, local time), `2026-11-22T09:36:18.999383+00:00`
 (RFC 3339) and `2013 Jun 10 06:27:30.123` (syslog-ng; local time). A priority may stand before them
-(RFC 3164 `<22>`, RFC 5424 `<22>1 `), and the month's name may be another language's.
+(RFC 3164 `<22>`, RFC 5424 `<22>1 `), and the month's name may be another language's. Where none of
+these fits, what other writers make of them: ISO 8601 with a blank or without a zone, a weekday
+before or a year behind the date, seconds since 1970 (journalctl(1), --output).
 """
 
 import re
@@ -24,9 +26,18 @@ LINES_TRIED_MAX = 50
 TAIL_BYTES = 8192  # in which these nearly always are
 
 _MINUTE = timedelta(minutes=1)
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _PRIORITY = re.compile(rb"<\d{1,3}>(?:1 )?")
 # Of any length, and perhaps with a fraction of the second.
 _NAMED = re.compile(rb"([^\s\d:<]{3,12}) {1,2}(\d{1,2} \d\d:\d\d):(\d\d(?:[.,]\d{1,9})?) ")
+_WEEKDAY = re.compile(rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? ")
+_ISO = re.compile(
+    rb"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?: ?(Z|UTC|[+-]\d\d:?\d\d))? "
+)
+_YEAR_LATE = re.compile(
+    rb"([^\s\d:<]{3,12}) {1,2}(\d{1,2}) (?:(\d{4}) )?(\d\d:\d\d:\d\d)(?: (\d{4}))? "
+)
+_SINCE_1970 = re.compile(rb"(\d{10})(?:\.(\d{1,9}))? ")
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII
 )
@@ -64,17 +75,40 @@ class LineClock:
 
     def _read(self, line: bytes) -> datetime | None:
         if line[10:11] == b"T":
-            return _rfc3339(line)
+            return _rfc3339(line) or self._read_other(line)
         if line[3:4] == b" " and line[9:10] == b":" and line[15:16] == b" ":
             return self._local_minute(line[:13]) + timedelta(seconds=int(line[13:15]))
         if line[4:5] == b" " and line[8:9] == b" " and line[:4].isdigit():
             return self._with_year(line)
         named = _NAMED.match(line)
         if named is None:
-            return None
+            return self._read_other(line)
         name, minute, seconds = named.groups()
         passed = float(seconds.replace(b",", b"."))
         return self._local_minute(b"%b %6b" % (name, minute)) + timedelta(seconds=passed)
+
+    def _read_other(self, line: bytes) -> datetime | None:
+        weekday = _WEEKDAY.match(line)
+        if weekday is not None:
+            line = line[weekday.end() :]
+        if dated := _ISO.match(line):
+            day, clock, fraction, zone = (part or b"" for part in dated.groups())
+            zone = b"Z" if zone == b"UTC" else zone
+            text = b"%bT%b.%b" % (day, clock, (fraction + b"000000")[:6])
+            if zone:
+                return _rfc3339(text + zone + b" ")
+            return self._to_utc(datetime.fromisoformat(text.decode("ascii")))
+        if late := _YEAR_LATE.match(line):
+            name, day, early, clock, year = (part or b"" for part in late.groups())
+            if early or year:
+                return self._with_year(b" ".join((early or year, name, day, clock, b"")))
+            return self._read(b"%b %2b %b " % (name, day, clock)) if weekday else None
+        if passed := _SINCE_1970.match(line):
+            seconds, fraction = passed.groups()
+            return _EPOCH_START + timedelta(
+                seconds=int(seconds), microseconds=int(((fraction or b"") + b"000000")[:6])
+            )
+        return None
 
     def _local_minute(self, key: bytes) -> datetime:
         """`key`: Nov 22 09:33, and perhaps a colon."""

@@ -174,3 +174,40 @@ def test_a_message_that_expired_is_an_event_without_a_recipient() -> None:
     (event,) = run("-", "--events", stdin=line).stdout.splitlines()
     said = json.loads(event)
     assert (said["status"], said["to"], said["queue_id"]) == ("expired", None, "ABC1")
+
+
+def test_the_journals_entries_are_lines_too() -> None:
+    """journalctl -o json."""
+    entry = {
+        "__CURSOR": "s=1",
+        "__REALTIME_TIMESTAMP": "1795340178000000",
+        "SYSLOG_IDENTIFIER": "postfix/smtp",
+        "SYSLOG_PID": "7",
+        "_HOSTNAME": "mx1",
+        "MESSAGE": SENT.partition(b"]: ")[2].strip().decode(),
+    }
+    stdin = b"".join(json.dumps(one).encode() + b"\n" for one in (entry, entry, {"other": 1}))
+    found = told("-", stdin=stdin)
+    assert (found["lines"], found["deliveries"], found["by_host"]) == (3, 2, {"mx1": 2})
+    first, _ = run("-", "--events", stdin=stdin).stdout.splitlines()
+    said = json.loads(first)
+    assert (said["time"], said["pid"]) == ("2026-11-22T09:36:18+00:00", 7)
+
+
+@pytest.mark.parametrize(
+    "head, host",
+    [
+        ("Nov 22 09:33:50 mx1", "mx1"),
+        ("Nov 22 09:33:50 mx1.shop.example", "mx1.shop.example"),
+        ("Nov 22 09:33:50", ""),
+        ("2026-11-22T09:33:50.123456+00:00", ""),
+        ("Nov 22 09:33:50 mx1 mail.info", "mx1"),
+        ("Nov 22 09:33:50 2001:db8::7", "2001:db8::7"),
+        ("2026-11-22 09:33:50 mx1", "mx1"),
+    ],
+)
+def test_the_host_of_a_line(head: str, host: str) -> None:
+    body = SENT[SENT.index(b"postfix") :].decode()
+    (event,) = run("-", "--events", stdin=f"{head} {body}".encode()).stdout.splitlines()
+    said = json.loads(event)
+    assert (said["host"], said["time"] is None) == (host, False)
