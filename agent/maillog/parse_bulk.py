@@ -41,6 +41,8 @@ _QUIET = (
     rb"smtp\[[0-9]+\]: (?:Trusted|Untrusted|Verified|Anonymous) TLS connection |"
     rb"(?:anvil|scache)\[[0-9]+\]: statistics: "
 )
+# A whole number: bytes are looked for in bytes by way of an exception (CPython's bytes_contains).
+_NEWLINE = ord("\n")
 _DELIVERERS = frozenset(DELIVERERS)
 _QUEUE_MANAGERS = frozenset((b"qmgr", b"oqmgr", b"nqmgr"))
 _DOORS = frozenset((b"smtpd", b"postscreen"))
@@ -101,7 +103,7 @@ def read_bulk(
         if line:
             read_line(line)
         elif status:
-            if daemon not in _DELIVERERS or b"\n" in at or b"\n" in body:
+            if daemon not in _DELIVERERS or _NEWLINE in at or _NEWLINE in body:
                 return False
             event = (at, name, daemon, id_, to, relay, delay, parts, dsn, status, text)
             deliver(made(Delivery, event))
