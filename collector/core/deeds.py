@@ -1,16 +1,17 @@
 """What mailfleet did about an alert, or would have done, or was kept from: in one sentence."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from collector.core import causes
 from collector.core.causes import Facets
 from collector.core.incident import Incident, Place
 from collector.core.model import (
     AlertFact,
+    Brake,
     Decision,
-    Denial,
     Fate,
     Kind,
     NodeFacts,
@@ -35,27 +36,58 @@ DONE: Mapping[Kind, tuple[str, str]] = {
 assert DONE.keys() == set(Kind)
 
 
+class Undone(NamedTuple):
+    """A decision that stands, and what kept it from being carried out."""
+
+    key: StandingKey
+    fate: Fate
+    brake: Brake | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a pass saw and decided, for whoever tells people. `before`: alerts as they stood."""
+    """What a pass saw and decided, for whoever tells people. `before`: alerts as they stood. By
+    node: what was decided of it; and decisions of before, in a fixed order, that stand without
+    having been carried out, or that a person said no to."""
 
     before: Mapping[str, AlertFact]
     places: Mapping[str, Place]
     nodes: Mapping[str, NodeFacts]
-    decisions: tuple[Decision, ...]
-    standing: Mapping[StandingKey, Standing]
-    denials: Mapping[StandingKey, Denial]
+    decisions: Mapping[str, Sequence[Decision]]
+    undone: Mapping[str, Sequence[Undone]]
     policy: Policy
     now: datetime
+
+
+def decided(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    """By node, in their order."""
+    found: dict[str, list[Decision]] = {}
+    for one in decisions:
+        found.setdefault(one.proposal.subject.node_id, []).append(one)
+    return found
+
+
+def undone_of(
+    standing: Mapping[StandingKey, Standing], denials: Iterable[StandingKey]
+) -> dict[str, list[Undone]]:
+    """By node."""
+    kept = [
+        Undone(key, one.fate, one.brake)
+        for key, one in standing.items()
+        if one.fate is not Fate.MADE
+    ]
+    kept += [Undone(key, Fate.OVERRIDDEN, None) for key in denials]
+    found: dict[str, list[Undone]] = {}
+    for one in sorted(kept, key=str):
+        found.setdefault(one.key.node_id, []).append(one)
+    return found
 
 
 def about(said: Facets, node_id: str | None, *, scene: Scene) -> Iterator[Decision]:
     """Decisions of this pass on the alert's subject; one about a zone only of that zone."""
     reasons = causes.known(said.cause).reasons
-    for decision in scene.decisions:
+    for decision in scene.decisions.get(node_id or "", ()):
         proposal = decision.proposal
-        if proposal.subject.node_id != node_id:
-            continue
         is_mine = said.address is None or proposal.subject.address in (None, said.address)
         is_of_zone = None in (said.zone, proposal.zone) or said.zone == proposal.zone
         if is_mine and is_of_zone and proposal.reason.value in reasons:
@@ -84,12 +116,9 @@ def did(alert: AlertFact, incident: Incident, *, scene: Scene) -> str:
 
 def _standing(node_id: str, said: Facets, scene: Scene) -> str:
     """A decision of before that still stands without having been carried out, or a person's no."""
-    kept = [(key, one.fate, one.brake) for key, one in scene.standing.items()]
-    kept += [(key, Fate.OVERRIDDEN, None) for key in scene.denials]
-    for (subject, ip, kind, reason, _), fate, held_by in sorted(kept, key=str):
-        is_mine = subject == node_id and (said.address is None or ip in (None, said.address))
-        is_about = reason.value in causes.known(said.cause).reasons
-        if is_mine and is_about and fate is not Fate.MADE:
+    for (_, ip, kind, reason, _), fate, held_by in scene.undone.get(node_id, ()):
+        is_mine = said.address is None or ip in (None, said.address)
+        if is_mine and reason.value in causes.known(said.cause).reasons:
             brake = held_by.value if held_by else ""
             return _fate(kind, reason, fate=fate, brake=brake, whom=ip or "the node")
     return ""

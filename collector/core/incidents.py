@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
-from collector.core import causes, notices, silences, telling
+from collector.core import causes, deeds, notices, silences, telling
 from collector.core.deeds import Scene
 from collector.core.incident import Docket, Incident, IncidentDraft, Place, Told
 from collector.core.judgement import EffectDraft
@@ -55,9 +55,8 @@ def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> 
         before={alert.key: alert for alert in snapshot.alerts},
         places=places,
         nodes=nodes,
-        decisions=tuple(made.decisions),
-        standing=snapshot.standing,
-        denials=snapshot.denials,
+        decisions=deeds.decided(made.decisions),
+        undone=deeds.undone_of(snapshot.standing, snapshot.denials),
         policy=policy,
         now=now,
     )
