@@ -25,7 +25,7 @@ WEEK = timedelta(days=7)
 LIMITS = (
     "sums of mail are kept for 8 days, by the hour: a week that begins before them is shorter here",
     "what an address sent while it would have been paused is in the mail touched, but counts for"
-    " and against nobody: such a pause ends when it expires",
+    " and against nobody: such a pause ends when it expires, and bounce_close ends none earlier",
     "complaints, blocks of single receivers, full disks, services and DNS are not kept by the hour:"
     " pauses for them are not simulated",
     "a silence shorter than the threshold of then left no trace: a shorter threshold is only shown"
@@ -127,11 +127,13 @@ def _listed(
 
 
 def _votes(past: Past, catalogue: Catalogue, *, now: datetime) -> tuple[Vote, ...]:
-    return tuple(
+    """By the catalogue of now: a zone switched off since has none. Whether one was ending, nobody
+    recorded: until it was closed it counts."""
+    return listed.ordered(
         Vote(zone=zone, opinion=None, listing=_as_listing(past, one))
         for one in past.listings
         if one.opened_at <= now and (one.closed_at is None or one.closed_at > now)
-        if (zone := catalogue.get(one.zone)) is not None
+        if (zone := listed.voter(one.zone, catalogue)) is not None
     )
 
 

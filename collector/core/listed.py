@@ -14,6 +14,7 @@ from collector.core.policy import PauseListed, Policy
 from collector.core.readings import MailFacts
 from collector.core.reputation import RESOLVER, Opinion, Stand, is_clean
 from collector.core.signals import AddressSignals
+from deliverability.catalogue import Catalogue
 from deliverability.zones import Tier, Verdict, Zone
 
 
@@ -60,19 +61,26 @@ ANY = "a confirmed listing pauses the address (pause.listed = any)"
 def votes(address: AddressSignals) -> tuple[Vote, ...]:
     """The gravest tier first, then by zone."""
     fresh = (
-        Vote(zone=one.zone, opinion=one, listing=None)
+        Vote(zone=zone, opinion=one, listing=None)
         for one in address.confirmed
-        if one.zone is not None and one.is_pausing
+        if one.is_pausing and (zone := voter(one.fact.zone, address.catalogue))
     )
     known = (
         Vote(zone=zone, opinion=said, listing=listing, is_ending=_is_ending(said))
         for listing in address.standing
-        if (zone := address.catalogue.get(listing.zone)) and listing.consequence == "pause"
+        if listing.consequence == "pause" and (zone := voter(listing.zone, address.catalogue))
         for said in (_opinion(address, listing),)
     )
-    off = {name for name, one in address.catalogue.overrides.items() if one.is_enabled is False}
-    found = (one for one in (*fresh, *known) if one.zone.name not in off)
-    return tuple(sorted(found, key=lambda one: (TIERS.index(one.zone.tier), one.zone.name)))
+    return ordered((*fresh, *known))
+
+
+def voter(name: str, catalogue: Catalogue) -> Zone | None:
+    """The zone, where what it lists has a vote: one the fleet switched off has none."""
+    return None if catalogue.is_dismissed(name) else catalogue.get(name)
+
+
+def ordered(votes: Iterable[Vote]) -> tuple[Vote, ...]:
+    return tuple(sorted(votes, key=lambda one: (TIERS.index(one.zone.tier), one.zone.name)))
 
 
 def ground(

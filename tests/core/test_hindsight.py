@@ -9,7 +9,7 @@ from collector.core.hindsight import HOUR, Episode, Past, PastListing
 from collector.core.model import Reason
 from collector.core.policy import PauseListed, Policy
 from collector.core.rates import Window
-from deliverability.catalogue import Catalogue
+from deliverability.catalogue import Catalogue, Override
 from tests.core.fleet import NOON, ZEN
 
 SPAN = (NOON - timedelta(days=7), NOON)
@@ -110,3 +110,15 @@ def test_what_it_took_is_counted_within_the_span() -> None:
     assert hindsight.touched(known, [still]) == 2 * 6
     assert hindsight.touched(known, [still, still]) == 2 * 6
     assert hindsight.touched(known, []) == 0
+
+
+def test_a_zone_that_is_switched_off_would_have_paused_nobody() -> None:
+    known = past(listings=(listing(ZEN, 50, 20), listing(MAJORS[0], 40, None)))
+    off = Catalogue(overrides={ZEN: Override(is_enabled=False)})
+    assert hindsight.episodes(known, Policy(), then=Policy(), catalogue=off, span=SPAN) == ()
+
+
+def test_the_gravest_listing_is_named() -> None:
+    known = past(listings=(listing(MAJORS[0], 60, None), listing(ZEN, 60, None)))
+    (one,) = hindsight.episodes(known, Policy(), then=Policy(), catalogue=Catalogue(), span=SPAN)
+    assert one.why.startswith(f"{ZEN}: ")
