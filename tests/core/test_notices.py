@@ -17,6 +17,7 @@ from collector.core.model import (
     Reason,
     Severity,
     Standing,
+    StandingKey,
     Subject,
 )
 from tests.core import fleet
@@ -122,24 +123,24 @@ def test_what_was_done_before_still_counts() -> None:
     (told,) = Thread().opens(listed(1), nodes=(node,))
     assert told.did == ("198.51.100.1 is paused (LISTED)",)
     standing = {
-        ("n1", "198.51.100.9", Kind.PAUSE, Reason.LISTED, None): Standing(
+        StandingKey("n1", "198.51.100.9", Kind.PAUSE, Reason.LISTED): Standing(
             decision_id="d", fate=Fate.WITHHELD, brake=Brake.FLOOR
         ),
-        ("n1", None, Kind.PAUSE, Reason.LISTED, None): Standing(
+        StandingKey("n1", None, Kind.PAUSE, Reason.LISTED): Standing(
             decision_id="d", fate=Fate.WITHHELD, brake=Brake.FLOOR
         ),
     }
     (told,) = Thread().opens(listed(1), nodes=(fleet.node("n1"),), standing=standing)
     assert told.did == ("the node not paused (LISTED): withheld by the floor",)
     observed = {
-        ("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED, None): Standing(
+        StandingKey("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED): Standing(
             decision_id="d", fate=Fate.WOULD, brake=None
         )
     }
     (told,) = Thread().opens(listed(1), nodes=(fleet.node("n1"),), standing=observed)
     assert told.did == ("only observed: would pause 198.51.100.1 (LISTED)",)
     made = {
-        ("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED, None): Standing(
+        StandingKey("n1", "198.51.100.1", Kind.PAUSE, Reason.LISTED): Standing(
             decision_id="d", fate=Fate.MADE, brake=None
         )
     }
