@@ -33,8 +33,9 @@ bench: setup ## make bench NAME=store [JSON=1]: one benchmark against its peer, 
 fuzz: setup ## Coverage-guided fuzzing of the log reader for ten minutes, or SECONDS=…; keeps its corpus in .run/fuzz
 	@$(PYTHON) -m tests.fuzz.run --seconds $(or $(SECONDS),600) --folder .run/fuzz
 
-simulate: setup ## 10,000 whole fleets on a virtual clock (SEEDS=…, FIRST=…): hours; a violation prints its number
-	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),10000) --first $(or $(FIRST),1)
+simulate: setup ## 10,000 whole fleets on a virtual clock (SEEDS=…, FIRST=…, WORKERS=…): hours; cut short, it goes on from where it was
+	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),10000) --first $(or $(FIRST),1) \
+	  --keep $(or $(KEEP),.simulated.jsonl) $(if $(WORKERS),--workers $(WORKERS))
 
 bundle: setup ## What a node or the collector is installed from: dist/mailfleet-VERSION.tar.gz
 	@installer/bundle.sh

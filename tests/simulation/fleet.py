@@ -251,12 +251,19 @@ class Fleet:
         link.beats.append(beat)
         link.beat_at = self.clock.seconds + self._interval
         link.touched_at = self.clock.seconds
+        if link.is_late:
+            link.is_late, link.waiting = False, beat
+            return
+        waiting, link.waiting = link.waiting, None
         try:
             kept = await process.heartbeat(beat)
+            if waiting is not None:
+                await process.heartbeat(waiting)
         except (Refused, StoreError):
             self.disconnect(link)
             return
-        agent.acknowledged(kept)
+        if not link.is_deaf:
+            agent.acknowledged(kept)
 
     async def _pass(self) -> None:
         judged: list[Judgement] = []

@@ -1,6 +1,8 @@
+# long: what must hold is read in one place
 """What must hold after every step, whatever happened. Judged by the truth of the world alone."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +26,9 @@ SLACK_SECONDS = 45.0
 HEARD_SECONDS = 300.0
 # Person's words and directives reach a connected node within this.
 OBEY_SECONDS = 60.0
+CAUSED = {
+    *(Reason.BOUNCE_RATE, Reason.BLOCKED, Reason.DISK_FULL, Reason.SERVICE_DOWN, Reason.DNS_BROKEN)
+}
 FLOORED = (Reason.SILENCE, Reason.BOUNCE_RATE, Reason.COMPLAINT_RATE)
 
 
@@ -39,6 +44,8 @@ class Goals:
     truth: Truth
     steps: int = 0
     decisions: int = 0
+    # What was withheld, by the brake that did.
+    brakes: Counter[str] = field(default_factory=Counter)
     # Since when a condition has held without a break, by its name and subject.
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
     _seen: int = 0
@@ -49,6 +56,8 @@ class Goals:
         rows = self._news(fleet.memory.tables)
         for row in rows:
             self.decisions += 1
+            if row.decision.brake is not None:
+                self.brakes[row.decision.brake.value] += 1
             self._explained(row)
             self._not_our_fault(row.decision)
         for judgement in judged:
@@ -112,6 +121,10 @@ class Goals:
                 raise Violation(f"admitted after {heard} heartbeats: {_named(made)}")
         if proposal.kind is Kind.PAUSE and proposal.reason is Reason.LISTED:
             self._truly_listed(made, link)
+        if proposal.kind is Kind.PAUSE and proposal.reason in CAUSED:
+            name = link.agent.name.removesuffix(" clone")
+            if name not in self.truth.causes.get(proposal.reason, ()):
+                raise Violation(f"paused without a cause: {_named(made)} at {name}")
 
     def _truly_listed(self, made: Decision, link: Link) -> None:
         """Somebody whose test points answer rightly says so at this moment, or did at the sweep
@@ -260,6 +273,8 @@ class Goals:
             name = link.agent.name
             pauses = snapshot_store.open_pauses(tables, link.agent.node_id)
             persons = {pause.reason for pause in pauses} & {Reason.OPERATOR, Reason.RESTORED}
+            if any(pause.reason is Reason.BOUNCE_RATE for pause in pauses):
+                continue  # it ends a day after it began
             if persons and (name in self.truth.held or self.truth.restores):
                 continue
             for ip in link.agent.addresses:

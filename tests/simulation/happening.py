@@ -1,16 +1,19 @@
 """A plan's mishaps into acts upon the fleet. Keeps the truth the goals are judged by."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from collector.core.model import Order
+from collector.core.model import Order, Reason
 from collector.ports import OperatorPause, Refused
 from deliverability.replies import Outcome
+from tests.simulation import plan as planning
 from tests.simulation.fleet import Fleet
 from tests.simulation.machine import Entry
 from tests.simulation.mishaps import Mishaps
 from tests.simulation.plan import ZONE, Mishap, Plan
+from tests.simulation.troubles import Troubles
 from tests.simulation.world import Saying, frozen, reply
 
 CODES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9", "127.0.0.4")
@@ -28,6 +31,7 @@ class Truth:
     mass: dict[float, frozenset[str]] = field(default_factory=dict)
     restores: int = 0
     put_back: set[str] = field(default_factory=set)
+    causes: dict[Reason, set[str]] = field(default_factory=dict)
     # Orders each node was ever told, for those that come late.
     orders: dict[str, list[Order]] = field(default_factory=dict)
 
@@ -38,14 +42,22 @@ class Happening:
         self._fleet = fleet
         self._mishaps = Mishaps(fleet)
         self._plan = plan
+        self.troubles = Troubles(fleet, later=self.later)
+        self.truth.causes = self.troubles.causes
+        # How often each kind of mishap happened.
+        self.happened: Counter[str] = Counter()
 
     def schedule(self) -> None:
         for mishap in self._plan.mishaps:
-            self._fleet.at(mishap.at, lambda one=mishap: DO[one.kind](self, one))  # type: ignore[misc]
+            self._fleet.at(mishap.at, lambda one=mishap: self._do(one))  # type: ignore[misc]
         step = 0
         while step * MAIL_EVERY_SECONDS < self._plan.lasts:
             self._fleet.at(step * MAIL_EVERY_SECONDS, self._mail, quietly=True)
             step += 1
+
+    def _do(self, mishap: Mishap) -> object:
+        self.happened[planning.named(mishap)] += 1
+        return DO[mishap.kind](self, mishap)
 
     def _mail(self) -> None:
         """Every address that may send delivers some; one in two hundred bounces."""
@@ -273,4 +285,14 @@ DO: Mapping[str, Callable[[Happening, Mishap], object]] = {
     "operator pauses": Happening.operator,
     "automation stopped": Happening.automation,
     "sending stopped": Happening.sending,
+    "resolver rewrites": lambda happening, one: happening.troubles.rewrites(one),
+    "clock of a node": lambda happening, one: happening.troubles.clock(one),
+    "heartbeat again": lambda happening, one: happening.troubles.again(one),
+    "heartbeat late": lambda happening, one: happening.troubles.late(one),
+    "acknowledgements lost": lambda happening, one: happening.troubles.unheard_answers(one),
+    "bounce storm": lambda happening, one: happening.troubles.storm(one),
+    "receiver blocks": lambda happening, one: happening.troubles.blocked(one),
+    "disk full": lambda happening, one: happening.troubles.disk(one),
+    "postfix stops": lambda happening, one: happening.troubles.service(one),
+    "dns broken": lambda happening, one: happening.troubles.dns(one),
 }

@@ -31,6 +31,10 @@ class Link:
     stream: Stream | None = None
     is_running: bool = True
     is_cut: bool = False
+    # Its next heartbeat comes after the one that follows; it hears no acknowledgement.
+    is_late: bool = False
+    waiting: Heartbeat | None = None
+    is_deaf: bool = False
     failures: int = 0
     connect_at: float = 0.0
     beat_at: float = 0.0

@@ -14,7 +14,7 @@ HOUR, DAY = 3600.0, 86_400.0
 # Nothing happens before, nor in the end: what is over by then must be made good.
 QUIET_FIRST = 1200.0
 QUIET_LAST = 3 * HOUR
-MISHAPS_A_DAY = 1.0
+MISHAPS_A_DAY = 1.2
 ZONE = "zen.spamhaus.org"
 
 
@@ -100,6 +100,9 @@ def _of_all(chance: Random, plan: Plan) -> Mishap:
     return _draft(nodes=plan.nodes, lasts=_long(chance))
 
 
+SAID = ("timeout", "servfail", "127.255.255.254", "91.195.240.87")
+
+
 def _said(*words: str) -> "Drawing":
     """Of the zone: to whom it says it is left to chance."""
 
@@ -134,6 +137,16 @@ def _flap(chance: Random, plan: Plan) -> Mishap:
     return _draft(nodes=_one(chance, plan), number=chance.randrange(2, 8), lasts=0)
 
 
+def _skew(chance: Random, plan: Plan) -> Mishap:
+    number = chance.choice((-7200, -90, 90, 7200))
+    return _draft(nodes=_one(chance, plan), lasts=_long(chance), number=number)
+
+
+def _rewriting(chance: Random, plan: Plan) -> Mishap:
+    nodes = chance.choice((_one(chance, plan), _some(chance, plan)))
+    return _draft(nodes=nodes, lasts=_long(chance), number=chance.randrange(2))
+
+
 Drawing = Callable[[Random, Plan], Mishap]
 # Kind -> how often, and what it takes.
 KINDS: Mapping[str, tuple[int, Drawing]] = {
@@ -141,7 +154,7 @@ KINDS: Mapping[str, tuple[int, Drawing]] = {
     "lie": (2, _of_one),
     "mass listing": (2, _of_all),
     "flap": (2, _flap),
-    "zone says": (4, _said("timeout", "servfail", "127.255.255.254", "91.195.240.87")),
+    "zone says": (4, _said(*SAID)),
     "wildcard": (1, _of_all),
     "cut": (5, _of_one),
     "partition": (2, _of_some),
@@ -159,7 +172,28 @@ KINDS: Mapping[str, tuple[int, Drawing]] = {
     "clock jumps": (2, _jump),
     "collector restored": (2, _restore),
     "journal fails": (2, _failures),
+    "resolver rewrites": (2, _rewriting),
+    "clock of a node": (2, _skew),
+    "heartbeat again": (3, _of_one),
+    "heartbeat late": (2, _of_one),
+    "acknowledgements lost": (2, _of_one),
+    "bounce storm": (2, _of_one),
+    "receiver blocks": (2, _of_one),
+    "disk full": (2, _of_one),
+    "postfix stops": (2, _of_one),
+    "dns broken": (1, _of_some),
     "operator pauses": (3, _of_one),
     "automation stopped": (1, _of_one),
     "sending stopped": (1, _of_one),
 }
+
+# As they are counted: of a zone by what it says.
+SAYS = "zone says"
+EVERY = tuple(
+    one for kind in KINDS for one in ([f"{SAYS} {w}" for w in SAID] if kind == SAYS else [kind])
+)
+
+
+def named(mishap: Mishap) -> str:
+    """One of EVERY."""
+    return f"{SAYS} {mishap.word}" if mishap.kind == SAYS else mishap.kind

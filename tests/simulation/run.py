@@ -1,7 +1,8 @@
-"""Plays one plan, and when a goal is missed cuts it down to what is needed for that."""
+"""Plays one plan, and says whether a goal was missed."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from random import Random
 
 from collector.core.policy import Policy
@@ -9,10 +10,6 @@ from tests.simulation.fleet import Fleet
 from tests.simulation.goals import Goals, Violation
 from tests.simulation.happening import Happening
 from tests.simulation.plan import Plan
-
-TRIES_MAX = 60
-# So late nothing more is asked of a shrunk plan.
-AFTER_SECONDS = 4 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +21,9 @@ class Played:
     at: float
     steps: int
     decisions: int
+    # How often each mishap happened, and each brake withheld something.
+    happened: Mapping[str, int]
+    brakes: Mapping[str, int]
 
 
 def play(plan: Plan) -> Played:
@@ -50,28 +50,6 @@ async def _play(plan: Plan) -> Played:
         at=fleet.clock.seconds,
         steps=goals.steps,
         decisions=goals.decisions,
+        happened=dict(happening.happened),
+        brakes=dict(goals.brakes),
     )
-
-
-def shrink(played: Played) -> Played:
-    """A smaller plan that misses a goal too: less time, fewer mishaps, tried one by one."""
-    best, tries = _sooner(played), 0
-    index = 0
-    while index < len(best.plan.mishaps) and tries < TRIES_MAX:
-        tries += 1
-        fewer = best.plan.mishaps[:index] + best.plan.mishaps[index + 1 :]
-        again = play(replace(best.plan, mishaps=fewer))
-        if again.violation:
-            best = again
-        else:
-            index += 1
-    return best
-
-
-def _sooner(played: Played) -> Played:
-    """Without what comes after."""
-    at, plan = played.at, played.plan
-    before = tuple(one for one in plan.mishaps if one.at <= at)
-    lasts = min(plan.lasts, at + AFTER_SECONDS)
-    again = play(replace(plan, mishaps=before, lasts=lasts))
-    return again if again.violation else played
