@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from collector.core.capacity import DomainUse
 from collector.core.ledger import Asked, Key
 from collector.core.rotation import Member, Rotation, Strategy
 from collector.core.warmup_plan import Plan
@@ -23,6 +24,8 @@ class GrantDraft:
     at: datetime
     expires_at: datetime
     to: tuple[tuple[Key, int], ...]
+    # The sending domain; its caps bind when it warms up.
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +39,15 @@ class Grant:
     at: datetime
     expires_at: datetime
     to: tuple[tuple[Key, int], ...]
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """What became of a draft: kept (`grant` is it), known by its key before (`grant` is the
-    earlier one, `is_new` false), or not kept: the rotation is another by now (`is_stale`), or some
-    of its addresses may not send, with the reason."""
+    earlier one, `is_new` false), or not kept: the rotation, or what is left of the sending
+    domain's caps, is another by now (`is_stale`), or some of its addresses may not send, with the
+    reason."""
 
     grant: Grant | None = None
     is_new: bool = False
@@ -120,6 +125,9 @@ class RotationStore(Protocol):
 
     async def keep_grant(self, draft: GrantDraft) -> Kept:
         """In one transaction: every address may send at this moment, or nothing is kept."""
+
+    async def domain_use(self, domain: str, *, receiver: str, at: datetime) -> DomainUse | None:
+        """None: nobody keeps a plan of it, or it has no cap any more."""
 
     async def grants(self, pool_id: str, *, since: datetime) -> Sequence[Grant]:
         """Those not over by then, oldest first."""

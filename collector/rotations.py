@@ -5,13 +5,13 @@ One grant of a pool at a time: what is given and what is kept are never apart.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import anyio
 import structlog
 
-from collector.core import rotation
+from collector.core import capacity, rotation
 from collector.core.ledger import Asked, Given, Key, Ledger
 from collector.core.policy import Policy
 from collector.core.rotation import Member, Rotation, Strategy
@@ -123,7 +123,7 @@ class Rotations:
         for attempt in range(TRIES):
             seen = await self._fresh(book, pool_id, at_once=attempt > 0)
             now = self._clock.now()
-            given = book.ledger.give(asked, now=now)
+            given = await self._given(book, asked, now=now)
             draft = GrantDraft(
                 key=key,
                 pool_id=pool_id,
@@ -133,6 +133,7 @@ class Rotations:
                 at=now,
                 expires_at=asked.expires_at,
                 to=given.to,
+                domain=asked.domain,
             )
             # Whoever asked may go: what was begun is finished, and its outcome known.
             with anyio.CancelScope(shield=True):
@@ -144,6 +145,19 @@ class Rotations:
                 return self._answer(book, seen, kept.grant, given=given, now=now)
         text = "the rotation changed while the grant was being kept"
         raise Refused("GRANT_BUSY", text, remedy="ask again")
+
+    async def _given(self, book: _Book, asked: Asked, *, now: datetime) -> Given:
+        """What the ledger gives, of what the sending domain's caps leave."""
+        use = None
+        if asked.domain:
+            use = await self._store.domain_use(asked.domain, receiver=asked.receiver, at=now)
+        if use is None:
+            return book.ledger.give(asked, now=now)
+        room, why = capacity.room(use)
+        if not room:
+            return Given(to=(), held=((why, 1),))
+        given = book.ledger.give(replace(asked, messages=min(room, asked.messages)), now=now)
+        return replace(given, held=(*given.held, (why, 1))) if room < asked.messages else given
 
     async def _fresh(self, book: _Book, pool_id: str, *, at_once: bool) -> Rotation:
         """The rotation as the ledger knows it. What an earlier process granted is counted too."""
@@ -183,8 +197,8 @@ def _check_same(grant: Grant | None, draft: GrantDraft) -> None:
     """Refused GRANT_KEY_USED: the key was used for another wish."""
     if grant is None:
         return
-    before = (grant.pool_id, grant.receiver, grant.asked)
-    if before != (draft.pool_id, draft.receiver, draft.asked):
+    before = (grant.pool_id, grant.receiver, grant.asked, grant.domain)
+    if before != (draft.pool_id, draft.receiver, draft.asked, draft.domain):
         text = f"the key {draft.key} was used for {grant.asked} messages for {grant.receiver}"
         raise Refused("GRANT_KEY_USED", text, remedy="ask with a key of its own")
 

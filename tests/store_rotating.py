@@ -41,9 +41,9 @@ async def members(journal: SqlStore) -> dict[str, Member]:
     return {one.ip: one for one in found.members}
 
 
-def asked(messages: int, receiver: str = "google", *, minutes: int = 10) -> Asked:
+def asked(messages: int, receiver: str = "google", *, minutes: int = 10, domain: str = "") -> Asked:
     until = START + timedelta(minutes=minutes)
-    return Asked(messages=messages, receiver=receiver, expires_at=until)
+    return Asked(messages=messages, receiver=receiver, expires_at=until, domain=domain)
 
 
 async def grant(

@@ -41,6 +41,7 @@ def show(*, pool: str, receiver: str | None, watch: bool, output_: str) -> None:
 @click.option("--key", required=True, help="Asked again with the same key, the answer is the same.")
 @click.option("--seconds", type=click.IntRange(1, 86_400), default=300, show_default=True)
 @click.option("--region", default="", help="Its nodes before all others.")
+@click.option("--domain", default="", help="The sending domain: while it warms up its caps bind.")
 @click.option("--only-there", is_flag=True, help="No node of another region.")
 @output.formats("table", "json")
 def grant(

@@ -1,5 +1,9 @@
 """How much may be sent in an hour, and how much of it is. Pure."""
 
+from typing import NamedTuple
+
+from deliverability.ladders import Stage
+
 # Of an address without a cap of which nothing is known yet: the first hour nobody minds.
 UNKNOWN_PER_HOUR = 100
 
@@ -14,3 +18,27 @@ def per_hour(*, hour_cap: int | None, best_hour: int) -> int:
     if hour_cap is not None:
         return hour_cap
     return best_hour or UNKNOWN_PER_HOUR
+
+
+class DomainUse(NamedTuple):
+    """A sending domain that warms up: its caps, and what was granted of them in the present day
+    and hour (UTC), in all pools together; `receiver`: of the day, for the one that is asked for.
+
+    Nodes do not tell what left by sending domain, so what was granted counts as sent.
+    """
+
+    cap: Stage
+    day: int = 0
+    hour: int = 0
+    receiver: int = 0
+
+
+def room(use: DomainUse) -> tuple[int, str]:
+    """How many more may be granted of the domain's caps, and which of them binds."""
+    left = (
+        (use.cap.day - use.day, "the day's cap of the sending domain is reached"),
+        (use.cap.hour - use.hour, "the hour's cap of the sending domain is reached"),
+        (use.cap.receiver - use.receiver, "the day's cap of the sending domain there is reached"),
+    )
+    least, why = min(left, key=lambda one: one[0])
+    return max(0, least), why

@@ -23,13 +23,15 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """`region`: whose nodes are preferred; `only_there`: no others at all."""
+    """`region`: whose nodes are preferred; `only_there`: no others at all. `domain`: whose mail it
+    is, if that is said; its caps are looked at before the ledger is asked."""
 
     messages: int
     receiver: str
     expires_at: datetime
     region: str = ""
     only_there: bool = False
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

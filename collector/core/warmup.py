@@ -6,7 +6,8 @@ whole day is ever judged, once: days without evidence do not count, whatever the
 meanwhile, so no stage is ever skipped. What an operator holds stays held.
 
 Of a sending domain no facts reach the collector today: nodes do not yet tell volumes by sender
-domain. Its plan stands, its caps are shown, and no day of it counts until they do.
+domain. Its plan stands, its caps bind the grants that name it (`capacity.DomainUse`), and no day of
+it counts until they do.
 """
 
 from collections.abc import Mapping

@@ -23,6 +23,7 @@ class GrantWish:
     lifetime: timedelta
     region: str = ""
     only_there: bool = False
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ async def grant(desk: Desk, pool: str, *, wish: GrantWish) -> Row:
         expires_at=desk.clock.now() + wish.lifetime,
         region=wish.region,
         only_there=wish.only_there,
+        domain=wish.domain.lower(),
     )
     return _answered(await desk.rotations.grant(pool_id, asked, key=wish.key), wish)
 
@@ -169,6 +171,7 @@ def _answered(answer: Answer, wish: GrantWish) -> Row:
         "revision": answer.revision,
         "key": wish.key,
         "receiver": wish.receiver,
+        "domain": wish.domain.lower(),
         "asked": wish.messages,
         "granted": granted,
         "expires_at": _iso(grant_.expires_at) if grant_ else None,

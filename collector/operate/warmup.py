@@ -49,7 +49,7 @@ async def listed(desk: Desk, *, everything: bool) -> list[Row]:
 async def one(desk: Desk, subject: str) -> Row:
     """One plan with its last days and those ahead. Refused: WARMUP_UNKNOWN."""
     rows = await desk.rotating.warmups(subject=subject)
-    standing = await desk.rotating.warmup(subject)
+    standing = await desk.rotating.warmup(subject.lower())
     if not rows or standing is None:
         raise _unknown(subject)
     ahead = warmup_forecast.of_plan(standing.plan, today=desk.clock.now().date())
@@ -99,8 +99,9 @@ async def start(desk: Desk, subject: str, *, begin: Begin, wish: Wish) -> Done:
 
     Refused: ADDRESS_UNKNOWN, LADDER_UNKNOWN, LADDER_MISFIT, STAGE_UNKNOWN, AFFECTS_MANY.
     """
+    subject = subject.lower()
     is_address = _is_address(subject)
-    known = await desk.rotating.warmup(subject)
+    known = await desk.rotating.warmup(subject.lower())
     node_id = pool_id = ""
     if is_address:
         row = await _node_of(desk, subject)
@@ -177,7 +178,7 @@ async def _set(desk: Desk, standing: Standing, word: _Word, *, wish: Wish) -> Do
 
 
 async def _known(desk: Desk, subject: str) -> Standing:
-    known = await desk.rotating.warmup(subject)
+    known = await desk.rotating.warmup(subject.lower())
     if known is None:
         raise _unknown(subject)
     return known

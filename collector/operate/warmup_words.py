@@ -7,7 +7,10 @@ from collector.core.warmup_plan import Holder, Plan
 from collector.ports import Row
 from deliverability.ladders import LADDERS, Ladder
 
-NO_FACTS = "no day counts: nodes do not yet tell volumes by sender domain"
+NO_FACTS = (
+    "its caps bind the grants that name it; no day counts by itself: nodes do not yet tell volumes"
+    " by sender domain"
+)
 
 
 def known_ladders() -> list[Row]:

@@ -14,6 +14,7 @@ from collector.web.shapes import Act, Answer, Name, ReasonedAct
 WAIT_SECONDS_MAX = 25.0
 Monthly = Annotated[int, Field(ge=0, le=10**12)]
 Region = Annotated[str, Field(max_length=50, pattern=r"^[A-Za-z0-9_.-]*$")]
+Domain = Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9_.-]*$")]
 Receiver = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[a-z0-9_.-]+$")]
 
 
@@ -27,7 +28,8 @@ class RotationQuery(Shape):
 
 
 class GrantAsked(Shape):
-    """`key` makes asking twice harmless: the same key gets the same answer."""
+    """`key` makes asking twice harmless: the same key gets the same answer. `domain`: the sending
+    domain; while it warms up its caps bind too."""
 
     messages: Annotated[int, Field(ge=1, le=1_000_000)]
     receiver: Receiver
@@ -35,6 +37,7 @@ class GrantAsked(Shape):
     lifetime_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     region: Region = ""
     only_there: bool = False
+    domain: Domain = ""
 
     def wish(self) -> GrantWish:
         return GrantWish(
@@ -44,6 +47,7 @@ class GrantAsked(Shape):
             lifetime=timedelta(seconds=self.lifetime_seconds),
             region=self.region,
             only_there=self.only_there,
+            domain=self.domain,
         )
 
 
@@ -141,6 +145,7 @@ class Granted(Answer):
     revision: int
     key: str
     receiver: str
+    domain: str
     asked: int
     granted: int
     expires_at: str | None

@@ -132,6 +132,11 @@ async def test_a_sending_domain_says_that_no_facts_reach_it(bed: Bed) -> None:
     (item,) = (await read(bed, "warmup", "ls"))["items"]
     assert (item["kind"], item["node"], item["sent_today"]) == ("domain", None, None)
     assert item["next_step"] in text
+    asked = ("rotation", "grant", "default", "500", "google", "--domain", "News.Example")
+    answer = await read(bed, *asked, "--key", "one")
+    assert (answer["domain"], answer["granted"]) == ("news.example", item["cap_hour"])
+    held = await done(bed, *asked, "--key", "two", code=4)
+    assert "cap of the sending domain" in held
 
 
 async def test_grants_are_given_or_held_with_their_reasons(bed: Bed) -> None:

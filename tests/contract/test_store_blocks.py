@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from collector.adapters.store import SqlStore
-from collector.core import rotation
+from collector.core import rotation, warmup
 from collector.core.judgement import PauseDraft
 from collector.core.model import Reason, Subject
-from collector.ports import OperatorPause
+from collector.ports import OperatorPause, Refused
+from collector.ports_rotation import Answer, GrantDraft, Standing
 from collector.rotations import Rotations
-from tests.store_bed import HandClock, entry, ip, node_id
+from deliverability.ladders import LADDERS
+from tests.store_bed import START, HandClock, entry, ip, node_id
 from tests.store_judged import decision, judgement, the_pool
 from tests.store_rotating import NODES, POLICY, given, grant, in_rotation, members
 
@@ -78,6 +81,80 @@ async def test_a_person_who_lifts_a_receivers_block_makes_a_revision(journal: Sq
     await journal.operator_pause(wish, entry("resume"))
     assert (await journal.revisions())[await the_pool(journal)] == revision + 1
     assert {one.blocked for one in (await members(journal)).values()} == {()}
+
+
+async def test_the_caps_of_a_sending_domain_bind_over_all_receivers_and_days(
+    journal: SqlStore, rotations: Rotations, clock: HandClock
+) -> None:
+    plan = warmup.start("news.example", LADDERS["owners-domain-10k"], now=START)
+    cap = plan.cap
+    assert cap is not None
+    start = Standing(plan=plan, node_id="", pool_id="")
+    await journal.set_warmup(start, entry("start"), before=None)
+
+    async def ask(key: str, messages: int, *, receiver: str = "google", at: int = 0) -> Answer:
+        clock.seconds = at
+        return await grant(
+            rotations, journal, messages, key=key, receiver=receiver, domain="news.example"
+        )
+
+    first = await ask("a", cap.day + 5)
+    assert sum(given(first).values()) == min(cap.hour, cap.receiver, cap.day)
+    assert "of the sending domain" in first.held[-1][0]
+    assert (await ask("a", cap.day + 5)).grant == first.grant
+    with pytest.raises(Refused, match="was used for"):
+        await grant(rotations, journal, cap.day + 5, key="a", receiver="google")
+    total, hour = sum(given(first).values()), 0
+    while total < cap.day:
+        hour += 1
+        answer = await ask(f"h{hour}", cap.day, receiver=f"r{hour}.example", at=3600 * hour)
+        assert answer.grant is not None, answer.held
+        total += sum(given(answer).values())
+    assert total == cap.day
+    held = await ask("b", 1, receiver="late.example", at=3600 * hour)
+    assert held.grant is None
+    assert held.held == (("the day's cap of the sending domain is reached", 1),)
+    assert held.retry_at == START.replace(hour=0) + timedelta(days=1)
+    assert (await grant(rotations, journal, 1, key="other")).grant is not None
+    assert (await ask("c", 1, at=86_400)).grant is not None
+
+
+async def test_a_domain_without_a_plan_or_a_cap_is_as_any(
+    journal: SqlStore, rotations: Rotations
+) -> None:
+    ladder = LADDERS["owners-domain-10k"]
+    done = warmup.start("old.example", ladder, stage=len(ladder.stages), now=START)
+    start = Standing(plan=done, node_id="", pool_id="")
+    await journal.set_warmup(start, entry("start"), before=None)
+    for domain in ("old.example", "new.example"):
+        answer = await grant(rotations, journal, 60, key=domain, domain=domain)
+        assert sum(given(answer).values()) == 60
+
+
+async def test_a_draft_over_the_domains_caps_is_not_kept(journal: SqlStore) -> None:
+    """Two pools that ask at once: whoever comes second is refused, and asks anew."""
+    plan = warmup.start("news.example", LADDERS["owners-domain-10k"], now=START)
+    assert plan.cap is not None
+    start = Standing(plan=plan, node_id="", pool_id="")
+    await journal.set_warmup(start, entry("start"), before=None)
+    pool_id = await the_pool(journal)
+    revision = (await journal.revisions())[pool_id]
+    drafts = [
+        GrantDraft(
+            key=key,
+            pool_id=pool_id,
+            revision=revision,
+            receiver="google",
+            asked=plan.cap.hour,
+            at=START,
+            expires_at=START + timedelta(minutes=5),
+            to=(((node_id(1), ip(1)), plan.cap.hour),),
+            domain="news.example",
+        )
+        for key in ("a", "b")
+    ]
+    assert (await journal.keep_grant(drafts[0])).is_new
+    assert (await journal.keep_grant(drafts[1])).is_stale
 
 
 async def test_whoever_watches_hears_of_the_switch_that_stops_sending(journal: SqlStore) -> None:

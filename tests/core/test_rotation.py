@@ -109,6 +109,22 @@ def test_capacity_is_the_cap_or_the_best_hour() -> None:
     assert capacity.per_hour(hour_cap=None, best_hour=0) == capacity.UNKNOWN_PER_HOUR
 
 
+@pytest.mark.parametrize(
+    "day, hour, there, left, word",
+    [
+        (0, 0, 0, 20, "hour's"),
+        (45, 0, 0, 5, "day's cap of the sending domain is"),
+        (25, 0, 25, 5, "there"),
+        (60, 5, 0, 0, "day's cap of the sending domain is"),
+    ],
+)
+def test_of_a_sending_domains_caps_the_least_binds(
+    day: int, hour: int, there: int, left: int, word: str
+) -> None:
+    found, why = capacity.room(capacity.DomainUse(CAP, day=day, hour=hour, receiver=there))
+    assert (found, word in why) == (left, True)
+
+
 def test_equal_addresses_take_turns() -> None:
     book = ledger(pool(*(member(n) for n in range(1, 4))))
     total: Counter[str] = Counter()

@@ -5,16 +5,24 @@ The hot path: three plain statements of the driver.
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from collector.adapters.store import encode
 from collector.adapters.store.moments import from_ms, to_ms
+from collector.core import capacity
+from collector.core.capacity import DomainUse
 from collector.core.ledger import Key
+from collector.core.rates import DAY_SECONDS, HOUR_SECONDS
+from collector.core.warmup_plan import CAREFUL
 from collector.ports_rotation import Grant, GrantDraft, Kept
+from deliverability.ladders import LADDERS
 
-COLUMNS = "key, pool_id, receiver, asked, at, expires_at, body"
+DAY_MS, HOUR_MS = DAY_SECONDS * 1000, HOUR_SECONDS * 1000
+
+COLUMNS = "key, pool_id, receiver, asked, at, expires_at, body, domain"
 OPEN = text(
     f"""SELECT {COLUMNS} FROM grants WHERE pool_id = :pool AND expires_at > :since
  ORDER BY at, key"""  # noqa: S608  # our own words
@@ -23,8 +31,13 @@ OPEN = text(
 BEFORE = f"""SELECT coalesce((SELECT max(revision) FROM rotations WHERE pool_id = ?), 0),
  EXISTS (SELECT 1 FROM meta WHERE meta.key = 'sending_stopped' AND value = 'on'), {COLUMNS}
  FROM (SELECT 1) LEFT JOIN grants ON key = ?"""  # noqa: S608
-KEEP = """INSERT INTO grants (key, pool_id, receiver, asked, messages, at, expires_at, body)
- VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+KEEP = """INSERT INTO grants (key, pool_id, receiver, asked, messages, at, expires_at, body, domain)
+ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+PLAN = "SELECT ladder, stage FROM warmups WHERE kind = 'domain' AND subject = ? AND node_id = ''"
+# Of a domain since the day began: in all, in the hour, and for one receiver.
+USED = """SELECT coalesce(sum(messages), 0), coalesce(sum(iif(at >= ?, messages, 0)), 0),
+ coalesce(sum(iif(receiver = ?, messages, 0)), 0)
+ FROM grants WHERE domain = ? AND domain <> '' AND at >= ?"""
 # What the rotation's revision cannot know yet: a person's pause, and what the node obeys. A pause
 # of one receiver is a revision by itself.
 FIT = """SELECT a.node_id, a.ip FROM json_each(?) k
@@ -50,14 +63,33 @@ def keep(journal: sqlite3.Connection, draft: GrantDraft) -> Kept:
         return Kept()
     if is_stopped:
         return Kept(is_stale=True)
+    messages = sum(count for _, count in draft.to)
+    use = domain_use(journal, draft.domain, receiver=draft.receiver, at=draft.at)
+    if use is not None and capacity.room(use)[0] < messages:
+        return Kept(is_stale=True)
     unfit = _unfit(journal, draft)
     if unfit:
         return Kept(unfit=unfit)
     body = encode.text([(*key, count) for key, count in draft.to])
     wish = (draft.key, draft.pool_id, draft.receiver, draft.asked)
-    messages = sum(count for _, count in draft.to)
-    journal.execute(KEEP, (*wish, messages, to_ms(draft.at), to_ms(draft.expires_at), body))
+    span = (to_ms(draft.at), to_ms(draft.expires_at))
+    journal.execute(KEEP, (*wish, messages, *span, body, draft.domain))
     return Kept(grant=_kept(draft), is_new=True)
+
+
+def domain_use(
+    journal: sqlite3.Connection, domain: str, *, receiver: str, at: datetime
+) -> DomainUse | None:
+    """None: it has no plan, or no cap any more."""
+    plan = journal.execute(PLAN, (domain,)).fetchone() if domain else None
+    if plan is None:
+        return None
+    stages = LADDERS.get(plan[0], CAREFUL).stages
+    if plan[1] >= len(stages):
+        return None
+    day, hour = (to_ms(at) // span * span for span in (DAY_MS, HOUR_MS))
+    ((of_day, of_hour, there),) = journal.execute(USED, (hour, receiver, domain, day))
+    return DomainUse(stages[plan[1]], day=of_day, hour=of_hour, receiver=there)
 
 
 def _unfit(journal: sqlite3.Connection, draft: GrantDraft) -> tuple[tuple[Key, str], ...]:
@@ -75,6 +107,7 @@ def _kept(draft: GrantDraft) -> Grant:
         at=draft.at,
         expires_at=draft.expires_at,
         to=draft.to,
+        domain=draft.domain,
     )
 
 
@@ -85,7 +118,7 @@ def open_ones(connection: Connection, pool_id: str, *, since: int) -> list[Grant
 
 def grant_of(row: Sequence[Any]) -> Grant:
     """Of the columns in COLUMNS."""
-    key, pool_id, receiver, asked, at, expires_at, body = row
+    key, pool_id, receiver, asked, at, expires_at, body, domain = row
     to: tuple[tuple[Key, int], ...] = tuple(
         ((node_id, ip), count) for node_id, ip, count in encode.value(body)
     )
@@ -97,4 +130,5 @@ def grant_of(row: Sequence[Any]) -> Grant:
         at=from_ms(at),
         expires_at=from_ms(expires_at),
         to=to,
+        domain=domain,
     )

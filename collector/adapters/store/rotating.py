@@ -1,5 +1,6 @@
 """Rotation and warm-up as operators and senders see them: `ports_rotation.RotationStore`."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.reign import read_policy, read_term
 from collector.adapters.store.schema import pools
 from collector.adapters.store.timeline import audited, new_id
+from collector.core.capacity import DomainUse
 from collector.core.judgement import Judgement
 from collector.core.ledger import Key
 from collector.core.model import Decision, Fate, Kind, Proposal, Reason, Subject
@@ -93,6 +95,14 @@ class Rotating(Part):
 
     async def keep_grant(self, draft: GrantDraft) -> Kept:
         return await self._database.writer.write_plainly(lambda c: granting.keep(c, draft))
+
+    async def domain_use(self, domain: str, *, receiver: str, at: datetime) -> DomainUse | None:
+        def job(connection: Connection) -> DomainUse | None:
+            plain = connection.connection.driver_connection
+            assert isinstance(plain, sqlite3.Connection)
+            return granting.domain_use(plain, domain, receiver=receiver, at=at)
+
+        return await self._database.read(job)
 
     async def grants(self, pool_id: str, *, since: datetime) -> Sequence[Grant]:
         return await self._database.read(

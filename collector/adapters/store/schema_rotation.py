@@ -3,7 +3,7 @@
 `judged`, `counted`, `sent_on` and `day` are days since 1970 (UTC). A NULL cap: no cap.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 
 from collector.adapters.store.schema import metadata, text_column, whole_column
 
@@ -64,5 +64,7 @@ grants = Table(
     whole_column("at"),
     whole_column("expires_at"),
     text_column("body"),
+    text_column("domain", default="''"),
     Index("grants_by_end", "expires_at"),
+    Index("grants_by_domain", "domain", "at", sqlite_where=text("domain <> ''")),
 )
