@@ -8,10 +8,8 @@ the rest of it comes back. Days and hours are of UTC.
 from datetime import datetime
 from typing import NamedTuple
 
+from collector.core.rates import DAY_SECONDS, HOUR_SECONDS
 from collector.core.rotation import NONE_USED, Used
-
-HOUR_SECONDS = 3600
-DAY_SECONDS = 86_400
 
 
 class Slots(NamedTuple):

@@ -3,12 +3,17 @@
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
+from collector.core.judge import judge
+from collector.core.judgement import Judgement
 from collector.core.model import (
     AddressFacts,
     Automation,
+    Brake,
     Denial,
     Detector,
+    Fate,
     Fleet,
+    Kind,
     Lifecycle,
     Listing,
     Liveness,
@@ -28,6 +33,8 @@ from deliverability.zones import Sentinels, Verdict
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 ZEN = "zen.spamhaus.org"
+SPAMCOP, BARRACUDA = "bl.spamcop.net", "b.barracudacentral.org"
+MINOR = "psbl.surriel.com"
 POLICY = Policy()
 HEALTHY = Detector(frozen=False, healthy_since=NOON - timedelta(hours=1))
 
@@ -169,3 +176,11 @@ def snapshot(*nodes: NodeFacts, pools: PoolFacts | None = None, **fleet: object)
         addresses=known.addresses, pools={"p1": known}, open_listings={}, detector=HEALTHY
     )
     return Snapshot(nodes=nodes, fleet=replace(whole, **fleet), term=3)  # type: ignore[arg-type]
+
+
+def judged(seen: Snapshot) -> Judgement:
+    return judge(seen, POLICY, now=NOON)
+
+
+def fates(judgement: Judgement) -> list[tuple[Kind, Fate, Brake | None]]:
+    return [(d.proposal.kind, d.fate, d.brake) for d in judgement.decisions]

@@ -5,8 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from collector.core import judge as judging
-from collector.core.judgement import Judgement
 from collector.core.model import (
     AlertFact,
     Detector,
@@ -20,13 +18,9 @@ from collector.core.model import (
 from deliverability.catalogue import CATALOGUE
 from deliverability.zones import Sentinels, Verdict
 from tests.core import fleet, looked
-from tests.core.fleet import NOON, POLICY, ZEN
+from tests.core.fleet import NOON, POLICY, ZEN, judged
 
 SILENT = Order(term=2, revision=7, addresses=(("198.51.100.1", ("OPERATOR",)),))
-
-
-def judged(snapshot: Snapshot) -> Judgement:
-    return judging.judge(snapshot, POLICY, now=NOON)
 
 
 def opened(snapshot: Snapshot) -> dict[str, Severity]:

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.judge import judge
-from collector.core.judgement import Judgement
 from collector.core.model import (
-    Brake,
     Fate,
     Kind,
     Look,
@@ -22,15 +19,7 @@ from collector.core.model import (
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Sentinels, Verdict
 from tests.core import fleet
-from tests.core.fleet import NOON, POLICY, ZEN
-
-
-def judged(snapshot: Snapshot) -> Judgement:
-    return judge(snapshot, POLICY, now=NOON)
-
-
-def fates(judgement: Judgement) -> list[tuple[Kind, Fate, Brake | None]]:
-    return [(d.proposal.kind, d.fate, d.brake) for d in judgement.decisions]
+from tests.core.fleet import NOON, ZEN, fates, judged
 
 
 def listed(clean: ZoneFact, *looks: Look) -> Snapshot:

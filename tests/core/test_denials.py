@@ -5,8 +5,8 @@ from dataclasses import replace
 from collector.core.model import AddressFacts, Fate, Kind, Reason, Snapshot, StandingKey
 from deliverability.zones import Verdict
 from tests.core import fleet, thread
-from tests.core.fleet import ZEN
-from tests.core.test_listed import BARRACUDA, IP, SPAMCOP, fates, judged, known, listing, seen
+from tests.core.fleet import BARRACUDA, SPAMCOP, ZEN, fates
+from tests.core.test_listed import IP, judged, known, listing, seen
 
 KEY = StandingKey("n1", IP, Kind.PAUSE, Reason.LISTED)
 

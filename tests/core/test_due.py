@@ -9,10 +9,8 @@ from collector.core.model import Look, NodeFacts, ZoneFact
 from deliverability.catalogue import Catalogue
 from deliverability.zones import Verdict
 from tests.core import fleet, looked
-from tests.core.fleet import NOON, POLICY, ZEN
+from tests.core.fleet import MINOR, NOON, POLICY, SPAMCOP, ZEN
 
-SPAMCOP = "bl.spamcop.net"
-MINOR = "psbl.surriel.com"
 CLEAN = fleet.fact(Verdict.CLEAR, rounds=2)
 GONE = "of.no.catalogue.example"
 

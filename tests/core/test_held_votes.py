@@ -8,8 +8,8 @@ import pytest
 
 from collector.core.model import Brake, Fate, Kind, Pause, Snapshot, ZoneBrake
 from tests.core import fleet
-from tests.core.fleet import ZEN
-from tests.core.test_listed import BARRACUDA, IP, SPAMCOP, fates, judged, known, listing, refused
+from tests.core.fleet import BARRACUDA, SPAMCOP, ZEN, fates
+from tests.core.test_listed import IP, judged, known, listing, refused
 
 SINCE = fleet.ago(minutes=2)
 RESUMED = [(Kind.RESUME, Fate.MADE, None)]

@@ -27,10 +27,8 @@ from collector.core.readings import MailFacts, ReceiverFacts
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Verdict
 from tests.core import fleet
-from tests.core.fleet import NOON, POLICY, ZEN
+from tests.core.fleet import BARRACUDA, MINOR, NOON, POLICY, SPAMCOP, ZEN, fates
 
-SPAMCOP, BARRACUDA = "bl.spamcop.net", "b.barracudacentral.org"
-MINOR = "psbl.surriel.com"
 IP = "198.51.100.1"
 CALM = Window(first_sent=1000, first_bounced=10, first_deferred=10)
 BOUNCING = Window(first_sent=900, first_bounced=100, first_deferred=10)
@@ -73,10 +71,6 @@ def judged(
     snapshot: Snapshot, *, may: PauseListed = PauseListed.MAJOR, now: datetime = NOON
 ) -> Judgement:
     return judge(snapshot, replace(POLICY, pause_listed=may), now=now)
-
-
-def fates(judgement: Judgement) -> list[tuple[Kind, Fate, Brake | None]]:
-    return [(d.proposal.kind, d.fate, d.brake) for d in judgement.decisions]
 
 
 PAUSED = [(Kind.PAUSE, Fate.MADE, None)]

@@ -5,8 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from collector.core.judge import judge
-from collector.core.judgement import Judgement
 from collector.core.model import (
     Automation,
     Brake,
@@ -23,19 +21,11 @@ from collector.core.model import (
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Sentinels, Tier, Verdict
 from tests.core import fleet
-from tests.core.fleet import NOON, POLICY, ZEN
-
-
-def judged(snapshot: Snapshot) -> Judgement:
-    return judge(snapshot, POLICY, now=NOON)
+from tests.core.fleet import NOON, ZEN, fates, judged
 
 
 def one(fact: ZoneFact, *looks: Look) -> Snapshot:
     return fleet.snapshot(fleet.node("n1", fleet.address(zones=(fact,), looks=looks)))
-
-
-def fates(judgement: Judgement) -> list[tuple[Kind, Fate, Brake | None]]:
-    return [(d.proposal.kind, d.fate, d.brake) for d in judgement.decisions]
 
 
 PAUSED = [(Kind.PAUSE, Fate.MADE, None)]

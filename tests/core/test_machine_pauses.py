@@ -6,23 +6,18 @@ from datetime import timedelta
 import pytest
 
 from collector.core import machine
-from collector.core.judge import judge
 from collector.core.judgement import Judgement
 from collector.core.model import Brake, Fate, Kind, NodeFacts, Pause, Reason, Snapshot
 from collector.core.readings import DnsFact, DnsState, HostFacts, ServiceFact
 from deliverability.catalogue import Catalogue
 from tests.core import fleet, looked
-from tests.core.fleet import NOON, POLICY
+from tests.core.fleet import NOON, POLICY, judged
 
 UP, DOWN, UNSAID = "running", "stopped", "unknown"
 
 
 def service(state: str, *, seconds: float = 60, name: str = "postfix") -> ServiceFact:
     return ServiceFact(name=name, state=state, since=fleet.ago(seconds=seconds))
-
-
-def judged(seen: Snapshot) -> Judgement:
-    return judge(seen, POLICY, now=NOON)
 
 
 def said(judgement: Judgement) -> list[tuple[Kind, Reason, Fate]]:

@@ -13,11 +13,11 @@ from collector.core.signals import read
 from deliverability.catalogue import Catalogue
 from deliverability.zones import Verdict
 from tests.core import fleet
-from tests.core.fleet import NOON, POLICY, ZEN
+from tests.core.fleet import MINOR, NOON, POLICY, SPAMCOP, ZEN
 
 IP = "198.51.100.1"
 TAKEN = Window(sent=1000, first_sent=1000)
-SPAMCOP, MINOR, PBL = "bl.spamcop.net", "psbl.surriel.com", "pbl.spamhaus.org"
+PBL = "pbl.spamhaus.org"
 
 
 def scored(address: AddressFacts, *pauses: Pause) -> Score:

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from collector.core import replay
-from collector.core.judge import judge
 from collector.core.judgement import Judgement
 from collector.core.model import (
     AddressFacts,
@@ -26,7 +25,7 @@ from collector.core.readings import StandingReport
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Sentinels, Verdict
 from tests.core import fleet
-from tests.core.fleet import NOON, POLICY, STANDING, ZEN
+from tests.core.fleet import NOON, POLICY, STANDING, ZEN, judged
 from tests.core.snapshots import as_decided
 
 IP = "198.51.100.1"
@@ -45,10 +44,6 @@ def order(**rest: object) -> Order:
 def node(*pauses: Pause, address: AddressFacts | None = None, **rest: object) -> NodeFacts:
     facts = fleet.node("n1", address or fleet.address(), pauses=pauses, order=order())
     return replace(facts, **rest)  # type: ignore[arg-type]
-
-
-def judged(seen: Snapshot) -> Judgement:
-    return judge(seen, POLICY, now=NOON)
 
 
 def said(judgement: Judgement) -> list[tuple[Kind, Reason, Fate]]:

@@ -5,16 +5,10 @@ from datetime import datetime
 
 import pytest
 
-from collector.core.judge import judge
-from collector.core.judgement import Judgement
 from collector.core.model import Brake, Fate, Kind, Listing, Snapshot, ZoneBrake
 from deliverability.zones import Verdict
 from tests.core import fleet
-from tests.core.fleet import NOON, POLICY, ZEN
-
-
-def judged(snapshot: Snapshot) -> Judgement:
-    return judge(snapshot, POLICY, now=NOON)
+from tests.core.fleet import ZEN, judged
 
 
 def wave(size: int, *, known: int = 0, opened_at: datetime | None = None) -> Snapshot:
