@@ -184,16 +184,18 @@ def meant(zone: Zone, answers: Iterable[str]) -> tuple[Code, ...]:
 
 def why_wrong(zone: Zone, *, positive: Reply, negative: Reply) -> str:
     """Which test point answered wrongly, and how; empty when both answered rightly."""
-    for point, reply, right in (
-        (zone.sentinel_listed, positive, Verdict.LISTED),
-        (zone.sentinel_clear, negative, Verdict.CLEAR),
-    ):
-        said, why = judge(zone, reply)
-        if why:
-            return f"sentinel {point}: {why}"
-        if said is not right:
-            return f"sentinel {point} {said.value}"
-    return ""
+    return why_point_wrong(zone, zone.sentinel_listed, reply=positive) or why_point_wrong(
+        zone, zone.sentinel_clear, reply=negative
+    )
+
+
+def why_point_wrong(zone: Zone, point: str, *, reply: Reply) -> str:
+    """How one of the zone's test points answered wrongly; empty when it did not."""
+    said, why = judge(zone, reply)
+    if why:
+        return f"sentinel {point}: {why}"
+    right = Verdict.LISTED if point == zone.sentinel_listed else Verdict.CLEAR
+    return "" if said is right else f"sentinel {point} {said.value}"
 
 
 def assess(zone: Zone, reply: Reply, *, positive: Reply, negative: Reply) -> Finding:

@@ -22,6 +22,7 @@ VOUCHED_FOR = SENTINELS_EVERY
 
 NO_KEYS = ZoneKeys()
 _KEPT_CLEAR = Finding(verdict=Verdict.CLEAR, answers=(), sentinels=Sentinels.RIGHT, why="")
+_QUARANTINED = Finding(verdict=Verdict.UNKNOWN, answers=(), sentinels=Sentinels.WRONG, why="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class _Plan:
 
 
 Asked = Mapping[str, tuple[Zone, tuple[Subject, ...]]]
+# By zone and address, a test point's too.
+Said = dict[tuple[str, str], Reply]
 
 
 class Sweep:
@@ -65,6 +68,7 @@ class Sweep:
         self._plans: dict[str, _Plan] = {}
         self._held: dict[tuple[str, str], datetime] = {}
         self._right: dict[tuple[str, int], datetime] = {}
+        self._wrong: dict[tuple[str, int], str] = {}
 
     def askable(self, zone: Zone, addresses: Sequence[str]) -> bool:
         """Whether there is anything to ask it about."""
@@ -131,7 +135,7 @@ class Sweep:
             return before
         key = self._keys.of(zone)
         asked = subjects.of(zone, addresses, key=key)
-        points = _points(zone) if asked else ()
+        points = (zone.sentinel_listed, zone.sentinel_clear) if asked else ()
         names = {
             ip: zones.query_name(zone, ip, key=key)
             for ip in (*points, *(one.asked for one in asked))
@@ -154,44 +158,48 @@ class Sweep:
 
     async def _through(self, way: int, asked: Asked, *, now: datetime) -> Mapping[str, _Found]:
         """The addresses of all these zones in one batch, with the sentinels of those nobody
-        vouches for; then the sentinels of those that say anything but what they said before."""
-        unvouched = {
-            name: zone
-            for name, (zone, _) in asked.items()
-            if not self._is_vouched(zone, way, now=now)
-        }
-        questions = [(zone, one.asked) for zone, known in asked.values() for one in known]
-        points = [(zone, point) for zone in unvouched.values() for point in _points(zone)]
-        replies = await self._ask(way, [*questions, *points])
-        said = dict(zip(((z.name, ip) for z, ip in questions), replies, strict=False))
-        sane = dict(zip(((z.name, ip) for z, ip in points), replies[len(questions) :], strict=True))
-        doubted = [
-            (zone, point)
-            for name, (zone, known) in asked.items()
-            if name not in unvouched and any(self._is_news(zone, one, said) for one in known)
-            for point in _points(zone)
-        ]
-        again = await self._ask(way, doubted)
-        sane |= dict(zip(((z.name, ip) for z, ip in doubted), again, strict=True))
-        found = {}
-        for name, (zone, known) in asked.items():
-            mine = tuple([said[name, one.asked] for one in known])
-            findings = tuple([self._find(zone, reply, sane) for reply in mine])
-            one = found[name] = _Found(way=way, findings=findings, replies=mine)
-            self._vouch(zone, way, is_right=one.is_right, sane=sane, now=now)
-        return found
+        vouches for; then the sentinels of those that say anything but what they said before.
 
-    async def _ask(self, way: int, asked: Sequence[tuple[Zone, str]]) -> tuple[Reply, ...]:
-        if not asked:
-            return ()
-        names = [self._plans[zone.name].names[ip] for zone, ip in asked]
-        return await self.ways[way].ask(names)
+        A zone in quarantine is asked for the sentinel that was wrong alone, and for the rest when
+        it is right again: whoever says "too many questions" is not asked more of them.
+        """
+        probes = {name: point for name in asked if (point := self._wrong.get((name, way)))}
+        said: Said = {}
+        first = [(asked[name][0], point) for name, point in probes.items()]
+        for name, (zone, known) in asked.items():
+            if name not in probes:
+                first += [(zone, one.asked) for one in known]
+                first += [] if self._is_vouched(zone, way, now=now) else _points(zone)
+        await self._ask(way, first, said)
+        ill = {
+            name: why
+            for name, point in probes.items()
+            if (why := zones.why_point_wrong(asked[name][0], point, reply=said[name, point]))
+        }
+        then = []
+        for name, (zone, known) in asked.items():
+            if name in probes and name not in ill:
+                then += [*((zone, one.asked) for one in known), *_points(zone)]
+            elif name not in probes and any(self._is_news(zone, one, said) for one in known):
+                then += _points(zone)
+        await self._ask(way, [one for one in then if (one[0].name, one[1]) not in said], said)
+        return {
+            name: self._found(zone, known, said, way=way, ill=ill.get(name, ""), now=now)
+            for name, (zone, known) in asked.items()
+        }
+
+    async def _ask(self, way: int, asked: Sequence[tuple[Zone, str]], said: Said) -> None:
+        """The replies are added to `said`."""
+        if asked:
+            names = [self._plans[zone.name].names[ip] for zone, ip in asked]
+            replies = await self.ways[way].ask(names)
+            said |= zip([(zone.name, ip) for zone, ip in asked], replies, strict=True)
 
     def _is_vouched(self, zone: Zone, way: int, *, now: datetime) -> bool:
         at = self._right.get((zone.name, way))
         return at is not None and timedelta(0) <= now - at < VOUCHED_FOR
 
-    def _is_news(self, zone: Zone, subject: Subject, said: Mapping[tuple[str, str], Reply]) -> bool:
+    def _is_news(self, zone: Zone, subject: Subject, said: Said) -> bool:
         """All but "still clear"."""
         reply = said[zone.name, subject.asked]
         is_absent = reply.is_nxdomain and not (reply.addresses or reply.problem)
@@ -200,26 +208,46 @@ class Sweep:
         before = self._known.get((zone.name, subject.asked))
         return before is None or before.verdict is not Verdict.CLEAR
 
-    def _find(self, zone: Zone, reply: Reply, sane: Mapping[tuple[str, str], Reply]) -> Finding:
-        positive = sane.get((zone.name, zone.sentinel_listed))
-        negative = sane.get((zone.name, zone.sentinel_clear))
-        if positive is None or negative is None:
-            return replace(_KEPT_CLEAR, answers=reply.addresses) if reply.addresses else _KEPT_CLEAR
-        return zones.assess(zone, reply, positive=positive, negative=negative)
-
-    def _vouch(
+    def _found(  # noqa: PLR0913  # what one zone said, and where it stands
         self,
         zone: Zone,
-        way: int,
+        known: Sequence[Subject],
+        said: Said,
         *,
-        is_right: bool,
-        sane: Mapping[tuple[str, str], Reply],
+        way: int,
+        ill: str,
         now: datetime,
+    ) -> _Found:
+        """`ill`: why it is still in quarantine, and was not asked about anything."""
+        if ill:
+            finding = replace(_QUARANTINED, why=ill)
+            return _Found(
+                way=way, findings=(finding,) * len(known), replies=(Reply(),) * len(known)
+            )
+        replies = tuple([said[zone.name, one.asked] for one in known])
+        positive = said.get((zone.name, zone.sentinel_listed))
+        negative = said.get((zone.name, zone.sentinel_clear))
+        if positive is None or negative is None:
+            findings = tuple([_kept_clear(reply) for reply in replies])
+            return _Found(way=way, findings=findings, replies=replies)
+        findings = tuple(
+            [zones.assess(zone, one, positive=positive, negative=negative) for one in replies]
+        )
+        found = _Found(way=way, findings=findings, replies=replies)
+        self._vouch(zone, way, is_right=found.is_right, positive=positive, now=now)
+        return found
+
+    def _vouch(
+        self, zone: Zone, way: int, *, is_right: bool, positive: Reply, now: datetime
     ) -> None:
-        if not is_right:
-            self._right.pop((zone.name, way), None)
-        elif (zone.name, zone.sentinel_listed) in sane:
+        if is_right:
             self._right[zone.name, way] = now
+            self._wrong.pop((zone.name, way), None)
+        else:
+            self._right.pop((zone.name, way), None)
+            point = zone.sentinel_listed
+            is_other = not zones.why_point_wrong(zone, point, reply=positive)
+            self._wrong[zone.name, way] = zone.sentinel_clear if is_other else point
 
     async def _reasons(
         self, plan: Asked, found: Mapping[str, _Found]
@@ -261,5 +289,9 @@ def _held_max(zone: Zone) -> timedelta:
     return HELD_CRITICAL_MAX if zone.tier is Tier.CRITICAL else HELD_MAX
 
 
-def _points(zone: Zone) -> tuple[str, str]:
-    return zone.sentinel_listed, zone.sentinel_clear
+def _kept_clear(reply: Reply) -> Finding:
+    return replace(_KEPT_CLEAR, answers=reply.addresses) if reply.addresses else _KEPT_CLEAR
+
+
+def _points(zone: Zone) -> list[tuple[Zone, str]]:
+    return [(zone, zone.sentinel_listed), (zone, zone.sentinel_clear)]
