@@ -184,7 +184,9 @@ class Sweep:
                 then += _points(zone)
         await self._ask(way, [one for one in then if (one[0].name, one[1]) not in said], said)
         return {
-            name: self._found(zone, known, said, way=way, ill=ill.get(name, ""), now=now)
+            name: _quarantined(known, way=way, why=ill[name])
+            if name in ill
+            else self._found(zone, known, said, way=way, now=now)
             for name, (zone, known) in asked.items()
         }
 
@@ -208,22 +210,9 @@ class Sweep:
         before = self._known.get((zone.name, subject.asked))
         return before is None or before.verdict is not Verdict.CLEAR
 
-    def _found(  # noqa: PLR0913  # what one zone said, and where it stands
-        self,
-        zone: Zone,
-        known: Sequence[Subject],
-        said: Said,
-        *,
-        way: int,
-        ill: str,
-        now: datetime,
+    def _found(
+        self, zone: Zone, known: Sequence[Subject], said: Said, *, way: int, now: datetime
     ) -> _Found:
-        """`ill`: why it is still in quarantine, and was not asked about anything."""
-        if ill:
-            finding = replace(_QUARANTINED, why=ill)
-            return _Found(
-                way=way, findings=(finding,) * len(known), replies=(Reply(),) * len(known)
-            )
         replies = tuple([said[zone.name, one.asked] for one in known])
         positive = said.get((zone.name, zone.sentinel_listed))
         negative = said.get((zone.name, zone.sentinel_clear))
@@ -287,6 +276,12 @@ class Sweep:
 
 def _held_max(zone: Zone) -> timedelta:
     return HELD_CRITICAL_MAX if zone.tier is Tier.CRITICAL else HELD_MAX
+
+
+def _quarantined(known: Sequence[Subject], *, way: int, why: str) -> _Found:
+    """Still so, and not asked about anything."""
+    findings = (replace(_QUARANTINED, why=why),) * len(known)
+    return _Found(way=way, findings=findings, replies=(Reply(),) * len(known))
 
 
 def _kept_clear(reply: Reply) -> Finding:
