@@ -163,8 +163,8 @@ def backfill(*, days: int, dry_run: bool, output: str) -> None:
     settings = _settings()
     try:
         _become_owner(settings.state_file)
-        address, outbound = outset.addresses(settings)[0], anyio.run(outset.outbound, settings)
-        whose = work.Whose(address, outbound, outset.own_names(settings))
+        outbound = anyio.run(outset.outbound, settings)
+        whose, _ = outset.whose(settings, outset.addresses(settings), outbound=outbound)
         begun = work.Work(settings, outset.logs(settings), whose=whose, now=clock.now())
         size = begun.plan(days)
         is_hidden = not sys.stderr.isatty()

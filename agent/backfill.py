@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.config import AgentConfig
-from agent.maillog import backfill, hosts
+from agent.maillog import backfill
 from agent.maillog.backfill import BackfillError
 from agent.maillog.follow import Batch
-from agent.maillog.hosts import Own, Sieve, Sifted
+from agent.maillog.hosts import Sieve, Sifted
 from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition
 from agent.maillog.tally import Known, Tally
+from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock
 from agent.state_file import StateError
 from agent.state_past import Past, minute_of
@@ -53,15 +54,6 @@ class Filled:
         return f"{would}{window}: {self.minutes} minutes with attempts: {found or 'none'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Whose:
-    """As the daemon's account has them, so that both count alike."""
-
-    address: str
-    pipes_out: frozenset[bytes] = frozenset()
-    own: Own = hosts.nobody
-
-
 class Work:
     """`plan` says the size of what `do` tells `seen` of, by and by."""
 
@@ -69,7 +61,7 @@ class Work:
         self._path = settings.state_file
         self._logs = logs
         self._now = now
-        self._tally = Tally(whose.address, Known(), clock=LineClock(now), pipes_out=whose.pipes_out)
+        self._tally = Tally(whose, Known(), clock=LineClock(now))
         self._sieve = Sieve(whose.own)
 
     def plan(self, days: int) -> int:

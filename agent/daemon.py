@@ -76,10 +76,9 @@ class Agent:
         self.postfix = PostfixClient(settings.helper)
         self.queue = QueueReader()
         self.logs = outset.logs(settings)
-        own = outset.own_names(settings)
-        self.maillog = Accounting(
-            self.logs, state, address=addresses[0], pipes_out=outbound, own=own
-        )
+        whose, loose = outset.whose(settings, addresses, outbound=outbound)
+        self.health.say("addresses", problem=loose)
+        self.maillog = Accounting(self.logs, state, whose=whose)
         self.log_watch = FileWatch(lambda: self.maillog.watched)
         self.enforcement = Enforcement(
             self.postfix,
@@ -98,9 +97,7 @@ class Agent:
             self.session,
             outside=Outside(identity=self._identity, now=clock.now),
         )
-        recounter = Recounter(
-            logs=self.logs, address=addresses[0], now=clock.now, pipes_out=outbound, own=own
-        )
+        recounter = Recounter(logs=self.logs, whose=whose, now=clock.now)
         self.recounting = Recounting(recounter, state, answer=self.uplink.answer)
         self.loops = self._loops(addresses)
 

@@ -4,6 +4,7 @@ import random
 import secrets
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from agent import config
 from agent.config import AgentConfig, ConfigError
@@ -11,9 +12,9 @@ from agent.dnsbl import sockets
 from agent.dnsbl.sweep import Sweep
 from agent.dnsbl.watch import Chance, ZoneWatch
 from agent.host import facts
-from agent.maillog.hosts import Own
 from agent.maillog.logs import Logs, Use
-from agent.postfix import commands
+from agent.maillog.tally_whose import Whose
+from agent.postfix import commands, pinning
 from agent.postfix.client import PostfixClient, PostfixError
 from agent.postfix.commands import PostfixProblem
 from agent.session import Self
@@ -47,14 +48,44 @@ async def outbound(settings: AgentConfig) -> frozenset[bytes]:
         client.close()
 
 
-def own_names(settings: AgentConfig) -> Own:
-    """What syslogd calls this machine, which is asked each time; and what Postfix, which writes its
-    own name where it writes the log itself (maillog_file in postconf(5))."""
-    told = [settings.hostname]
-    with suppress(PostfixProblem):
-        told.append(commands.run("postconf", "-h", "myhostname").strip())
-    names = frozenset(name.encode("utf-8", "replace") for name in told if name)
-    return lambda: names | {facts.hostname().encode("utf-8", "replace")}
+def whose(
+    settings: AgentConfig, addresses: tuple[str, ...], *, outbound: frozenset[bytes]
+) -> tuple[Whose, str]:
+    """Whose mail the log tells of; and a problem, where some is pinned to none of our addresses.
+
+    syslogd's name of this machine is asked each time; Postfix's is what it writes where it writes
+    the log itself (maillog_file in postconf(5)).
+    """
+    names, pinned = [settings.hostname], dict[str, str | None]()
+    with suppress(PostfixProblem, ValueError):
+        more = commands.run("postconf", "-xh", "multi_instance_directories").split()
+        for place in ((), *(("-c", directory.strip(",")) for directory in more)):
+            told = commands.run("postconf", *place, "-x", *pinning.PARAMETERS)
+            parameters = pinning.parse_parameters(told)
+            names.append(parameters.get("myhostname", ""))
+            found = pinning.pinned(commands.run("postconf", *place, "-M"), parameters)
+            pinned |= {name: None if name in pinned else found[name] for name in found}
+    known = frozenset(name.encode("utf-8", "replace") for name in names if name)
+    own = partial(_names, known)
+    if len(addresses) == 1:
+        return Whose(addresses[0], outbound, own), ""
+    by_instance = {
+        name.encode("utf-8", "replace"): address
+        for name, address in pinned.items()
+        if address in addresses
+    }
+    loose = sorted(name for name, address in pinned.items() if address not in addresses)
+    return Whose("", outbound, own, by_instance), f"{_LOOSE}: {', '.join(loose)}" if loose else ""
+
+
+_LOOSE = (
+    "which of this node's addresses sent is not told for mail logged under these names, so that it "
+    "counts for none (give each service smtp_bind_address and a syslog_name in master.cf)"
+)
+
+
+def _names(known: frozenset[bytes]) -> frozenset[bytes]:
+    return known | {facts.hostname().encode("utf-8", "replace")}
 
 
 def zone_watch(

@@ -33,6 +33,7 @@ from agent.maillog import pace
 from agent.maillog.accounting import Accounting
 from agent.maillog.found import Found
 from agent.maillog.logs import Logs, Use
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 from benchmarks import measure, processes
 from demo.grammar import Form
@@ -174,7 +175,7 @@ def follow(folder: Path, *, is_journal: bool) -> None:
     state = State.open(folder / "state.db", now=clock.now())
     command = ("journalctl", f"--directory={folder / 'journal'}")
     logs = Logs(use=Use.JOURNAL, journal=command) if is_journal else Logs.of(folder / "mail.log")
-    account = Accounting(logs, state, address=ADDRESS)
+    account = Accounting(logs, state, whose=Whose(ADDRESS))
     watch = FileWatch(lambda: account.watched)
     notes = bytearray()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from agent import garbage
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 
 BEFORE = datetime(2026, 11, 1, tzinfo=timezone.utc)  # of all lines of maillog_lines
@@ -36,7 +37,7 @@ def main(log: Path) -> None:
 def count(log: Path, *, folder: Path) -> dict[str, object]:
     named = folder / "mail.log"
     state = State.open(folder / "state.db", now=BEFORE)
-    account = Accounting(Logs.of(named), state, address="198.51.100.9")
+    account = Accounting(Logs.of(named), state, whose=Whose("198.51.100.9"))
     # There is no log yet: what comes is read from its beginning.
     account.step(BEFORE)
     idle = _memory_kib("VmRSS")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs, Use
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 from demo.grammar import Form
 from tests.journal_bed import RealJournal
@@ -25,7 +26,7 @@ class JournalBed:
         self.account = self.new_account()
 
     def new_account(self) -> Accounting:
-        return Accounting(self.logs, self.state, address=ADDRESS)
+        return Accounting(self.logs, self.state, whose=Whose(ADDRESS))
 
     def write(self, count: int, *, name: str = "system") -> None:
         self.journal.write(self.log.lines(count), name=name)

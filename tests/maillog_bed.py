@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 from deliverability.replies import Outcome
 from demo import grammar
@@ -99,7 +100,7 @@ class Bed:
         self.account = self.new_account()
 
     def new_account(self) -> Accounting:
-        return Accounting(Logs.of(self.log.path), self.state, address=ADDRESS)
+        return Accounting(Logs.of(self.log.path), self.state, whose=Whose(ADDRESS))
 
     def restart(self) -> None:
         self.account.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 from demo.grammar import Form
 from tests.maillog_bed import ADDRESS, START, Log, Totals, read_all, totals
@@ -24,7 +25,7 @@ class Several:
         self.account = self.new_account()
 
     def new_account(self) -> Accounting:
-        return Accounting(Logs(patterns=self.patterns), self.state, address=ADDRESS)
+        return Accounting(Logs(patterns=self.patterns), self.state, whose=Whose(ADDRESS))
 
     def log(self, name: str) -> Log:
         log = Log(self.folder / name, form=self._form)

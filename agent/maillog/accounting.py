@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agent.maillog import hosts, unknown
 from agent.maillog import position as positions
+from agent.maillog import unknown
 from agent.maillog.follow import Batch
 from agent.maillog.found import Found
-from agent.maillog.hosts import Own, Sieve, Sifted
+from agent.maillog.hosts import Sieve, Sifted
 from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition, Position
 from agent.maillog.silence import Silence, SilenceWatch
 from agent.maillog.source import Source
 from agent.maillog.tally import Known, Tally
+from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock, first_time
 from agent.model import Counted, Event, EventDraft, EventKind, NewEpoch
 from agent.watched import Watched
@@ -88,26 +89,14 @@ class _Reading:
 
 
 class Accounting:
-    """Counts the logs for one address. `pipes_out`: relay names of pipes that leave the machine.
-    `own`: what the machine is called; another's lines in its log are none of its mail.
-    """
+    """Counts the logs of one node."""
 
-    def __init__(
-        self,
-        logs: Logs,
-        ledger: Ledger,
-        *,
-        address: str,
-        pipes_out: frozenset[bytes] = frozenset(),
-        own: Own = hosts.nobody,
-    ) -> None:
+    def __init__(self, logs: Logs, ledger: Ledger, *, whose: Whose) -> None:
         self.lines_read = 0
         self.lines_unparsed = 0
         self._logs = logs
         self._ledger = ledger
-        self._address = address
-        self._pipes_out = pipes_out
-        self._own = own
+        self._whose = whose
         self._reading: _Reading | None = None
         self._problems: tuple[str, ...] = ()
         self._watched = Watched()
@@ -222,9 +211,9 @@ class Accounting:
                 # A line is stamped with its second's beginning: one written since is not earlier.
                 counted_to=ledger.counted_to or since.replace(microsecond=0) - _SECOND,
             ),
-            sieve=Sieve(self._own, map(str.encode, ledger.unknown_lines.by_host)),
-            tally=Tally(self._address, ledger.known(), clock=clock, pipes_out=self._pipes_out),
-            watch=SilenceWatch(ledger.silence, clock, pipes_out=self._pipes_out),
+            sieve=Sieve(self._whose.own, map(str.encode, ledger.unknown_lines.by_host)),
+            tally=Tally(self._whose, ledger.known(), clock=clock),
+            watch=SilenceWatch(ledger.silence, clock, pipes_out=self._whose.pipes_out),
             clock=clock,
             strange=ledger.unknown_lines,
             is_started=position is not None,

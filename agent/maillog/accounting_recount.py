@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from agent.maillog import hosts
 from agent.maillog import position as positions
 from agent.maillog.follow import Batch
-from agent.maillog.hosts import Own, Sieve, Sifted
+from agent.maillog.hosts import Sieve, Sifted
 from agent.maillog.logs import Logs
 from agent.maillog.position import JournalPosition, Position
 from agent.maillog.recount_goal import Goal
 from agent.maillog.tally import Known, Tally
+from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock
 from agent.model import Cell, Recount, RecountRequest
 
@@ -49,10 +49,8 @@ class Recounter:
     """`is_wanted`: asked now and then; what nobody waits for any more is not finished."""
 
     logs: Logs
-    address: str
+    whose: Whose
     now: Callable[[], datetime]
-    pipes_out: frozenset[bytes] = frozenset()
-    own: Own = hosts.nobody
     is_wanted: Callable[[], bool] = lambda: True
 
     async def count(self, request: RecountRequest, begun: Begun, *, tell: Tell) -> Recount:
@@ -69,11 +67,9 @@ class Recounter:
         assert begun.began_at is not None
         counting = _Counting(
             answer,
-            tally=Tally(
-                self.address, Known(), clock=LineClock(self.now()), pipes_out=self.pipes_out
-            ),
+            tally=Tally(self.whose, Known(), clock=LineClock(self.now())),
             goal=Goal(goal, begun=begun.began_at),
-            sieve=Sieve(self.own),
+            sieve=Sieve(self.whose.own),
         )
         try:
             problem = await self._read(counting, begun, goal, tell=tell)

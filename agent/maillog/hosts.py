@@ -7,7 +7,7 @@ it does not. Pure; what this machine is called at present is asked of the caller
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from agent.maillog import parse, unknown
 from agent.maillog.follow import Batch
 from agent.maillog.lines import Parsed
 from agent.maillog.locate import Gap
+from agent.maillog.tally_whose import Own
 from agent.maillog.unknown import UnknownLines
 
 WAITS_FOR = timedelta(seconds=30)
@@ -22,13 +23,6 @@ WAITING_BYTES_MAX = 4 << 20
 FOREIGN_MAX = 4096  # of more machines than that the lines count as ours
 # What Postfix and syslogd call a machine that has no name (yet).
 NAMELESS = frozenset((b"", b"-", b"localhost", b"amnesiac", b"unknown"))
-
-Own = Callable[[], frozenset[bytes]]
-
-
-def nobody() -> frozenset[bytes]:
-    """Of a log whose machine is not known: all of its lines count."""
-    return frozenset()
 
 
 def name_of(host: bytes) -> bytes:

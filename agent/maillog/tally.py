@@ -14,6 +14,7 @@ from agent.maillog.recipients_firsts import NONE, SENT, Firsts
 from agent.maillog.tally_cells import Count, Row
 from agent.maillog.tally_intake import Clients
 from agent.maillog.tally_names import Names
+from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock, minute_of
 from agent.model import Cell, CellKey, Counted, Intake, MinuteCount, Reply
 from deliverability import receivers, replies
@@ -23,7 +24,7 @@ SHORTCUTS_MAX = 4096
 # Messages whose size is known, of those between the queue manager's line and their deliveries'.
 SIZES_MAX = 8192
 
-_Place = tuple[str, str]  # receiver and instance
+_Place = tuple[str, str, str]  # address, receiver and instance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,22 +38,15 @@ class Known:
 
 
 class Tally:
-    """Totals of one node's address. `fold`, then `counted`, then `committed`; what could not be
-    stored is forgotten with the tally. `pipes_out`: relay names of pipes that leave the machine.
+    """Totals of one node. `fold`, then `counted`, then `committed`; what could not be stored is
+    forgotten with the tally.
     """
 
-    def __init__(
-        self,
-        address: str,
-        known: Known,
-        *,
-        clock: LineClock,
-        pipes_out: frozenset[bytes] = frozenset(),
-    ) -> None:
-        self._address = address
+    def __init__(self, whose: Whose, known: Known, *, clock: LineClock) -> None:
+        self._whose = whose
         self._clock = clock
-        self._totals = {cell.key: cell for cell in known.cells if cell.key.address == address}
-        self._names = Names(self._totals, pipes_out=pipes_out)
+        self._totals = {cell.key: cell for cell in known.cells}
+        self._names = Names(self._totals, pipes_out=whose.pipes_out)
         self._clients = Clients(known.intake)
         self._firsts = Firsts(known.open_recipients, blind_until=known.blind_until)
         self._rows: dict[_Place, Row] = {}
@@ -179,10 +173,11 @@ class Tally:
         return count
 
     def _row(self, receiver: str, instance: bytes) -> Row:
-        place = (self._names.receiver(receiver), self._names.instance(instance))
+        address, names = self._whose.address_of(instance), self._names
+        place = (address, names.receiver(receiver), names.instance(instance))
         row = self._rows.get(place)
         if row is None:
-            row = self._rows[place] = Row(CellKey(self._address, *place))
+            row = self._rows[place] = Row(CellKey(*place))
         return row
 
     def _remember_sizes(self, queued: Iterable[tuple[bytes, bytes]]) -> None:
@@ -206,20 +201,20 @@ class Tally:
 
     def _note_minute(self) -> None:
         """What was counted in the minute that is over, or not yet over."""
-        found: dict[tuple[str, Outcome], int] = {}
+        found: dict[tuple[str, str, Outcome], int] = {}
         for row in self._rows.values():
             for count in row.counts.values():
                 pending = count.pending
                 if pending > count.noted and self._minute is not None:
-                    key = (row.key.receiver, count.outcome)
+                    key = (row.key.address, row.key.receiver, count.outcome)
                     found[key] = found.get(key, 0) + pending - count.noted
                 count.noted = pending
-        for (receiver, outcome), attempts in found.items():
+        for (address, receiver, outcome), attempts in found.items():
             assert self._minute is not None
             self._history.append(
                 MinuteCount(
                     minute=self._minute,
-                    address=self._address,
+                    address=address,
                     receiver=receiver,
                     outcome=outcome,
                     attempts=attempts,

@@ -11,6 +11,7 @@ from agent.host.services import Services
 from agent.maillog import parse, unknown
 from agent.maillog.position import LogPosition
 from agent.maillog.tally import Tally
+from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock
 from agent.maillog.unknown import UnknownLines
 from agent.model import Ack, PostfixReading, QueueReading
@@ -82,7 +83,7 @@ async def test_a_busy_hours_heartbeats_weigh_four_kilobytes_at_most(tmp_path: Pa
         agent=lambda: HEARTBEAT.agent,
     )
     pulse = Pulse(state, sources)
-    tally = Tally(ADDRESS, state.known(), clock=LineClock(NOW + timedelta(hours=2)))
+    tally = Tally(Whose(ADDRESS), state.known(), clock=LineClock(NOW + timedelta(hours=2)))
     some = random.Random(11)
     sizes, with_detail, said = [], set(), set()
     strange = UnknownLines(by_daemon={f"daemon{number}": number for number in range(20)})

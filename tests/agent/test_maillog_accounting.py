@@ -15,6 +15,7 @@ from agent.maillog.follow import CHUNK_BYTES
 from agent.maillog.logs import Logs
 from agent.maillog.position import LogPosition
 from agent.maillog.silence import Silence
+from agent.maillog.tally_whose import Whose
 from agent.model import Event, EventKind, NewEpoch
 from agent.state import State, StateError
 from demo import grammar
@@ -271,7 +272,7 @@ def test_two_accounts_of_one_log_agree(bed: Bed, tmp_path: Path) -> None:
     """Read in one go or by drops, the totals are the same."""
     other = tmp_path / "other.db"
     state = State.open(other, now=START)
-    account = Accounting(Logs.of(bed.log.path), state, address=ADDRESS)
+    account = Accounting(Logs.of(bed.log.path), state, whose=Whose(ADDRESS))
     read_all(account, bed.log.now)
     for _ in range(20):
         bed.log.write(1)

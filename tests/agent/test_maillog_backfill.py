@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.backfill import BackfillError, StateError, Whose, Work
+from agent.backfill import BackfillError, StateError, Work
 from agent.config import AgentConfig
 from agent.maillog.logs import Logs, Use
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 from agent.state_past import SLICE_MINUTES
 from demo.grammar import Form

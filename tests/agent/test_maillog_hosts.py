@@ -12,6 +12,7 @@ from agent.maillog import hosts
 from agent.maillog.accounting import Accounting
 from agent.maillog.accounting_recount import Begun, Recounter
 from agent.maillog.logs import Logs
+from agent.maillog.tally_whose import Whose
 from agent.model import Recount, RecountRequest
 from agent.state import State
 from tests.maillog_bed import ADDRESS, START, Bed, read_all, totals
@@ -40,7 +41,9 @@ class Shared:
             file.writelines(line.replace(b" mx1 postfix/", tag) for line in lines)
 
     def account(self) -> Accounting:
-        return Accounting(Logs.of(self.bed.log.path), self.bed.state, address=ADDRESS, own=self.own)
+        return Accounting(
+            Logs.of(self.bed.log.path), self.bed.state, whose=Whose(ADDRESS, own=self.own)
+        )
 
     def read(self) -> None:
         read_all(self.bed.account, self.bed.log.now)
@@ -192,9 +195,8 @@ async def test_a_recount_takes_out_the_same(shared: Shared) -> None:
     assert state.position is not None
     recounter = Recounter(
         logs=Logs.of(shared.bed.log.path),
-        address=ADDRESS,
+        whose=Whose(ADDRESS, own=shared.own),
         now=lambda: shared.bed.log.now + timedelta(minutes=1),
-        own=shared.own,
     )
     begun = Begun(epoch=state.epoch, began_at=state.began_at, counted_from=state.counted_from)
     request = RecountRequest(number=1, epoch=state.epoch, log_position=state.position.to_bytes())

@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
+from agent.maillog.tally_whose import Whose
 from agent.model import Event
 from agent.state import State, StateError
 from demo.grammar import Form
@@ -86,7 +87,7 @@ class Writing(RuleBasedStateMachine):
         state = Full.open(self.folder / "state.db", now=START)
         assert isinstance(state, Full)
         self.state = state
-        self.account = Accounting(Logs.of(self.log.path), state, address=ADDRESS)
+        self.account = Accounting(Logs.of(self.log.path), state, whose=Whose(ADDRESS))
 
     def teardown(self) -> None:
         if hasattr(self, "account"):

@@ -9,6 +9,7 @@ import pytest
 
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 from deliverability.replies import Outcome
 from tests import postfix_bed
@@ -37,7 +38,7 @@ def rotate(bed: PostfixBed) -> None:
 def test_the_account_of_a_real_log(tmp_path: Path) -> None:
     with postfix_bed.running() as bed:
         state = State.open(tmp_path / "state.db", now=now())
-        account = Accounting(Logs.of(bed.log), state, address=ADDRESS)
+        account = Accounting(Logs.of(bed.log), state, whose=Whose(ADDRESS))
         read_all(account, now())
 
         bed.send(6, to="u@sink.test")

@@ -14,6 +14,7 @@ from agent.maillog.accounting_recount import Begun, Recounter, Tell
 from agent.maillog.logs import Logs
 from agent.maillog.position import JournalPosition
 from agent.maillog.sources import GONE_FOR
+from agent.maillog.tally_whose import Whose
 from agent.model import Cell, CellKey, Recount, RecountRequest
 from agent.recounting import Recounting
 from agent.state import State
@@ -60,7 +61,7 @@ async def anew(
 ) -> Recount:
     begun = Begun(epoch=state.epoch, began_at=state.began_at, counted_from=state.counted_from)
     later = now + timedelta(hours=1)
-    recounter = Recounter(logs=logs, address=ADDRESS, now=lambda: later)
+    recounter = Recounter(logs=logs, whose=Whose(ADDRESS), now=lambda: later)
     return await recounter.count(request, begun, tell=tell)
 
 
@@ -140,7 +141,7 @@ async def test_what_cannot_be_counted(bed: Bed) -> None:
     journal = JournalPosition(cursor="s=1", at=bed.log.now).to_bytes()
     changed = await recount(bed, replace(request, log_position=journal))
     assert "from files to the journal" in changed.problem
-    recounter = Recounter(logs=Logs.of(bed.log.path), address=ADDRESS, now=lambda: bed.log.now)
+    recounter = Recounter(logs=Logs.of(bed.log.path), whose=Whose(ADDRESS), now=lambda: bed.log.now)
     begun = Begun(epoch=request.epoch, began_at=None, counted_from=None)
     unknown = await recounter.count(request, begun, tell=nobody)
     assert "an agent before 0.2 began this epoch" in unknown.problem
@@ -256,7 +257,9 @@ async def test_how_far_it_is_and_the_newest_request_alone(
             recounting.ask(replace(request, number=8))
 
     recounter = Recounter(
-        logs=Logs.of(bed.log.path), address=ADDRESS, now=lambda: bed.log.now + timedelta(hours=1)
+        logs=Logs.of(bed.log.path),
+        whose=Whose(ADDRESS),
+        now=lambda: bed.log.now + timedelta(hours=1),
     )
     recounting = Recounting(recounter, bed.state, answer=answer)
     await recounting.once()

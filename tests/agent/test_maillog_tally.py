@@ -9,6 +9,7 @@ from agent.maillog import parse
 from agent.maillog.tally import Known, Tally
 from agent.maillog.tally_intake import CLIENTS_MAX
 from agent.maillog.tally_names import INSTANCES_MAX, STRANGERS_MAX
+from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock
 from agent.model import Cell, CellKey, Counted, MinuteCount
 from deliverability import delays, receivers
@@ -22,7 +23,7 @@ KEY = CellKey(ADDRESS, "google", "postfix")
 
 def tally(known: Known | None = None, *, pipes_out: frozenset[bytes] = frozenset()) -> Tally:
     clock = LineClock(START + timedelta(days=1), timezone.utc)
-    return Tally(ADDRESS, known or Known(), clock=clock, pipes_out=pipes_out)
+    return Tally(Whose(ADDRESS, pipes_out), known or Known(), clock=clock)
 
 
 def line(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
+from agent.maillog.tally_whose import Whose
 from agent.state import State
 from tests.maillog_bed import ADDRESS
 
@@ -20,7 +21,7 @@ HASTE = 100
 
 def count(folder: Path, now: datetime) -> None:
     state = State.open(folder / "state.db", now=now)
-    account = Accounting(Logs.of(folder / "mail.log"), state, address=ADDRESS)
+    account = Accounting(Logs.of(folder / "mail.log"), state, whose=Whose(ADDRESS))
     began = time.monotonic()
     deadline = began + 60  # should the test be gone
     turn = 0

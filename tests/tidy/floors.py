@@ -39,6 +39,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.maillog.unknown", 0),
     ("agent.postfix.deferral", 0),
     ("agent.postfix.services", 0),
+    ("agent.postfix.pinning", 0),
     ("agent.postfix.verbs", 0),
     # 1: the edges, one outside system per file.
     ("collector.ports", 1),
