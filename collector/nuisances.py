@@ -4,7 +4,8 @@ not been seen for a while. Known again after a restart of ours.
 
 from dataclasses import dataclass
 
-from collector.core import levels
+from collector.core import causes, levels
+from collector.core.causes import Owner
 from collector.core.judgement import Judgement
 from collector.core.model import AlertFact, Severity
 from collector.ports import Clock, JudgementStore
@@ -13,7 +14,7 @@ from collector.ports import Clock, JudgementStore
 DUPLICATE = "duplicate"
 # More events than any honest node has to tell.
 TALKATIVE = "talkative"
-CAUSES = (DUPLICATE, TALKATIVE)
+CAUSES = causes.owned_by(Owner.INTAKE)
 OVER_AFTER_SECONDS = 600.0
 
 

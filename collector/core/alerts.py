@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from collector.core import alerts_state, evidence, levels, obedience
+from collector.core import alerts_state, causes, evidence, levels, obedience
+from collector.core.causes import Owner
 from collector.core.levels import AlertChanges
 from collector.core.model import AlertFact, Listing, NodeFacts, Severity, Snapshot, ZoneFact
 from collector.core.policy import Policy
@@ -12,15 +13,9 @@ from collector.core.signals import AddressSignals, NodeSignals
 from collector.core.zonebrake import ZoneBrakes
 from deliverability.zones import Sentinels, Tier, Zone
 
-# Causes judged here; an alert of another cause (a duplicate identity) is opened and closed by
-# whoever knows it.
-NODE_CAUSES = frozenset(
-    {"listed", "policy-listed", "disagree", "unhealthy", "quarantine", "blind", "disobedient"}
-    | {"skew"}
-    | alerts_state.CAUSES
-)
+# An alert of another cause is opened and closed by whoever knows it.
+NODE_CAUSES, FLEET_CAUSES = causes.owned_by(Owner.NODE), causes.owned_by(Owner.FLEET)
 BLIND_ROUNDS = 2.5
-FLEET_CAUSES = frozenset({"zone-brake", "detector"})
 # Of a listing, by how much it hurts (DESIGN 6).
 SEVERITIES = {
     Tier.CRITICAL: Severity.HIGH,

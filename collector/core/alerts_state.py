@@ -10,10 +10,6 @@ from collector.core.policy import Policy
 from collector.core.readings import CertificateFact, DnsState
 from collector.core.signals import AddressSignals, NodeSignals
 
-CAUSES = frozenset(
-    {"service-down", "disk", "cpu", "certificate", "target", "bounces", "complaints", "blocked"}
-    | {"dns", "score", "standing-order"}
-)
 # The owners': days before a certificate's end. A step that lies before its renewal says nothing:
 # what lives for thirty days is renewed in its last third.
 CERTIFICATE_DAYS = (30, 14, 7, 1)

@@ -5,7 +5,19 @@ helps. Reads an alert's key (`cause:subject`, or `cause:zone:subject`); opens an
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
+
+
+class Owner(Enum):
+    """Who opens alerts of a cause, and so alone may resolve them."""
+
+    # A judgement: of the nodes it judged, or of the fleet.
+    NODE = "node"
+    FLEET = "fleet"
+    VIGIL = "vigil"
+    INTAKE = "intake"
+    COURIER = "courier"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +26,8 @@ class Cause:
     {address}, {subject}; a sentence whose word is not known is left out."""
 
     many: str
+    # None: of a cause without a row, which is nobody's.
+    owner: Owner | None = None
     coming: tuple[str, ...] = ()
     can: tuple[str, ...] = ()
     # What stands between cause and subject in its keys: a zone, a receiver, or another name. Zones
@@ -60,6 +74,7 @@ _DELIST = "ask the zone to delist {address}, once its reason is gone"
 
 CAUSES: Mapping[str, Cause] = {
     "listed": Cause(
+        owner=Owner.NODE,
         reasons=("LISTED",),
         many="{n} addresses are listed by {part}",
         coming=(_DELISTED,),
@@ -68,6 +83,7 @@ CAUSES: Mapping[str, Cause] = {
         is_listing=True,
     ),
     "zone-brake": Cause(
+        owner=Owner.FLEET,
         reasons=("LISTED",),
         many="{part} lists much of the fleet",
         coming=(
@@ -82,6 +98,7 @@ CAUSES: Mapping[str, Cause] = {
         aside="its pauses are held",
     ),
     "policy-listed": Cause(
+        owner=Owner.NODE,
         many="{n} addresses have a configuration fault, says {part}",
         coming=("nothing is paused for it; it ends when the zone no longer says so",),
         can=("mailfleet why {address}", _DELIST),
@@ -89,6 +106,7 @@ CAUSES: Mapping[str, Cause] = {
         is_listing=True,
     ),
     "disagree": Cause(
+        owner=Owner.NODE,
         many="{n} addresses are listed by {part} for their nodes, but not for the collector",
         coming=("both look again every minute until they agree",),
         can=("mailfleet why {address}", "mailfleet zone test {part} {address}"),
@@ -96,51 +114,65 @@ CAUSES: Mapping[str, Cause] = {
         is_listing=True,
     ),
     "quarantine": Cause(
+        owner=Owner.NODE,
         many="{n} nodes do not believe {part}",
         coming=("nothing {part} says counts until its test points answer rightly again",),
         can=("mailfleet doctor", "mailfleet zone show {part}"),
         part=ZONE,
     ),
     "detector": Cause(
+        owner=Owner.FLEET,
         many="removals for silence are frozen",
         coming=("nobody is removed for silence until the collector has been healthy for a while",),
         can=("mailfleet doctor", "journalctl -u mailfleet-collector"),
     ),
     "unhealthy": Cause(
+        owner=Owner.NODE,
         reasons=("SILENCE",),
         many="{n} nodes are unhealthy",
         coming=("it comes back by itself after two heartbeats in a row",),
         can=("mailfleet why {node}", "on the node: systemctl status mailfleet-agent"),
     ),
     "blind": Cause(
+        owner=Owner.NODE,
         many="{n} nodes get no usable blocklist answer",
         coming=("unknown neither lists nor clears: a listing would not be seen meanwhile",),
         can=("mailfleet doctor", "give the nodes a resolver of their own, and a DQS key"),
     ),
     "disobedient": Cause(
+        owner=Owner.NODE,
         many="{n} nodes were told to be silent and do not show it",
         coming=("the directive stands; the node is asked with every heartbeat",),
         can=("mailfleet why {node}", "on the node: systemctl status mailfleet-helper"),
     ),
     "duplicate": Cause(
+        owner=Owner.INTAKE,
         many="{n} identities are used by two machines",
         can=("mailfleet node show {node}", "mailfleet node revoke {node} --reason TEXT"),
     ),
     "talkative": Cause(
+        owner=Owner.INTAKE,
         many="{n} nodes send more events than any has to tell",
         can=("mailfleet events --node {node}",),
     ),
-    "skew": Cause(many="{n} nodes have a wrong clock", can=("set the clock of {node} (chrony)",)),
+    "skew": Cause(
+        owner=Owner.NODE,
+        many="{n} nodes have a wrong clock",
+        can=("set the clock of {node} (chrony)",),
+    ),
     "deferral": Cause(
+        owner=Owner.VIGIL,
         many="{n} receivers defer",
         coming=("it ends when the rate has fallen",),
         can=("mailfleet receiver show {subject}",),
     ),
     "counting": Cause(
+        owner=Owner.VIGIL,
         many="{n} nodes cannot count their mail",
         can=("on the node: mailfleet-agent check", "mailfleet node show {node}"),
     ),
     "service-down": Cause(
+        owner=Owner.NODE,
         reasons=("SERVICE_DOWN",),
         many="{n} nodes have a service down",
         coming=("a node whose SMTP service is down is out until it runs again",),
@@ -148,34 +180,40 @@ CAUSES: Mapping[str, Cause] = {
         part=NAME,
     ),
     "disk": Cause(
+        owner=Owner.NODE,
         reasons=("DISK_FULL",),
         many="the queue's disk is full on {n} nodes",
         can=("mailfleet node show {node}", "on the node: postqueue -p | tail -1; df -h"),
     ),
-    "cpu": Cause(many="{n} nodes are busy", can=("mailfleet node show {node}",)),
+    "cpu": Cause(owner=Owner.NODE, many="{n} nodes are busy", can=("mailfleet node show {node}",)),
     "certificate": Cause(
+        owner=Owner.NODE,
         many="{n} certificates expire",
         coming=("an agent renews its own in the last third of its life",),
         can=("mailfleet node show {node}", "on the node: mailfleet-agent check"),
         part=NAME,
     ),
     "target": Cause(
+        owner=Owner.NODE,
         many="{n} health targets are missed",
         can=("mailfleet node show {node}",),
         part=NAME,
     ),
     "bounces": Cause(
+        owner=Owner.NODE,
         reasons=("BOUNCE_RATE",),
         many="{n} addresses bounce",
         coming=("at twice the rate the address is paused",),
         can=("mailfleet why {address}",),
     ),
     "complaints": Cause(
+        owner=Owner.NODE,
         reasons=("COMPLAINT_RATE",),
         many="{n} addresses draw complaints",
         can=("mailfleet why {address}",),
     ),
     "blocked": Cause(
+        owner=Owner.NODE,
         reasons=("BLOCKED",),
         many="{part} refuses {n} addresses",
         coming=("every two hours a few messages may try",),
@@ -183,23 +221,27 @@ CAUSES: Mapping[str, Cause] = {
         part=RECEIVER,
     ),
     "dns": Cause(
+        owner=Owner.NODE,
         reasons=("DNS_BROKEN",),
         many="{n} records are wrong",
         can=("mailfleet why {node}",),
         part=NAME,
     ),
     "score": Cause(
+        owner=Owner.NODE,
         is_echo=True,
         many="the score of {n} addresses fell",
         can=("mailfleet node show {node}", "mailfleet why {address}"),
     ),
     "standing-order": Cause(
+        owner=Owner.NODE,
         reasons=("STANDING_ORDER",),
         many="{n} nodes silenced themselves while they heard no collector",
         coming=("it is lifted when its listings are over, or are pauses of their own",),
         can=("mailfleet why {node}",),
     ),
     "channel": Cause(
+        owner=Owner.COURIER,
         many="{n} channels of notification fail",
         coming=("what waits is sent, folded, as soon as the channel answers",),
         can=("mailfleet alert test {subject}", "mailfleet doctor"),
@@ -207,6 +249,10 @@ CAUSES: Mapping[str, Cause] = {
 }
 ECHOES = frozenset(name for name, cause in CAUSES.items() if cause.is_echo)
 LISTINGS = frozenset(name for name, cause in CAUSES.items() if cause.is_listing)
+
+
+def owned_by(*owners: Owner) -> frozenset[str]:
+    return frozenset(name for name, cause in CAUSES.items() if cause.owner in owners)
 
 
 def known(name: str) -> Cause:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from collector.core import levels
+from collector.core import causes, levels
+from collector.core.causes import Owner
 from collector.core.channels import ChannelState
 from collector.core.levels import AlertChanges
 from collector.core.model import AlertFact, Severity
 from collector.core.policy import Policy
 
 DEFERRAL, COUNTING, CHANNEL = "deferral", "counting", "channel"
-CAUSES = (DEFERRAL, COUNTING)
+CAUSES = causes.owned_by(Owner.VIGIL)
 # A channel that fails for less has a bad moment.
 FAILS_FOR = timedelta(minutes=5)
 # The parts of an agent without which nothing is counted, as it names them in its problems.

@@ -2,8 +2,11 @@
 
 import pytest
 
-from collector.core import alerts, causes, phrases, vigil
-from collector.core.causes import Facets
+from collector.core import causes, phrases, vigil
+from collector.core.causes import Facets, Owner
+from collector.core.judge import judge
+from tests.core.fleet import NOON
+from tests.core.snapshots import Dice
 from tests.core.thread import ZEN
 
 
@@ -73,8 +76,15 @@ def test_lines_are_bounded_and_said_once() -> None:
 
 
 def test_every_cause_has_a_row() -> None:
-    told = alerts.NODE_CAUSES | alerts.FLEET_CAUSES | set(vigil.CAUSES)
-    assert told <= causes.CAUSES.keys()
+    """Also who resolves it: what nobody owns would stand for ever."""
+    assert all(cause.owner for cause in causes.CAUSES.values())
+    judged = causes.owned_by(Owner.NODE, Owner.FLEET)
+    for number in range(100):
+        dice = Dice(number)
+        told = judge(dice.snapshot(), dice.policy(), now=NOON).alerts_open
+        assert {causes.facets(one.key).cause for one in told} <= judged
+    assert {vigil.DEFERRAL, vigil.COUNTING} == causes.owned_by(Owner.VIGIL)
+    assert causes.owned_by(Owner.COURIER) == {vigil.CHANNEL}
 
 
 def test_every_cause_has_words_that_can_be_filled() -> None:
