@@ -51,6 +51,7 @@ class Zoning:
         self._policy = policy
         self._doorbell = doorbell
         self._plan = self.plan(CATALOGUE.overrides, NO_FLEET)
+        self._counted = NO_FLEET
         self.told: Callable[[], None] = lambda: None
 
     def catalogue(self) -> Catalogue:
@@ -68,10 +69,15 @@ class Zoning:
         is_said = _is_limit_said(zone.name, self._plan.catalogue.overrides)
         return self._plan.fleet.all if is_said else self._plan.fleet.without_key_of(zone.operator)
 
+    def without_key(self, zone: Zone) -> int:
+        """How many nodes say that they hold no key of this zone's operator; 0 where it has none."""
+        return self._counted.without_key_of(zone.operator).nodes if zone.keyed_suffix else 0
+
     async def load(self) -> None:
         """Before anybody is greeted, and then now and then: the fleet grows."""
-        fleet = (await self._store.fleet_size()).stepped()
-        self._adopt(self.plan(await self._store.zone_overrides(), fleet))
+        self._counted = await self._store.fleet_size()
+        overrides = await self._store.zone_overrides()
+        self._adopt(self.plan(overrides, self._counted.stepped()))
 
     async def keep(self) -> None:
         """For ever."""

@@ -68,6 +68,9 @@ class Zoning(Protocol):
     def limited(self, zone: Zone) -> Size:
         """The part of the fleet that the limit of this zone's operator is for."""
 
+    def without_key(self, zone: Zone) -> int:
+        """How many nodes say that they hold no key of this zone's operator; 0 where it has none."""
+
     def preview(self, overrides: Mapping[str, Override]) -> Catalogue:
         """With the paces there would be."""
 

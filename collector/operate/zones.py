@@ -53,6 +53,7 @@ def one(desk: Desk, name: str) -> Row:
         "sentinel_listed": zone.sentinel_listed,
         "sentinel_clear": zone.sentinel_clear,
         "keyed_name": zone.keyed_suffix.replace("{key}", "<key>"),
+        "nodes_without_key": desk.zoning.without_key(zone),
         "part_of": zone.part_of,
         "delisting": zone.delisting,
         "note": zone.note,

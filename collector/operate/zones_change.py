@@ -14,6 +14,7 @@ from collector.ports import Refused
 from deliverability import catalogue
 from deliverability.catalogue import UNCHANGED, Override
 from deliverability.zones import Tier, Zone
+from deliverability.zones_shapes import Access
 
 PACE_MIN, PACE_MAX = timedelta(minutes=1), timedelta(days=7)
 
@@ -73,12 +74,21 @@ async def _put(desk: Desk, zone: Zone, after: Override, *, wish: Wish) -> Done:
         await desk.zoning.change(zone.name, kept, entry=entry(desk, wish, change=audited))
     done = f"{zone.name}: {told}"
     undo = f"; undo: mailfleet zone reset {zone.name}" if not after.is_empty else ""
+    undo += _keyless(desk, would[zone.name])
     return Done(
         text=f"would be: {done}" if wish.dry_run else done + undo,
         changed=not wish.dry_run,
         dry_run=wish.dry_run,
         details=_details(differs),
     )
+
+
+def _keyless(desk: Desk, zone: Zone) -> str:
+    """Who will not ask a zone that answers nobody without a key."""
+    nodes = desk.zoning.without_key(zone)
+    if not (zone.is_enabled and zone.access is Access.KEY and nodes):
+        return ""
+    return f"; {nodes} nodes hold no key of {zone.operator} and will not ask it (docs/zones.md)"
 
 
 def _known(desk: Desk, name: str) -> Zone:

@@ -186,6 +186,17 @@ async def test_what_nobody_may_do_to_a_zone(bed: Bed, words: tuple[str, ...], wh
     assert why in said
 
 
+async def test_a_zone_that_needs_a_key_names_who_has_none(bed: Bed) -> None:
+    await bed.join("mta-1", "mta-2")
+    await bed.parts.zoning.load()
+    name = "combined.mail.abusix.zone"
+    assert (await asked(bed, "show", name))["nodes_without_key"] == 2
+    code, text = await acted(bed, "enable", name)
+    assert code == 0
+    assert "2 nodes hold no key of Abusix and will not ask it" in text
+    assert (await asked(bed, "show", "bl.spamcop.net"))["nodes_without_key"] == 0
+
+
 async def test_saying_the_same_again_changes_nothing(bed: Bed) -> None:
     await acted(bed, "disable", "bl.spamcop.net", "--reason", "noise")
     code, said = await acted(bed, "disable", "bl.spamcop.net", "--reason", "noise")
