@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from collector.core import evidence
+from collector.core import evidence, obedience
 from collector.core.lifecycle import SENDING
 from collector.core.model import Kind, NodeFacts, Proposal, Reason
 from collector.core.reputation import Stand
@@ -36,14 +36,10 @@ def propose(case: Case) -> Iterator[Proposal]:
 
 def _is_in_step(node: NodeFacts) -> bool:
     """Its newest directive, one that lets it send, is verified: it does, and we can stop it."""
-    said = node.obedience
-    return (
-        node.order is not None
-        and not node.order.is_silent
-        and said is not None
-        and said.order == node.order.order
-        and said.convergence == "verified"
-    )
+    order, said = node.order, node.obedience
+    if order is None or order.is_silent or said is None:
+        return False
+    return obedience.is_in_step(order.order, obeyed=said.order, convergence=said.convergence)
 
 
 def _is_sick(address: AddressSignals) -> bool:

@@ -51,7 +51,9 @@ async def silence(desk: Desk, wanted: Wanted, *, wish: Wish) -> Done:
         pool=wanted.pool,
         address=wanted.address,
     )
-    wrong = rules.problems(made)
+    wrong = list(rules.problems(made))
+    if len(await desk.bureau.store.silences(active_only=True, limit=SILENCES_MAX)) >= SILENCES_MAX:
+        wrong.append(f"{SILENCES_MAX} silences last already: end some first")
     if wrong:
         raise Refused("SILENCE_WRONG", "; ".join(wrong))
     covers = await _covers(desk, made)

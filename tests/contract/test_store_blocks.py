@@ -1,6 +1,8 @@
 """A receiver that blocks an address, and the switch: new revisions, and who is left out of what."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -81,6 +83,53 @@ async def test_a_person_who_lifts_a_receivers_block_makes_a_revision(journal: Sq
     await journal.operator_pause(wish, entry("resume"))
     assert (await journal.revisions())[await the_pool(journal)] == revision + 1
     assert {one.blocked for one in (await members(journal)).values()} == {()}
+
+
+def _moved(journal_place: Path, *statements: str) -> None:
+    """What another part of the collector wrote since the rotation was read."""
+    with closing(sqlite3.connect(journal_place / "journal.db")) as other, other:
+        for statement in statements:
+            other.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE nodes SET region = 'eu'",
+        "UPDATE nodes SET lifecycle = 'warming'",
+        "UPDATE nodes SET lifecycle = 'maintenance'",
+        "UPDATE nodes SET lifecycle = 'draining'",
+        "UPDATE addresses SET in_rotation = 0",
+        "UPDATE node_states SET convergence = 'failed'",
+        "UPDATE node_states SET obeyed_revision = 0",
+        "UPDATE node_states SET obeyed_term = NULL, obeyed_revision = NULL",
+        "UPDATE orders SET revision = 2",
+        "DELETE FROM orders",
+        "UPDATE pauses SET closed_at = NULL",
+        "UPDATE pauses SET closed_at = NULL, address = ''",
+        "UPDATE pauses SET closed_at = NULL, address = '192.0.2.99'",
+    ],
+)
+async def test_the_last_look_at_a_grant_is_of_one_mind_with_the_rotation(
+    journal: SqlStore, tmp_path: Path, statement: str
+) -> None:
+    await block(journal, 1, "google")
+    place = f"UPDATE pauses SET receiver = '', address = '{ip(1)}', closed_at = 1"
+    _moved(tmp_path, place, statement)
+    pool_id = await the_pool(journal)
+    seen = await journal.rotation(pool_id)
+    draft = GrantDraft(
+        key="k",
+        pool_id=pool_id,
+        revision=seen.revision,
+        receiver="google",
+        asked=1,
+        at=START,
+        expires_at=START + timedelta(minutes=5),
+        to=(((node_id(1), ip(1)), 1),),
+    )
+    (first,) = (one for one in seen.members if one.ip == ip(1))
+    assert bool((await journal.keep_grant(draft)).unfit) is bool(first.against)
 
 
 async def test_the_caps_of_a_sending_domain_bind_over_all_receivers_and_days(

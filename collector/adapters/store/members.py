@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 from collector.adapters.store import windows
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.reign import read_switches
+from collector.core import obedience
 from collector.core.lifecycle import SENDING
 from collector.core.model import Lifecycle
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
@@ -124,8 +125,9 @@ def _against(row: Row[Any], paused: set[str]) -> tuple[str, ...]:
         found.append(f"the node is {row.lifecycle}")
     if not row.in_rotation and not (paused and row.rotation_reason in paused):
         found.append(f"not in the rotation: {row.rotation_reason or 'not admitted yet'}")
-    is_obeyed = (row.obeyed_term, row.obeyed_revision) == (row.term, row.revision)
-    if row.term is None or not is_obeyed or row.convergence != "verified":
+    wanted = None if row.term is None else (row.term, row.revision)
+    obeyed = (row.obeyed_term, row.obeyed_revision)
+    if not obedience.is_in_step(wanted, obeyed=obeyed, convergence=row.convergence):
         found.append("its newest directive is not verified")
     return tuple(found)
 
