@@ -240,8 +240,8 @@ def _looks(nodes: Sequence[NodeSignals]) -> Iterator[EffectDraft]:
 def _follows(fact: ZoneFact, looks: Sequence[Look]) -> str:
     """The answer and the look that a look follows: asked once each, and again when it has come,
     be it of use or not."""
-    last = next((one.at for one in looks if one.zone == fact.zone), fact.since)
-    return ".".join(str(int(at.timestamp() * 1000)) for at in (fact.since, last))
+    last = next((one.at for one in looks if one.zone == fact.zone), None)
+    return ".".join(str(int(at.timestamp() * 1000)) if at else "0" for at in (fact.since, last))
 
 
 def _send(node_id: str, order: Order) -> EffectDraft:

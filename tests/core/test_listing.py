@@ -189,6 +189,24 @@ def test_a_listing_on_a_major_zone_alone_is_told_and_pauses_nobody() -> None:
     assert [alert.severity for alert in judgement.alerts_open] == [Severity.MEDIUM]
 
 
+def test_a_look_that_comes_within_the_answers_millisecond_is_followed_by_another() -> None:
+    """One that told nothing: were its key that of the first, it would never be asked again."""
+    fact = fleet.fact()
+    useless = fleet.look(Verdict.UNKNOWN, at=fact.since)
+    later = NOON + timedelta(minutes=2)
+    keys = [
+        effect.key
+        for looks in ((), (useless,))
+        for effect in judge(
+            fleet.snapshot(fleet.node("n1", fleet.address(zones=(fact,), looks=looks))),
+            POLICY,
+            now=later,
+        ).effects
+        if effect.kind == "look"
+    ]
+    assert len(set(keys)) == 2
+
+
 def test_a_fleet_may_call_a_zone_critical() -> None:
     fact = replace(fleet.fact(), zone="bl.spamcop.net")
     seen = one(fact, replace(fleet.look(), zone="bl.spamcop.net"))
