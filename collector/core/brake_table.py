@@ -1,6 +1,7 @@
 """Which brake may stop which automatic act: DESIGN's table, as data. Judges nothing."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import Enum
 
 from collector.core.model import AddressFacts, Brake, Kind, Proposal, Reason
@@ -50,6 +51,10 @@ ROWS: Mapping[Reason, Row] = {
 }
 # A person took these out, so a person's word brings them back at once.
 PERSONS = frozenset({Reason.OPERATOR, Reason.RESTORED})
+# What automation took out it would take back: for so long a pool's healthy size counts it in, so
+# that the floor does not sink with a trouble that outlasts the baseline's day.
+TAKEN_OUT = frozenset(Reason) - PERSONS
+TAKEN_OUT_FOR = timedelta(days=7)
 # Of what pauses and removes nobody, whatever the reason.
 KINDS: Mapping[Kind, Row] = {
     Kind.ADMIT: Row.READMISSION,

@@ -209,7 +209,8 @@ class PoolFacts:
     automation: Automation
     addresses: int
     in_rotation: int
-    # The median number in the rotation over 24 h, never below its present number.
+    # The median number in the rotation over 24 h, never below its present number together with
+    # what automation took out within a week and would take back.
     baseline: int
     # Nodes known; of those the ones that fell silent within the last two intervals, and the ones
     # heard now.

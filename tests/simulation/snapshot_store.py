@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from collector.core import brake_table
 from collector.core.incident import Docket, Place
+from collector.core.lifecycle import SENDING
 from collector.core.model import (
     AddressFacts,
     Detector,
@@ -181,12 +183,27 @@ def pools_of(journal: Journal, *, now: datetime) -> dict[str, PoolFacts]:
             automation=pool.automation,
             addresses=len(mine),
             in_rotation=members,
-            baseline=max(baseline(pool.rotations, now=now), members),
+            baseline=max(
+                baseline(pool.rotations, now=now), members + _taken_out(journal, mine, now=now)
+            ),
             nodes=sum(node.pool_id == pool.id for node in going),
             newly_silent=0,
             **_lately(journal, pool.id, now=now),
         )
     return found
+
+
+def _taken_out(journal: Journal, rows: Sequence[AddressRow], *, now: datetime) -> int:
+    """What automation took out lately and would take back."""
+    since = now - brake_table.TAKEN_OUT_FOR
+    return sum(
+        not row.in_rotation
+        and row.rotation_reason in brake_table.TAKEN_OUT
+        and row.rotation_since is not None
+        and row.rotation_since >= since
+        and journal.nodes[row.node_id].lifecycle in SENDING
+        for row in rows
+    )
 
 
 def _lately(journal: Journal, pool_id: str, *, now: datetime) -> dict[str, Any]:

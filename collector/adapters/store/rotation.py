@@ -5,10 +5,19 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from collector.adapters.store.among import among
-from collector.adapters.store.moments import to_ms
-from collector.adapters.store.schema import addresses, moves, pool_counts, rotations
+from collector.adapters.store.moments import MILLISECOND, to_ms
+from collector.adapters.store.schema import (
+    addresses,
+    moves,
+    nodes,
+    pool_counts,
+    pools,
+    rotations,
+)
 from collector.adapters.store.schema_acts import pauses
+from collector.core import brake_table
 from collector.core.judgement import Judgement, RotationChange
+from collector.core.lifecycle import SENDING
 
 LATELY = (
     select(moves.c.pool_id, moves.c.is_member, func.count())
@@ -29,6 +38,18 @@ BLOCKED = (
     .where(pauses.c.closed_at.is_(None), pauses.c.receiver != "")
     .where(addresses.c.in_rotation == 1)
     .group_by(addresses.c.pool_id, pauses.c.receiver)
+)
+
+# By the index of what is counted: few are out, or there is trouble.
+TAKEN_OUT = (
+    select(addresses.c.pool_id, func.count())
+    .join(nodes, nodes.c.id == addresses.c.node_id)
+    .where(addresses.c.pool_id.in_(select(pools.c.id)))
+    .where(addresses.c.is_present == 1, addresses.c.in_rotation == 0)
+    .where(addresses.c.rotation_since >= bindparam("since"))
+    .where(addresses.c.rotation_reason.in_(sorted(one.value for one in brake_table.TAKEN_OUT)))
+    .where(nodes.c.lifecycle.in_(sorted(one.value for one in SENDING)))
+    .group_by(addresses.c.pool_id)
 )
 
 
@@ -100,6 +121,12 @@ def lately(connection: Connection, *, since: int) -> dict[tuple[str, bool], int]
     in; newcomers and what a person does are nobody's speed."""
     rows = connection.execute(LATELY, {"since": since})
     return {(row[0], bool(row[1])): row[2] for row in rows}
+
+
+def taken_out(connection: Connection, *, now: int) -> dict[str, int]:
+    """Addresses of sending nodes that automation took out lately and would take back, by pool."""
+    since = now - brake_table.TAKEN_OUT_FOR // MILLISECOND
+    return {row[0]: row[1] for row in connection.execute(TAKEN_OUT, {"since": since})}
 
 
 def blocked(connection: Connection, *, since: int) -> dict[str, dict[str, tuple[int, int]]]:

@@ -133,6 +133,7 @@ def brakes_held(connection: Connection) -> dict[str, ZoneBrake]:
 def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dict[str, PoolFacts]:
     counted = counting.read(connection)
     median = baselines.read(connection, now=now)
+    out = rotation.taken_out(connection, now=now)
     since = now - read_policy(connection).velocity_span // MILLISECOND
     lately, blocked = (
         rotation.lately(connection, since=since),
@@ -147,7 +148,7 @@ def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dic
             automation=Automation(row.automation),
             addresses=number,
             in_rotation=members,
-            baseline=max(median.get(row.id, 0), members),
+            baseline=max(median.get(row.id, 0), members + out.get(row.id, 0)),
             nodes=known,
             newly_silent=0,
             removed_lately=lately.get((row.id, False), 0),
