@@ -23,7 +23,8 @@ class Owner(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """`many` names several of it: {n}, {part}. `coming` and `can` may name {node}, {part},
-    {address}, {subject}; a sentence whose word is not known is left out."""
+    {address}, {subject}, and figures of the policy (`notices`); a sentence whose word is not known
+    is left out."""
 
     many: str
     # None: of a cause without a row, which is nobody's.
@@ -69,7 +70,7 @@ class Facets:
 # The same alerts stand pass after pass: each key is read once.
 KEYS_REMEMBERED = 20_000
 ZONE, RECEIVER, NAME = "zone", "receiver", "name"
-_DELISTED = "the zone is asked again at its pace; after two clean rounds the pause ends by itself"
+_DELISTED = "the zone is asked again at its pace; after {clean_rounds} clean rounds the pause ends by itself"
 _DELIST = "ask the zone to delist {address}, once its reason is gone"
 
 CAUSES: Mapping[str, Cause] = {
@@ -108,7 +109,7 @@ CAUSES: Mapping[str, Cause] = {
     "disagree": Cause(
         owner=Owner.NODE,
         many="{n} addresses are listed by {part} for their nodes, but not for the collector",
-        coming=("both look again every minute until they agree",),
+        coming=("both look again until they agree",),
         can=("mailfleet why {address}", "mailfleet zone test {part} {address}"),
         part=ZONE,
         is_listing=True,
@@ -130,7 +131,7 @@ CAUSES: Mapping[str, Cause] = {
         owner=Owner.NODE,
         reasons=("SILENCE",),
         many="{n} nodes are unhealthy",
-        coming=("it comes back by itself after two heartbeats in a row",),
+        coming=("it comes back by itself after {back_after} heartbeats in a row",),
         can=("mailfleet why {node}", "on the node: systemctl status mailfleet-agent"),
     ),
     "blind": Cause(
@@ -203,7 +204,7 @@ CAUSES: Mapping[str, Cause] = {
         owner=Owner.NODE,
         reasons=("BOUNCE_RATE",),
         many="{n} addresses bounce",
-        coming=("at twice the rate the address is paused",),
+        coming=("at {bounce_pause} the address is paused",),
         can=("mailfleet why {address}",),
     ),
     "complaints": Cause(
@@ -216,7 +217,7 @@ CAUSES: Mapping[str, Cause] = {
         owner=Owner.NODE,
         reasons=("BLOCKED",),
         many="{part} refuses {n} addresses",
-        coming=("every two hours a few messages may try",),
+        coming=("every {probe_after} {probe_messages} messages may try",),
         can=("mailfleet why {node}", "mailfleet receiver show {part}"),
         part=RECEIVER,
     ),

@@ -1,7 +1,7 @@
 """Which listings pause an address, and which keep it paused (DESIGN 6). Does no look-ups.
 
 Operators have votes, not zones: one may run several. A listing whose codes name a configuration
-fault, and one of a zone that the fleet has switched off, has none.
+fault has none; one of a zone that the fleet has switched off is over (`signals`).
 """
 
 from collections.abc import Iterable, Sequence

@@ -19,7 +19,7 @@ def propose(case: Case) -> Iterator[Proposal]:
             kind=Kind.REMOVE,
             subject=case.subject,
             reason=Reason.SILENCE,
-            rule="three missed heartbeats take a node out of the rotation",
+            rule=f"{_lost_after(case):g} missed heartbeats take a node out of the rotation",
             evidence=evidence.of_silence(node),
         )
     is_free = not node.pauses_of(facts.ip) and node.facts.lifecycle in SENDING
@@ -29,9 +29,14 @@ def propose(case: Case) -> Iterator[Proposal]:
             kind=Kind.ADMIT,
             subject=case.subject,
             reason=facts.rotation_reason or Reason.SILENCE,
-            rule="heard twice in a row, no pause, in step with its directive: it may take mail",
+            rule=f"heard {case.policy.back_after_heartbeats} times in a row, no pause, in step with"
+            " its directive: it may take mail",
             evidence=evidence.of_silence(node),
         )
+
+
+def _lost_after(case: Case) -> float:
+    return case.policy.lost_after_intervals
 
 
 def _is_in_step(node: NodeFacts) -> bool:

@@ -16,6 +16,7 @@ from collector.core.model import (
 )
 from collector.core.notice import Event, Notice, to_payload
 from collector.core.phrases import harmless, lines
+from collector.core.policy import Policy
 from collector.core.severity import Severity, gravest
 
 KIND = "notify"
@@ -224,10 +225,22 @@ def _advice(telling: Telling, scene: Scene, *, coming: bool) -> Iterator[str]:
             "part": said.part,
             "address": said.address,
             "subject": said.subject or None,
+            **figures(scene.policy),
         }
         for sentence in cause.coming if coming else cause.can:
             if all(f"{{{name}}}" not in sentence or value for name, value in known.items()):
                 yield sentence.format(**known)
+
+
+def figures(policy: Policy) -> dict[str, str]:
+    """Values of the policy that sentences of `causes` may name."""
+    return {
+        "clean_rounds": str(policy.clean_rounds),
+        "bounce_pause": f"{policy.bounce_pause:.2%}",
+        "probe_after": lasting(policy.probe_after),
+        "probe_messages": str(policy.probe_messages),
+        "back_after": str(policy.back_after_heartbeats),
+    }
 
 
 def _can(telling: Telling, scene: Scene) -> Iterator[str]:

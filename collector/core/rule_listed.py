@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from collector.core import evidence, listed
 from collector.core.listed import Ground, Vote
 from collector.core.model import Reason
+from collector.core.reputation import is_clean
 from collector.core.rule import Asked, Case, Rule
 
 PUT_BACK = "the zone brake puts back what the zone paused in this round"
-ENDED = "two clean rounds with right sentinels end a listing"
+ENDED = "{} clean rounds with right sentinels end a listing"
+UNCOUNTED = "nothing that still counts lists it"
 
 
 def opens(case: Case) -> Asked | None:
@@ -41,7 +43,19 @@ def ends(case: Case) -> Asked | None:
     is_free = any(_receivers_confirm(case) or not is_held(case, vote) for vote in keeping)
     if is_free and not _is_of_wave(case):
         return None
-    return Asked(rule=PUT_BACK if keeping else ENDED, evidence=evidence.of_end(case.address))
+    return Asked(rule=_why(case, keeping), evidence=evidence.of_end(case.address))
+
+
+def _why(case: Case, keeping: Sequence[Vote]) -> str:
+    """Of several reasons the one that the zones gave."""
+    assert case.address is not None
+    if keeping:
+        return PUT_BACK
+    asked = (one for one in case.address.opinions if is_clean(one.fact))
+    catalogue = case.address.catalogue
+    over = (one.listing for one in asked if not catalogue.is_dismissed(one.fact.zone))
+    is_clear = any(one in case.address.over for one in over if one and one.consequence == "pause")
+    return ENDED.format(case.policy.clean_rounds) if is_clear else UNCOUNTED
 
 
 def _is_of_wave(case: Case) -> bool:

@@ -73,7 +73,10 @@ def _of_address(
         for fact in address.zones
     )
     ending = tuple(one for one in opinions if one.stand in ENDS)
-    over = tuple(one.listing for one in ending if one.listing)
+    over = (
+        *(one.listing for one in ending if one.listing),
+        *_dismissed(address, opinions, catalogue),
+    )
     heard = score.Heard(
         facts=address,
         opinions=opinions,
@@ -90,6 +93,16 @@ def _of_address(
         catalogue=catalogue,
         score=score.of(heard, node.pauses, policy=policy),
     )
+
+
+def _dismissed(
+    address: AddressFacts, opinions: tuple[Opinion, ...], catalogue: Catalogue
+) -> Iterator[Listing]:
+    """Open listings of zones that the fleet looks at no more, and whose answers are gone."""
+    heard = {one.fact.zone for one in opinions}
+    for listing in address.listings:
+        if listing.zone not in heard and catalogue.is_dismissed(listing.zone):
+            yield listing
 
 
 def newly_listed(nodes: tuple[NodeSignals, ...]) -> Iterator[tuple[str, str, str]]:

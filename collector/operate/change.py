@@ -163,7 +163,7 @@ def _still_listed(row: Row, address: str | None, kept: Sequence[Row]) -> Refused
     command = f"mailfleet node resume {row['name']} --override-listing --reason TEXT"
     return Refused(
         "STILL_LISTED",
-        f"{_name(row, address)} is {said}. It resumes by itself after two clean rounds",
+        f"{_name(row, address)} is {said}. It resumes by itself after clean rounds",
         remedy=f"get it delisted; or, to send all the same: {command}",
     )
 

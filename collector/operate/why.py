@@ -20,14 +20,14 @@ SEQ_DIGITS_MAX = 15
 Chapter = tuple[str, list[str]]
 # What ends a pause that automation opened.
 BY_ITSELF = {
-    "LISTED": "after two clean rounds with right sentinels",
+    "LISTED": "after enough clean rounds with right sentinels",
     "BOUNCE_RATE": "when the rate has fallen, or its time is over",
     "COMPLAINT_RATE": "when the rate has fallen, or its time is over",
     "BLOCKED": "when the receiver takes mail again; a few messages try now and then",
     "SERVICE_DOWN": "when the SMTP service runs again",
     "DISK_FULL": "when the queue's disk has room again",
     "DNS_BROKEN": "when its records are right again",
-    "STANDING_ORDER": "when the critical zones are clear for two rounds, or list it as LISTED",
+    "STANDING_ORDER": "when the critical zones are clear for enough rounds, or list it as LISTED",
 }
 
 

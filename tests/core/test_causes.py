@@ -2,9 +2,10 @@
 
 import pytest
 
-from collector.core import causes, phrases, vigil
+from collector.core import causes, notices, phrases, vigil
 from collector.core.causes import Facets, Owner
 from collector.core.judge import judge
+from collector.core.policy import Policy
 from tests.core.fleet import NOON
 from tests.core.snapshots import Dice
 from tests.core.thread import ZEN
@@ -88,7 +89,7 @@ def test_every_cause_has_a_row() -> None:
 
 
 def test_every_cause_has_words_that_can_be_filled() -> None:
-    known = {"node": "n", "part": "z", "address": "a", "subject": "s"}
+    known = {"node": "n", "part": "z", "address": "a", "subject": "s", **notices.figures(Policy())}
     for cause in causes.CAUSES.values():
         assert cause.many.format(n=6, part="z")
         assert all(text.format(**known) for text in (*cause.coming, *cause.can))

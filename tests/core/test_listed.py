@@ -170,7 +170,17 @@ def test_what_keeps_the_pause(zones: tuple[str, ...], may: PauseListed, *, ends:
 def test_a_zone_switched_off_by_the_fleet_has_no_vote() -> None:
     off = Catalogue(overrides={ZEN: Override(is_enabled=False)})
     assert fates(judged(seen(known(ZEN), catalogue=off))) == []
-    assert fates(judged(seen(known(ZEN), is_paused=True, catalogue=off))) == RESUMED
+    judgement = judged(seen(known(ZEN), is_paused=True, catalogue=off))
+    assert fates(judgement) == RESUMED
+    assert judgement.listings_close == (listing(ZEN).id,)
+
+
+def test_a_listing_of_a_zone_switched_off_ends_though_its_answers_are_gone() -> None:
+    off = Catalogue(overrides={ZEN: Override(is_enabled=False)})
+    silent = known(ZEN, zones=())
+    judgement = judged(seen(silent, is_paused=True, catalogue=off))
+    assert (judgement.listings_close, fates(judgement)) == ((listing(ZEN).id,), RESUMED)
+    assert judged(seen(silent, is_paused=True)).listings_close == ()
 
 
 def test_a_listing_of_a_zone_nobody_knows_has_no_vote() -> None:

@@ -79,7 +79,8 @@ def test_the_whole_of_one_listing() -> None:
         "delisting: https://check.spamhaus.org/",
     )
     assert told.did == ("198.51.100.1 is paused (LISTED)",)
-    assert told.coming == causes.CAUSES["listed"].coming
+    (coming,) = causes.CAUSES["listed"].coming
+    assert told.coming == (coming.format(clean_rounds=2),)
     assert told.can == (
         "mailfleet why 198.51.100.1",
         "ask the zone to delist 198.51.100.1, once its reason is gone",
