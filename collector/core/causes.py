@@ -70,7 +70,7 @@ class Facets:
 # The same alerts stand pass after pass: each key is read once.
 KEYS_REMEMBERED = 20_000
 ZONE, RECEIVER, NAME = "zone", "receiver", "name"
-_DELISTED = "the zone is asked again at its pace; after {clean_rounds} clean rounds the pause ends by itself"
+_DELISTED = "the zone is asked again; after {clean_rounds} clean rounds the pause ends by itself"
 _DELIST = "ask the zone to delist {address}, once its reason is gone"
 
 CAUSES: Mapping[str, Cause] = {

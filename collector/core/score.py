@@ -81,10 +81,9 @@ def _listings(address: Heard) -> Iterator[Loss]:
 
 
 def _listed(address: Heard) -> Iterator[tuple[Zone, str]]:
+    """A zone that nobody knows any more has no listing that stands."""
     for listing in address.standing:
-        zone = address.catalogue.get(listing.zone)
-        if zone is not None:
-            yield zone, listing.consequence
+        yield address.catalogue[listing.zone], listing.consequence
     fresh = ((one.zone, one.is_pausing) for one in address.confirmed)
     yield from ((zone, "pause" if pauses else "policy") for zone, pauses in fresh if zone)
 

@@ -111,12 +111,12 @@ def test_a_silent_node_that_cannot_show_it_is_a_high_alert() -> None:
 
 def test_a_policy_listing_beside_an_ended_one_does_not_keep_the_pause() -> None:
     seen = listed(fleet.fact(Verdict.CLEAR, rounds=2), fleet.look(Verdict.CLEAR))
-    mild = replace(fleet.listing(), id="mild", zone="other.test", consequence="policy")
+    mild = replace(fleet.listing(), id="mild", zone="bl.spamcop.net", consequence="policy")
     address = replace(seen.nodes[0].addresses[0], listings=(fleet.listing(), mild))
     node = replace(seen.nodes[0], addresses=(address,))
     judgement = judged(replace(seen, nodes=(node,)))
     assert judgement.pauses_close == ("pause-n1-LISTED",)
-    assert f"policy-listed:other.test:{address.ip}" in {a.key for a in judgement.alerts_open}
+    assert f"policy-listed:bl.spamcop.net:{address.ip}" in {a.key for a in judgement.alerts_open}
 
 
 def test_a_new_listing_on_another_zone_keeps_the_pause() -> None:
