@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from collector.core.judge import judge
 from collector.core.model import (
     Automation,
     Brake,
@@ -21,7 +22,7 @@ from collector.core.model import (
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Sentinels, Tier, Verdict
 from tests.core import fleet
-from tests.core.fleet import NOON, ZEN, fates, judged
+from tests.core.fleet import NOON, POLICY, ZEN, fates, judged
 
 
 def one(fact: ZoneFact, *looks: Look) -> Snapshot:
