@@ -47,6 +47,7 @@ PATIENCE = {
     "follow": timedelta(seconds=30),
     "beat": timedelta(minutes=3),
     "obey": timedelta(minutes=4),
+    "sweep": timedelta(minutes=15),
 }
 WATCHDOG_DEFAULT = timedelta(minutes=1)
 

@@ -131,7 +131,9 @@ class Loops:
         if self.zones is None:
             return
         while True:
-            await self.bells.sweep.wait(self.zones.wait(self.edges.now()))
+            wait = self.zones.wait(self.edges.now())
+            self.edges.mark("sweep", wait)
+            await self.bells.sweep.wait(wait)
             await self.sweep_once(self.zones)
 
     async def sweep_once(self, zones: ZoneWatch) -> None:

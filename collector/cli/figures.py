@@ -16,11 +16,11 @@ def percent(ratio: float | None) -> str | None:
     return None if ratio is None else f"{ratio:.1%}"
 
 
-def delays(seconds: Json) -> list[tuple[str, object]]:
+def delays(seconds: Json, *, when: str = "today") -> list[tuple[str, object]]:
     """The whole delay and the parts that were counted, half of them and 95 %."""
     names = {"total": "delay", "connect": "connecting", "transmit": "transmitting"}
     return [
-        (f"{name}, today", f"{_within(told['p50'])} (95 %: {_within(told['p95'])})")
+        (f"{name}, {when}", f"{_within(told['p50'])} (95 %: {_within(told['p95'])})")
         for part, name in names.items()
         if (told := seconds[part])["p50"] is not None
     ]

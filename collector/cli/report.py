@@ -17,6 +17,7 @@ COLUMNS = (
 )
 STYLE = """body{font:15px system-ui,sans-serif;margin:2rem;color:#222}h1{font-size:1.4rem}
 table{border-collapse:collapse;margin:0 0 2rem;width:54rem;font-variant-numeric:tabular-nums}
+table{table-layout:fixed}th:first-child{width:18rem}
 td,th{padding:.25rem .8rem;text-align:right}td:first-child,th:first-child{text-align:left}
 th{font-size:.8rem;color:#666;border-bottom:1px solid #bbb}tr:nth-child(even){background:#f4f4f4}"""
 
@@ -40,15 +41,27 @@ def daily(*, day: str | None, output_: str) -> None:
     if output_ == "html":
         click.echo(_html(answer))
         return None
+    if _is_empty(answer):
+        click.echo(f"No mail on {answer['day']} (UTC). {AS_OF_TODAY}")
+        return None
     for title, rows in _parts(answer):
         output.show_table((title, *figures.HEADERS), rows)
         click.echo()
     facts = [(f"{name}", count) for name, count in (answer["classes"] or {}).items()]
-    output.show_facts([*figures.delays(answer["seconds"] or NOTHING), *facts])
+    output.show_facts([*_delays(answer), *facts])
     return None
 
 
+AS_OF_TODAY = "Of today so far: mailfleet report daily --day YYYY-MM-DD"
 NOTHING = {part: {"p50": None} for part in ("total", "connect", "transmit")}
+
+
+def _is_empty(answer: Json) -> bool:
+    return not (answer["total"]["attempts"] or answer["receivers"] or answer["addresses"])
+
+
+def _delays(answer: Json) -> list[tuple[str, object]]:
+    return figures.delays(answer["seconds"] or NOTHING, when=answer["day"])
 
 
 def _parts(answer: Json) -> list[tuple[str, list[list[object]]]]:
@@ -89,6 +102,10 @@ def _html(answer: Json) -> str:
     tables = "".join(_table(title, rows) for title, rows in _parts(answer))
     classes = [[name, count] for name, count in (answer["classes"] or {}).items()]
     said = _table("What replies meant", classes, headers=("ATTEMPTS",)) if classes else ""
+    delays = [[name.partition(",")[0], within] for name, within in _delays(answer)]
+    said += _table("How long it took", delays, headers=("HALF OF IT",)) if delays else ""
+    if _is_empty(answer):
+        tables = "<p>No mail on this day (UTC).</p>"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(heading)}</title>'
         f"<style>{STYLE}</style><h1>{escape(heading)}</h1>{tables}{said}</html>"

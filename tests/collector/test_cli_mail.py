@@ -156,8 +156,12 @@ async def test_the_days_report(bed: Bed) -> None:
     assert "(not over yet)" in page
     assert "<b>" not in page
     assert "&lt;b&gt;" in page
+    assert "How long it took" in page
     _, table, _ = await bed.mailfleet("report", "daily", "--day", today)
     assert "google" in table
+    assert f"delay, {today}" in table
+    code, nothing, _ = await bed.mailfleet("report", "daily")
+    assert (code, "No mail on " in nothing) == (0, True)
     code, _, err = await bed.mailfleet("report", "daily", "--day", "2020-01-01")
     assert code == 3, err
     code, _, err = await bed.mailfleet("report", "daily", "--day", "=1")
