@@ -27,7 +27,7 @@ import anyio
 from benchmarks import measure
 from collector.adapters import store
 from collector.adapters.clock import SystemClock
-from collector.core.ledger import Asked
+from collector.core.ledger import Wanted
 from collector.core.policy import Policy
 from collector.rotations import Rotations
 from tests import store_bed
@@ -126,7 +126,7 @@ class Asker:
         until = self.clock.now() + timedelta(minutes=5)
         # Another receiver now and then, so that no limit of one is reached.
         receiver = f"r{self.asked // 200}.example"
-        asked = Asked(messages=messages, receiver=receiver, expires_at=until)
+        asked = Wanted(messages=messages, receiver=receiver, expires_at=until)
         with spent.one():
             answer = await self.rotations.grant(self.pool_id, asked, key=str(self.asked))
         assert answer.grant is not None, answer.held

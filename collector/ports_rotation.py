@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from collector.core.capacity import DomainUse
-from collector.core.ledger import Asked, Key
+from collector.core.ledger import Key, Wanted
 from collector.core.rotation import Member, Rotation, Strategy
 from collector.core.warmup_plan import Plan
 from collector.ports import AuditEntry, Row
@@ -82,7 +82,7 @@ class Granting(Protocol):
     async def pool_id(self, pool: str) -> str:
         """Of a pool's id or name. Refused POOL_UNKNOWN."""
 
-    async def grant(self, pool_id: str, asked: Asked, *, key: str) -> Answer:
+    async def grant(self, pool_id: str, asked: Wanted, *, key: str) -> Answer:
         """Refused GRANT_KEY_USED, GRANT_BUSY."""
 
     async def wait(self, pool_id: str, *, after: int, seconds: float) -> None:

@@ -12,7 +12,7 @@ import anyio
 import structlog
 
 from collector.core import capacity, rotation
-from collector.core.ledger import Asked, Given, Key, Ledger
+from collector.core.ledger import Given, Key, Ledger, Wanted
 from collector.core.policy import Policy
 from collector.core.rotation import Member, Rotation, Strategy
 from collector.ports import Clock, Refused, StoreError
@@ -57,7 +57,7 @@ class Rotations:
             self._ids[pool] = await self._store.pool_id(pool)
         return self._ids[pool]
 
-    async def grant(self, pool_id: str, asked: Asked, *, key: str) -> Answer:
+    async def grant(self, pool_id: str, asked: Wanted, *, key: str) -> Answer:
         """Refused GRANT_KEY_USED, GRANT_BUSY: the rotation changed faster than we could keep it."""
         book = self._books.setdefault(pool_id, _Book(ledger=Ledger(self._policy())))
         async with book.lock:
@@ -119,7 +119,7 @@ class Rotations:
             self.changed()
         return moved
 
-    async def _grant(self, book: _Book, pool_id: str, *, asked: Asked, key: str) -> Answer:
+    async def _grant(self, book: _Book, pool_id: str, *, asked: Wanted, key: str) -> Answer:
         for attempt in range(TRIES):
             seen = await self._fresh(book, pool_id, at_once=attempt > 0)
             now = self._clock.now()
@@ -146,7 +146,7 @@ class Rotations:
         text = "the rotation changed while the grant was being kept"
         raise Refused("GRANT_BUSY", text, remedy="ask again")
 
-    async def _given(self, book: _Book, asked: Asked, *, now: datetime) -> Given:
+    async def _given(self, book: _Book, asked: Wanted, *, now: datetime) -> Given:
         """What the ledger gives, of what the sending domain's caps leave."""
         use = None
         if asked.domain:
@@ -172,7 +172,7 @@ class Rotations:
             since = wall - self._policy().grant_report_lag
             for grant in await self._store.grants(pool_id, since=since):
                 for key, count in grant.to:
-                    of_key = Asked(
+                    of_key = Wanted(
                         messages=count, receiver=grant.receiver, expires_at=grant.expires_at
                     )
                     book.ledger.restore(key, of_key, now=wall)

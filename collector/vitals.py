@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from collector.core.liveness import Health
+from collector.core.liveness import Measured
 from collector.ports import Clock
 
 
@@ -29,10 +29,10 @@ class Vitals:
         """The journal could not be written: whoever spoke then was sent away unheard."""
         self._journal_failed = True
 
-    def take(self) -> Health:
+    def take(self) -> Measured:
         """The worst since the last take. A wall clock that left the monotonic one has jumped."""
         offset = _offset(self._clock.now(), self._clock.monotonic())
-        health = Health(
+        measured = Measured(
             loop_lag=timedelta(seconds=self._loop_lag),
             commit_lag=timedelta(seconds=self._commit_lag),
             clock_jump=timedelta(seconds=offset - self._offset),
@@ -40,7 +40,7 @@ class Vitals:
         )
         self._journal_failed = False
         self._offset, self._loop_lag, self._commit_lag = offset, 0.0, 0.0
-        return health
+        return measured
 
 
 def _offset(now: datetime, monotonic: float) -> float:

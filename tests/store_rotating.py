@@ -8,7 +8,7 @@ from typing import Any
 
 from collector.adapters.store import SqlStore
 from collector.core.judgement import Judgement
-from collector.core.ledger import Asked
+from collector.core.ledger import Wanted
 from collector.core.model import Order
 from collector.core.policy import Policy
 from collector.core.rotation import Member
@@ -41,9 +41,11 @@ async def members(journal: SqlStore) -> dict[str, Member]:
     return {one.ip: one for one in found.members}
 
 
-def asked(messages: int, receiver: str = "google", *, minutes: int = 10, domain: str = "") -> Asked:
+def asked(
+    messages: int, receiver: str = "google", *, minutes: int = 10, domain: str = ""
+) -> Wanted:
     until = START + timedelta(minutes=minutes)
-    return Asked(messages=messages, receiver=receiver, expires_at=until, domain=domain)
+    return Wanted(messages=messages, receiver=receiver, expires_at=until, domain=domain)
 
 
 async def grant(

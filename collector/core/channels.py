@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from collector.core.severity import Severity
 
 
@@ -115,7 +115,7 @@ def wanting(
     Whoever heard of an incident `before` hears of its end. A channel is not told that it fails."""
     named = (channel for route in routes if route.wants(notice) for channel in route.channels)
     chosen = set(named) if routes else set(known)
-    if notice.event is Event.RESOLVED:
+    if notice.event is Occasion.RESOLVED:
         chosen |= set(before)
     elif notice.cause == "channel":
         chosen -= set(notice.subjects)

@@ -21,7 +21,7 @@ from collector.core.phrases import lines
 from collector.core.policy import Policy
 from collector.core.severity import Severity, gravest
 from collector.core.signals import NodeSignals
-from collector.core.telling import Case, Step
+from collector.core.telling import Next, Thread
 
 # Lines of one notice that repeats what stands.
 WORDS_MAX = 2 * notices.NAMED_MAX
@@ -61,8 +61,8 @@ def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> 
         now=now,
     )
     told = [
-        _told(case, telling.step(case), scene)
-        for case in _cases(standing, scene, docket=snapshot.docket)
+        _told(thread, telling.step(thread), scene)
+        for thread in _cases(standing, scene, docket=snapshot.docket)
     ]
     return IncidentChanges(
         incidents=tuple(draft for draft, _ in told if draft is not None),
@@ -109,7 +109,7 @@ def _places(snapshot: Snapshot, nodes: Iterable[NodeFacts]) -> dict[str, Place]:
     return {**snapshot.docket.places, **judged}
 
 
-def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -> Iterator[Case]:
+def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -> Iterator[Thread]:
     """One for each cause that has an open incident or an alert, in a fixed order."""
     followed = leaders(standing)
     groups = grouped(standing, scene.places, followed=followed)
@@ -118,7 +118,7 @@ def _cases(standing: Mapping[str, AlertFact], scene: Scene, *, docket: Docket) -
     open_ = {key for key, one in known.items() if one.is_open}
     for group in sorted(groups.keys() | open_, key=str):
         incident, alerts = known.get(group), groups.get(group, {})
-        yield Case(
+        yield Thread(
             incident=incident or _fresh(group, next(numbers), now=scene.now),
             is_new=incident is None,
             alerts=alerts,
@@ -200,37 +200,41 @@ def _known(incidents: Iterable[Incident], scene: Scene) -> dict[_Key, Incident]:
     return found
 
 
-def _told(case: Case, step: Step, scene: Scene) -> tuple[IncidentDraft | None, EffectDraft | None]:
+def _told(
+    thread: Thread, step: Next, scene: Scene
+) -> tuple[IncidentDraft | None, EffectDraft | None]:
     """What is written of the incident, and what is sent."""
     if step.event is None:
-        is_same = step.incident == case.incident and not case.is_new
+        is_same = step.incident == thread.incident and not thread.is_new
         draft = IncidentDraft(incident=step.incident, unacknowledge=step.unacknowledge)
         return (None if is_same else draft), None
-    case = replace(case, loud=_gravest_first(case.loud))
-    shown = case.loud if case.alerts else ()
+    thread = replace(thread, loud=_gravest_first(thread.loud))
+    shown = thread.loud if thread.alerts else ()
     told = Telling(
         event=step.event,
         incident=replace(step.incident, notices=step.incident.notices + 1),
         alerts=shown,
-        news=frozenset(alert.key for alert in telling.news(replace(case, incident=step.incident))),
-        gone=tuple(sorted(step.incident.told.keys() - case.alerts.keys())),
-        standing=len(case.alerts),
+        news=frozenset(
+            alert.key for alert in telling.news(replace(thread, incident=step.incident))
+        ),
+        gone=tuple(sorted(step.incident.told.keys() - thread.alerts.keys())),
+        standing=len(thread.alerts),
     )
     notice, deeds = notices.draft(told, scene)
     after = replace(
         told.incident,
-        told=_remembered(case, step.incident, deeds),
+        told=_remembered(thread, step.incident, deeds),
         severity=gravest((notice.severity, step.incident.severity or Severity.LOW)),
-        told_at=case.now,
+        told_at=thread.now,
     )
     draft = IncidentDraft(incident=after, unacknowledge=step.unacknowledge)
     return draft, notices.effect(notice)
 
 
-def _remembered(case: Case, incident: Incident, deeds: Mapping[str, str]) -> dict[str, Told]:
+def _remembered(thread: Thread, incident: Incident, deeds: Mapping[str, str]) -> dict[str, Told]:
     """What people know from now on. Of many, not every word."""
-    loud = {alert.key: alert for alert in case.loud[: telling.TOLD_MAX]}
-    kept = {key: one for key, one in incident.told.items() if key in case.alerts}
+    loud = {alert.key: alert for alert in thread.loud[: telling.TOLD_MAX]}
+    kept = {key: one for key, one in incident.told.items() if key in thread.alerts}
     is_long = len(loud) > notices.WORDED_MAX
     for key, alert in loud.items():
         known = kept.get(key)

@@ -32,15 +32,15 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     """signals → decide → safety → effects → alerts → incidents, over one snapshot."""
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
-    looks = warming.look(snapshot, policy, now=now)
+    turns = warming.turns(snapshot, policy, now=now)
     cases = decide.cases(nodes, brakes=brakes, policy=policy, now=now)
     proposals = (
         *decide.propose(cases, snapshot),
-        *warming.propose(looks),
+        *warming.propose(turns),
     )
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
     changes = effects.plan(nodes, decisions, snapshot=snapshot, brakes=brakes, policy=policy)
-    warmups = tuple(warming.changes(looks, decisions))
+    warmups = tuple(warming.changes(turns, decisions))
     alerted = alerts.update(nodes, snapshot, brakes=brakes, policy=policy, now=now)
     made = incidents.Made(alerts=alerted, nodes=nodes, decisions=decisions)
     told = incidents.update(snapshot, made, policy=policy, now=now)

@@ -22,7 +22,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Wanted:
     """`region`: whose nodes are preferred; `only_there`: no others at all. `domain`: whose mail it
     is, if that is said; its caps are looked at before the ledger is asked."""
 
@@ -105,7 +105,7 @@ class Ledger:
             self._lanes[member.key] = lane
         self._line_up()
 
-    def give(self, asked: Asked, *, now: datetime) -> Given:
+    def give(self, asked: Wanted, *, now: datetime) -> Given:
         """As many of the messages as may be sent; fewer or none when there is no room."""
         if self._is_stopped:
             return Given(to=(), held=(("sending is stopped for the whole fleet", 1),))
@@ -125,7 +125,7 @@ class Ledger:
         short = sum(taken.values()) < asked.messages
         return Given(to=given, held=self._held(asked, now=at) if short else ())
 
-    def restore(self, key: Key, asked: Asked, *, now: datetime) -> None:
+    def restore(self, key: Key, asked: Wanted, *, now: datetime) -> None:
         """A grant of before this process: counted on top of all that was sent by now."""
         lane, at = self._lanes.get(key), slots(now)
         if lane is not None:
@@ -133,7 +133,7 @@ class Ledger:
             lane.of(asked.receiver).grant(asked.messages, until=asked.expires_at, now=at)
             self._count_probe(lane, asked.receiver, messages=asked.messages)
 
-    def take_back(self, given: Given, asked: Asked, *, unfit: Iterable[tuple[Key, str]]) -> None:
+    def take_back(self, given: Given, asked: Wanted, *, unfit: Iterable[tuple[Key, str]]) -> None:
         """A grant that was not kept, because of these addresses: they get none until the next
         refresh."""
         for key, count in given.to:
@@ -156,7 +156,7 @@ class Ledger:
         ]
         heapq.heapify(self._turns)
 
-    def _fill(self, taken: dict[Key, int], asked: Asked, *, region: str, now: Slots) -> None:
+    def _fill(self, taken: dict[Key, int], asked: Wanted, *, region: str, now: Slots) -> None:
         """Turn by turn; whoever has no room, or stands elsewhere, is passed over and keeps its
         turn no longer than the others move on."""
         left = asked.messages - sum(taken.values())
@@ -187,7 +187,7 @@ class Ledger:
         self._pass_over(passed)
 
     def _pour(
-        self, taken: dict[Key, int], messages: int, *, asked: Asked, region: str, now: Slots
+        self, taken: dict[Key, int], messages: int, *, asked: Wanted, region: str, now: Slots
     ) -> int:
         """Many messages at once: up to one level for all, rounded down; the rest goes in turn."""
         lanes = [
@@ -254,7 +254,7 @@ class Ledger:
             known, given = lane.probes.get(receiver, (turn, 0))
             lane.probes[receiver] = (turn, messages + (given if known == turn else 0))
 
-    def _held(self, asked: Asked, *, now: Slots) -> tuple[tuple[str, int], ...]:
+    def _held(self, asked: Wanted, *, now: Slots) -> tuple[tuple[str, int], ...]:
         """Why the rest of them give nothing more, and how many addresses for each reason."""
         found: dict[str, int] = {}
         for lane in self._lanes.values():
@@ -264,7 +264,7 @@ class Ledger:
             found["the pool has no address"] = 1
         return tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
-    def _why(self, lane: _Lane, asked: Asked, *, now: Slots) -> tuple[str, ...]:
+    def _why(self, lane: _Lane, asked: Wanted, *, now: Slots) -> tuple[str, ...]:
         member, cap, receiver = lane.member, lane.member.cap, asked.receiver
         if member.against or lane.against:
             return member.against or (lane.against,)

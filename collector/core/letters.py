@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 
 CHAPTERS = (
     ("what", "What happened"),
@@ -40,7 +40,7 @@ def _lines(notice: Notice, fleet: str) -> Iterator[str]:
             yield from (f"  {line}" for line in said)
     yield ""
     yield "-- "
-    if notice.event is Event.TEST:
+    if notice.event is Occasion.TEST:
         yield f"mailfleet of fleet {fleet}: a test, nothing happened"
         return
     if notice.incident:

@@ -45,7 +45,7 @@ def reconnect_spread(nodes: int, policy: Policy) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Measured:
     """What the detector measured of itself since the last look."""
 
     loop_lag: timedelta
@@ -56,7 +56,7 @@ class Health:
 
 def distrust(
     before: Detector,
-    health: Health,
+    measured: Measured,
     *,
     pools: Mapping[str, PoolFacts],
     policy: Policy,
@@ -64,7 +64,7 @@ def distrust(
 ) -> Detector:
     """Freezes removals at the first doubt; thaws after ten healthy minutes, and only while most of
     some pool is heard: a collector that hears nobody has no reason to believe its ears."""
-    doubt = _doubt(health, tuple(pools.values()), policy=policy)
+    doubt = _doubt(measured, tuple(pools.values()), policy=policy)
     if doubt:
         return Detector(frozen=True, healthy_since=None, why=doubt)
     since = before.healthy_since or now
@@ -74,15 +74,15 @@ def distrust(
     return Detector(frozen=False, healthy_since=since)
 
 
-def _doubt(health: Health, pools: Sequence[PoolFacts], *, policy: Policy) -> str:
-    if health.journal_failed:
+def _doubt(measured: Measured, pools: Sequence[PoolFacts], *, policy: Policy) -> str:
+    if measured.journal_failed:
         return "the journal could not be written, so nobody was listened to"
-    if health.loop_lag > policy.loop_lag_max:
-        return f"our own loop stood still for {health.loop_lag.total_seconds():.1f} s"
-    if health.commit_lag > policy.commit_lag_max:
-        return f"the journal needed {health.commit_lag.total_seconds():.1f} s for a commit"
-    if abs(health.clock_jump) > policy.loop_lag_max:
-        return f"the clock jumped by {health.clock_jump.total_seconds():+.1f} s"
+    if measured.loop_lag > policy.loop_lag_max:
+        return f"our own loop stood still for {measured.loop_lag.total_seconds():.1f} s"
+    if measured.commit_lag > policy.commit_lag_max:
+        return f"the journal needed {measured.commit_lag.total_seconds():.1f} s for a commit"
+    if abs(measured.clock_jump) > policy.loop_lag_max:
+        return f"the clock jumped by {measured.clock_jump.total_seconds():+.1f} s"
     wholes = [(f"pool {pool.name}", pool.newly_silent, pool.nodes) for pool in pools]
     # Many pools of one node have no floor that would stop them from being emptied together.
     wholes.append(

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from collector.core.phrases import lines
 from collector.core.severity import Severity, gravest
 
@@ -71,10 +71,10 @@ def _digest(parcels: Sequence[Parcel]) -> Parcel:
     """Made of its parcels alone: the same ones make the same digest at any time."""
     newest = sorted(
         (parcel.notice for parcel in parcels),
-        key=lambda one: (one.event is Event.RESOLVED, -one.severity.rank, one.opened_at),
+        key=lambda one: (one.event is Occasion.RESOLVED, -one.severity.rank, one.opened_at),
     )
     keys = tuple(key for parcel in parcels for key in parcel.keys)
-    open_ = [one for one in newest if one.event is not Event.RESOLVED]
+    open_ = [one for one in newest if one.event is not Occasion.RESOLVED]
     name = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
     since = min(one.at for one in newest)
     title = (
@@ -86,7 +86,7 @@ def _digest(parcels: Sequence[Parcel]) -> Parcel:
         thread=f"digest.{name}",
         incident=0,
         sequence=1,
-        event=Event.DIGEST,
+        event=Occasion.DIGEST,
         cause=DIGEST_CAUSE,
         severity=gravest(one.severity for one in open_) or Severity.LOW,
         was=None,

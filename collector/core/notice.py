@@ -11,7 +11,7 @@ from enum import Enum
 from collector.core.severity import Severity
 
 
-class Event(Enum):
+class Occasion(Enum):
     OPENED = "opened"
     UPDATED = "updated"
     REMINDER = "reminder"
@@ -33,7 +33,7 @@ class Notice:
     thread: str
     incident: int
     sequence: int
-    event: Event
+    event: Occasion
     cause: str
     severity: Severity
     was: Severity | None
@@ -86,7 +86,7 @@ def _typed(name: str, value: object) -> object:
 
 
 PARSE: Mapping[str, Callable[[str], object]] = {
-    "event": Event,
+    "event": Occasion,
     "severity": Severity,
     "was": Severity,
     "at": datetime.fromisoformat,

@@ -14,7 +14,7 @@ from collector.core.judgement import EffectDraft
 from collector.core.model import (
     AlertFact,
 )
-from collector.core.notice import Event, Notice, to_payload
+from collector.core.notice import Notice, Occasion, to_payload
 from collector.core.phrases import harmless, lines
 from collector.core.policy import Policy
 from collector.core.severity import Severity, gravest
@@ -37,7 +37,7 @@ UNSAID = frozenset(
 class Telling:
     """One thing to tell: of `alerts` those in `news` are new or graver; `gone` are over."""
 
-    event: Event
+    event: Occasion
     incident: Incident
     alerts: tuple[AlertFact, ...]
     news: frozenset[str]
@@ -112,17 +112,17 @@ def _title(telling: Telling, scene: Scene, done: Mapping[str, str]) -> str:
     """Short, and of use at 3 a.m.: how grave, who, what, and what was done."""
     incident = telling.incident
     lasted = lasting(scene.now - incident.opened_at)
-    if telling.event is Event.RESOLVED:
+    if telling.event is Occasion.RESOLVED:
         return harmless(f"RESOLVED after {lasted}: {_ended(incident)}", most=TITLE_MAX)
     if not telling.alerts:
         return harmless(f"PARTLY OVER: {_ended(incident)}; the rest is silenced", most=TITLE_MAX)
     said = _headline(telling, scene)
     worst = telling.alerts[0].severity.value.upper()
-    if telling.event is Event.REMINDER:
+    if telling.event is Occasion.REMINDER:
         return harmless(f"STILL {worst} after {lasted}, not acknowledged: {said}", most=TITLE_MAX)
     if not telling.news:
         return harmless(f"PARTLY OVER: still {said}", most=TITLE_MAX)
-    again = " AGAIN" if incident.reopened and telling.event is Event.OPENED else ""
+    again = " AGAIN" if incident.reopened and telling.event is Occasion.OPENED else ""
     briefly = {_brief(deed, key=key) for key, deed in done.items() if deed != deeds.UNTOLD}
     deed = f" - {briefly.pop()}" if len(briefly) == 1 else ""
     return harmless(f"{worst}{again}: {said}{deed}", most=TITLE_MAX)
@@ -173,7 +173,7 @@ def _what(telling: Telling, scene: Scene) -> Iterator[str]:
     if telling.incident.reopened:
         yield f"opened again, the {telling.incident.reopened + 1}. time in this incident"
     ordered = sorted(telling.alerts, key=lambda alert: alert.key not in telling.news)
-    news = telling.news if telling.event is Event.UPDATED else frozenset()
+    news = telling.news if telling.event is Occasion.UPDATED else frozenset()
     yield from said_of(ordered, scene.places, news=news)
     for key in telling.gone[:NAMED_MAX]:
         yield f"over: {telling.incident.told[key].words or key}"
@@ -247,7 +247,7 @@ def _can(telling: Telling, scene: Scene) -> Iterator[str]:
     yield from _advice(telling, scene, coming=False)
     number = telling.incident.number
     yield f"mailfleet alert show {number}"
-    if telling.event is not Event.RESOLVED:
+    if telling.event is not Occasion.RESOLVED:
         yield f"mailfleet alert ack {number} --reason TEXT"
 
 

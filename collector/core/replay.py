@@ -14,10 +14,10 @@ def judge_again(inputs: Inputs, policy: Policy) -> Decision | None:
     now, snapshot = inputs.at, inputs.snapshot
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.held(inputs.seen.zones, snapshot.fleet, policy=policy, now=now)
-    looks = warming.look(snapshot, policy, now=now)
+    turns = warming.turns(snapshot, policy, now=now)
     cases = decide.cases(nodes, brakes=brakes, policy=policy, now=now)
     asked = decide.propose(cases, snapshot)
-    for proposal in (*asked, *warming.propose(looks)):
+    for proposal in (*asked, *warming.propose(turns)):
         if _is_meant(proposal, inputs):
             return safety.again(proposal, snapshot, seen=inputs.seen, policy=policy, now=now)
     return None

@@ -62,7 +62,7 @@ class Opinion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _Heard:
     """A zone's answer through the node, and the second look at the same; None: not made since."""
 
     zone: Zone
@@ -107,10 +107,10 @@ def judge(
     listing = next((one for one in address.listings if one.zone == fact.zone), None)
     if listing is None and not is_hit(fact):
         return Opinion(stand=Stand.NOTHING, fact=fact, look=look, listing=None, zone=zone)
-    asked = _Asked(zone=zone, fact=fact, look=_since(look, fact, policy=policy, now=now))
-    if listing is not None and not asked.is_graver_than(listing):
-        return _of_open(asked, listing, policy=policy, now=now)
-    return _of_hit(asked, listing, policy=policy, now=now)
+    heard = _Heard(zone=zone, fact=fact, look=_since(look, fact, policy=policy, now=now))
+    if listing is not None and not heard.is_graver_than(listing):
+        return _of_open(heard, listing, policy=policy, now=now)
+    return _of_hit(heard, listing, policy=policy, now=now)
 
 
 def _is_grave(zone: Zone, answers: Sequence[str]) -> bool:
@@ -132,45 +132,45 @@ def _of_dismissed(address: AddressFacts, fact: ZoneFact, zone: Zone | None) -> O
     return Opinion(stand=stand, fact=fact, look=None, listing=listing, zone=zone)
 
 
-def _of_hit(asked: _Asked, listing: Listing | None, *, policy: Policy, now: datetime) -> Opinion:
+def _of_hit(heard: _Heard, listing: Listing | None, *, policy: Policy, now: datetime) -> Opinion:
     """`listing`: one of a configuration fault, which this one, confirmed, takes the place of."""
-    by = _confirmed_by(asked, policy, now=now)
+    by = _confirmed_by(heard, policy, now=now)
     if by:
         stand = Stand.CONFIRMED
-    elif asked.is_contradicted or _was_clear(asked, policy, now=now):
+    elif heard.is_contradicted or _was_clear(heard, policy, now=now):
         stand = Stand.DISAGREE
     else:
         stand = Stand.UNCONFIRMED
     return Opinion(
         stand=stand,
-        fact=asked.fact,
-        look=asked.look,
+        fact=heard.fact,
+        look=heard.look,
         listing=listing,
         confirmed_by=by,
-        wants_look=not by and _is_due(asked.look, policy, now=now),
-        zone=asked.zone,
+        wants_look=not by and _is_due(heard.look, policy, now=now),
+        zone=heard.zone,
     )
 
 
-def _of_open(asked: _Asked, listing: Listing, *, policy: Policy, now: datetime) -> Opinion:
+def _of_open(heard: _Heard, listing: Listing, *, policy: Policy, now: datetime) -> Opinion:
     """Two clean rounds close it, unless the collector's resolver, asked since, says listed."""
     stand, wants = Stand.STILL, False
-    is_rid = asked.is_rid_of(listing) and asked.fact.rounds >= policy.clean_rounds
+    is_rid = heard.is_rid_of(listing) and heard.fact.rounds >= policy.clean_rounds
     if is_rid:
-        if asked.look is None:
+        if heard.look is None:
             wants = True
-        elif _says_listed(asked.look) and (listing.consequence != "pause" or asked.is_look_grave):
-            wants = _is_due(asked.look, policy, now=now)
+        elif _says_listed(heard.look) and (listing.consequence != "pause" or heard.is_look_grave):
+            wants = _is_due(heard.look, policy, now=now)
         else:
             stand = Stand.OVER
     return Opinion(
         stand=stand,
-        fact=asked.fact,
-        look=asked.look,
+        fact=heard.fact,
+        look=heard.look,
         listing=listing,
         wants_look=wants,
         awaits_look=is_rid and stand is Stand.STILL,
-        zone=asked.zone,
+        zone=heard.zone,
     )
 
 
@@ -190,15 +190,15 @@ def _says_listed(look: Look) -> bool:
     return look.verdict is Verdict.LISTED and look.sentinels is Sentinels.RIGHT
 
 
-def _confirmed_by(asked: _Asked, policy: Policy, *, now: datetime) -> str:
-    fact, look = asked.fact, asked.look
+def _confirmed_by(heard: _Heard, policy: Policy, *, now: datetime) -> str:
+    fact, look = heard.fact, heard.look
     if look is None:
         return ""
-    if _says_listed(look) and not asked.is_contradicted:
+    if _says_listed(look) and not heard.is_contradicted:
         return RESOLVER
     lasted = fact.received_at - fact.since
     is_second = fact.rounds >= 2 and lasted >= policy.second_sweep_after
-    if tells_nothing(look) and is_second and not _was_clear(asked, policy, now=now):
+    if tells_nothing(look) and is_second and not _was_clear(heard, policy, now=now):
         return "the node's second sweep"
     return ""
 
@@ -207,11 +207,11 @@ def tells_nothing(look: Look) -> bool:
     return look.verdict is Verdict.UNKNOWN or look.sentinels is not Sentinels.RIGHT
 
 
-def _was_clear(asked: _Asked, policy: Policy, *, now: datetime) -> bool:
+def _was_clear(heard: _Heard, policy: Policy, *, now: datetime) -> bool:
     """Our resolver said clear of the present answer, and has told nothing else since: one look
     that fails does not take that back. It does once the resolver has been blind for long."""
-    said = asked.look.cleared_at if asked.look else None
-    return said is not None and said >= asked.fact.since and now - said < policy.blind_after
+    said = heard.look.cleared_at if heard.look else None
+    return said is not None and said >= heard.fact.since and now - said < policy.blind_after
 
 
 def _is_due(look: Look | None, policy: Policy, *, now: datetime) -> bool:

@@ -43,7 +43,7 @@ class Score:
     lost: tuple[Loss, ...]
 
 
-class Heard(NamedTuple):
+class Basis(NamedTuple):
     """What a score is made of, beside pauses: opinions of one address's zones, those confirmed just
     now, and listings that stand after them."""
 
@@ -54,7 +54,7 @@ class Heard(NamedTuple):
     catalogue: Catalogue
 
 
-def of(address: Heard, pauses: tuple[Pause, ...], *, policy: Policy) -> Score:
+def of(address: Basis, pauses: tuple[Pause, ...], *, policy: Policy) -> Score:
     """`pauses`: the node's. What costs most stands first."""
     lost = [
         *_bounded(_listings(address), LISTINGS_MAX),
@@ -68,7 +68,7 @@ def of(address: Heard, pauses: tuple[Pause, ...], *, policy: Policy) -> Score:
     return Score(value=value, lost=tuple(ordered))
 
 
-def _listings(address: Heard) -> Iterator[Loss]:
+def _listings(address: Basis) -> Iterator[Loss]:
     """The gravest of each operator."""
     worst: dict[str, Loss] = {}
     for zone, consequence in _listed(address):
@@ -80,7 +80,7 @@ def _listings(address: Heard) -> Iterator[Loss]:
     yield from sorted(worst.values(), key=lambda one: (-one.points, one.cause))
 
 
-def _listed(address: Heard) -> Iterator[tuple[Zone, str]]:
+def _listed(address: Basis) -> Iterator[tuple[Zone, str]]:
     """A zone that nobody knows any more has no listing that stands."""
     for listing in address.standing:
         yield address.catalogue[listing.zone], listing.consequence
@@ -88,14 +88,14 @@ def _listed(address: Heard) -> Iterator[tuple[Zone, str]]:
     yield from ((zone, "pause" if pauses else "policy") for zone, pauses in fresh if zone)
 
 
-def _doubts(address: Heard) -> Iterator[Loss]:
+def _doubts(address: Basis) -> Iterator[Loss]:
     for opinion in address.opinions:
         if opinion.stand is Stand.DISAGREE and opinion.is_critical:
             cause = f"{opinion.fact.zone} lists it for the node, not for the collector"
             yield Loss(points=DISAGREEMENT, cause=cause)
 
 
-def _mail(address: Heard, policy: Policy) -> Iterator[Loss]:
+def _mail(address: Basis, policy: Policy) -> Iterator[Loss]:
     mail = address.facts.mail
     if mail is None:
         return
@@ -114,14 +114,14 @@ def _ratio(rate: rates.Rate | None) -> float | None:
     return None if rate is None else rate.ratio
 
 
-def _blocked(address: Heard, pauses: tuple[Pause, ...]) -> Iterator[Loss]:
+def _blocked(address: Basis, pauses: tuple[Pause, ...]) -> Iterator[Loss]:
     ip = address.facts.ip
     for pause in pauses:
         if pause.reason is Reason.BLOCKED and pause.address == ip:
             yield Loss(points=BLOCKED, cause=f"{pause.receiver} refuses it for reputation")
 
 
-def _dns(address: Heard) -> Iterator[Loss]:
+def _dns(address: Basis) -> Iterator[Loss]:
     for record in address.facts.dns:
         if record.state is DnsState.BROKEN:
             points = DNS_ESSENTIAL if record.is_essential else DNS_OTHER

@@ -77,7 +77,7 @@ def _of_address(
         *(one.listing for one in ending if one.listing),
         *_dismissed(address, opinions, catalogue),
     )
-    heard = score.Heard(
+    basis = score.Basis(
         facts=address,
         opinions=opinions,
         confirmed=tuple(one for one in ending if one.stand is Stand.CONFIRMED),
@@ -87,11 +87,11 @@ def _of_address(
     return AddressSignals(
         facts=address,
         opinions=opinions,
-        confirmed=heard.confirmed,
+        confirmed=basis.confirmed,
         over=over,
-        standing=heard.standing,
+        standing=basis.standing,
         catalogue=catalogue,
-        score=score.of(heard, node.pauses, policy=policy),
+        score=score.of(basis, node.pauses, policy=policy),
     )
 
 
@@ -99,7 +99,7 @@ def _dismissed(
     address: AddressFacts, opinions: tuple[Opinion, ...], catalogue: Catalogue
 ) -> Iterator[Listing]:
     """Open listings of zones that the fleet looks at no more, and whose answers are gone."""
-    heard = {one.fact.zone for one in opinions}
+    basis = {one.fact.zone for one in opinions}
     for listing in address.listings:
         if listing.zone not in heard and catalogue.is_dismissed(listing.zone):
             yield listing

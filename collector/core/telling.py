@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from collector.core import causes
 from collector.core.incident import Incident
 from collector.core.model import AlertFact
-from collector.core.notice import Event
+from collector.core.notice import Occasion
 from collector.core.policy import Policy
 from collector.core.severity import Severity, gravest
 
@@ -26,7 +26,7 @@ REMINDER_DOUBLINGS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Thread:
     """One cause now: the alerts that stand, and those of them that nobody silenced."""
 
     incident: Incident
@@ -38,18 +38,18 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Next:
     """The incident after this pass, before anything is told; `event` None: nothing is."""
 
     incident: Incident
-    event: Event | None = None
+    event: Occasion | None = None
     unacknowledge: bool = False
 
 
-def step(case: Case) -> Step:
-    incident = case.incident
-    if not case.alerts:
-        return _ending(case)
+def step(thread: Thread) -> Next:
+    incident = thread.incident
+    if not thread.alerts:
+        return _ending(thread)
     if incident.resolved_at is not None:
         # People were told it was over: all that stands is news again.
         incident = replace(
@@ -61,51 +61,51 @@ def step(case: Case) -> Step:
             calm_since=None,
             resolved_at=None,
         )
-        return replace(_due(replace(case, incident=incident)), unacknowledge=True)
+        return replace(_due(replace(thread, incident=incident)), unacknowledge=True)
     if incident.calm_since is not None:
         incident = replace(incident, calm_since=None, reopened=incident.reopened + 1)
-    return _due(replace(case, incident=incident))
+    return _due(replace(thread, incident=incident))
 
 
-def _ending(case: Case) -> Step:
+def _ending(thread: Thread) -> Next:
     """Nothing stands any more."""
-    incident, now = case.incident, case.now
+    incident, now = thread.incident, thread.now
     calm = replace(incident, calm_since=incident.calm_since or now)
     assert calm.calm_since is not None
     is_flapping = incident.reopened >= FLAPS
     if incident.severity is None:
-        return Step(incident=replace(calm, resolved_at=now))
-    if is_flapping and now - calm.calm_since < case.policy.calm_after_flapping:
-        return Step(incident=calm)
-    return Step(incident=replace(calm, resolved_at=now), event=Event.RESOLVED)
+        return Next(incident=replace(calm, resolved_at=now))
+    if is_flapping and now - calm.calm_since < thread.policy.calm_after_flapping:
+        return Next(incident=calm)
+    return Next(incident=replace(calm, resolved_at=now), event=Occasion.RESOLVED)
 
 
-def _due(case: Case) -> Step:
+def _due(thread: Thread) -> Next:
     """Whether people are told of what stands, and as what."""
-    incident = case.incident
-    fresh = news(case)
-    if fresh and _is_time(case, fresh):
-        event = Event.OPENED if incident.severity is None else Event.UPDATED
-        return Step(incident=incident, event=event, unacknowledge=bool(incident.acknowledged_by))
+    incident = thread.incident
+    fresh = news(thread)
+    if fresh and _is_time(thread, fresh):
+        event = Occasion.OPENED if incident.severity is None else Occasion.UPDATED
+        return Next(incident=incident, event=event, unacknowledge=bool(incident.acknowledged_by))
     if incident.severity is None or incident.told_at is None:
-        return Step(incident=incident)
-    waited = case.now - incident.told_at
-    if incident.told.keys() - case.alerts.keys() and waited >= _pace(case):
-        return Step(incident=incident, event=Event.UPDATED)
-    if _is_forgotten(case, waited):
-        return Step(
-            incident=replace(incident, reminders=incident.reminders + 1), event=Event.REMINDER
+        return Next(incident=incident)
+    waited = thread.now - incident.told_at
+    if incident.told.keys() - thread.alerts.keys() and waited >= _pace(thread):
+        return Next(incident=incident, event=Occasion.UPDATED)
+    if _is_forgotten(thread, waited):
+        return Next(
+            incident=replace(incident, reminders=incident.reminders + 1), event=Occasion.REMINDER
         )
-    return Step(incident=incident)
+    return Next(incident=incident)
 
 
-def news(case: Case) -> list[AlertFact]:
+def news(thread: Thread) -> list[AlertFact]:
     """What nobody was told, or not as so grave."""
-    told = case.incident.told
+    told = thread.incident.told
     is_full = len(told) >= TOLD_MAX
     return [
         alert
-        for alert in case.loud
+        for alert in thread.loud
         if (
             alert.severity.rank > told[alert.key].severity.rank
             if alert.key in told
@@ -114,42 +114,42 @@ def news(case: Case) -> list[AlertFact]:
     ]
 
 
-def _is_time(case: Case, fresh: Sequence[AlertFact]) -> bool:
-    incident, policy = case.incident, case.policy
+def _is_time(thread: Thread, fresh: Sequence[AlertFact]) -> bool:
+    incident, policy = thread.incident, thread.policy
     is_urgent = any(_is_urgent(alert) for alert in fresh)
-    lasted = case.now - min(alert.opened_at for alert in fresh)
+    lasted = thread.now - min(alert.opened_at for alert in fresh)
     if incident.severity is None or incident.told_at is None:
         return is_urgent or lasted >= policy.notify_gather
     worst = gravest(alert.severity for alert in fresh)
     assert worst is not None
     if worst.rank > incident.severity.rank:
         return True
-    waited = case.now - incident.told_at
-    if is_urgent and not _is_folded(case):
+    waited = thread.now - incident.told_at
+    if is_urgent and not _is_folded(thread):
         return waited >= policy.notify_gather / HASTE
-    return lasted >= policy.notify_gather and waited >= _pace(case)
+    return lasted >= policy.notify_gather and waited >= _pace(thread)
 
 
 def _is_urgent(alert: AlertFact) -> bool:
     return alert.severity is Severity.HIGH or causes.facets(alert.key).cause in causes.LISTINGS
 
 
-def _is_folded(case: Case) -> bool:
-    return len(case.incident.told) > case.policy.notify_fold_above
+def _is_folded(thread: Thread) -> bool:
+    return len(thread.incident.told) > thread.policy.notify_fold_above
 
 
-def _pace(case: Case) -> timedelta:
+def _pace(thread: Thread) -> timedelta:
     """Between two notices of one incident: slower the more there were, slowest when it folds."""
-    policy = case.policy
-    if _is_folded(case):
+    policy = thread.policy
+    if _is_folded(thread):
         return policy.notify_fold_pace
-    doublings = min(max(case.incident.notices - 1, 0), DOUBLINGS_MAX)
+    doublings = min(max(thread.incident.notices - 1, 0), DOUBLINGS_MAX)
     return min(policy.notify_gather * (1 << doublings), policy.notify_fold_pace)
 
 
-def _is_forgotten(case: Case, waited: timedelta) -> bool:
+def _is_forgotten(thread: Thread, waited: timedelta) -> bool:
     """High, and nobody said that they saw it."""
-    if case.incident.acknowledged_by or all(a.severity is not Severity.HIGH for a in case.loud):
+    if thread.incident.acknowledged_by or all(a.severity is not Severity.HIGH for a in thread.loud):
         return False
-    doublings = min(case.incident.reminders, REMINDER_DOUBLINGS)
-    return waited >= case.policy.notify_again_after * (1 << doublings)
+    doublings = min(thread.incident.reminders, REMINDER_DOUBLINGS)
+    return waited >= thread.policy.notify_again_after * (1 << doublings)

@@ -34,7 +34,7 @@ KINDS = frozenset((Kind.WARM, Kind.ADVANCE, Kind.HOLD, Kind.STEP_BACK))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Turn:
     """What one look made of one address's plan."""
 
     subject: Subject
@@ -42,10 +42,10 @@ class Look:
     step: Step
 
 
-def look(snapshot: Snapshot, policy: Policy, *, now: datetime) -> tuple[Look, ...]:
+def turns(snapshot: Snapshot, policy: Policy, *, now: datetime) -> tuple[Turn, ...]:
     """Every address of which something is to be written; most of the time none."""
     return tuple(
-        Look(
+        Turn(
             subject=Subject(node_id=node.id, address=address.ip, pool_id=node.pool_id),
             before=address.warmup,
             step=step,
@@ -58,9 +58,9 @@ def look(snapshot: Snapshot, policy: Policy, *, now: datetime) -> tuple[Look, ..
     )
 
 
-def propose(looks: Sequence[Look]) -> Iterator[Proposal]:
+def propose(turns: Sequence[Turn]) -> Iterator[Proposal]:
     """One proposal a look that wants something decided."""
-    for one in looks:
+    for one in turns:
         if one.step.kind is not None:
             yield Proposal(
                 kind=one.step.kind,
@@ -71,7 +71,7 @@ def propose(looks: Sequence[Look]) -> Iterator[Proposal]:
             )
 
 
-def changes(looks: Sequence[Look], decisions: Sequence[Decision]) -> Iterator[WarmupChange]:
+def changes(turns: Sequence[Turn], decisions: Sequence[Decision]) -> Iterator[WarmupChange]:
     """What is to be written of the plans. A new plan that was not decided is not begun."""
     made = {
         (one.proposal.subject, one.proposal.kind): place
@@ -81,7 +81,7 @@ def changes(looks: Sequence[Look], decisions: Sequence[Decision]) -> Iterator[Wa
     would = {
         (one.proposal.subject, one.proposal.kind) for one in decisions if one.fate is Fate.WOULD
     }
-    for one in looks:
+    for one in turns:
         place = None if one.step.kind is None else made.get((one.subject, one.step.kind))
         plan = one.step.kept if place is None else one.step.plan
         if (one.subject, one.step.kind) in would:
@@ -93,7 +93,7 @@ def changes(looks: Sequence[Look], decisions: Sequence[Decision]) -> Iterator[Wa
             yield _changed(one, one.before, plan, place=place)
 
 
-def _changed(one: Look, before: Warming, plan: Plan, *, place: int | None) -> WarmupChange:
+def _changed(one: Turn, before: Warming, plan: Plan, *, place: int | None) -> WarmupChange:
     is_judged = plan.judged != before.plan.judged
     cap = before.plan.cap
     return WarmupChange(

@@ -7,7 +7,7 @@ import anyio
 
 from collector.core.channels import ChannelState
 from collector.core.model import Severity
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from collector.operate.desk import Change, Desk, Wish, entry
 from collector.ports import Refused
 from collector.ports_notify import Channel, ChannelError
@@ -61,7 +61,7 @@ async def _tested(desk: Desk, name: str, *, by: str) -> dict[str, object]:
         thread=f"test.{id_}",
         incident=0,
         sequence=1,
-        event=Event.TEST,
+        event=Occasion.TEST,
         cause="test",
         severity=Severity.LOW,
         was=None,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from collector.core import capacity, rotation
-from collector.core.ledger import Asked
+from collector.core.ledger import Wanted
 from collector.core.rotation import Member, Rotation, Strategy
 from collector.operate import overview
 from collector.operate.desk import Change, Desk, Done, Wish, entry
@@ -85,7 +85,7 @@ async def grant(desk: Desk, pool: str, *, wish: GrantWish) -> Row:
     pool_id = await desk.rotations.pool_id(pool)
     if wish.only_there and not wish.region:
         raise Refused("REGION_MISSING", "only_there wants a region to be there")
-    asked = Asked(
+    asked = Wanted(
         messages=wish.messages,
         receiver=wish.receiver,
         expires_at=desk.clock.now() + wish.lifetime,

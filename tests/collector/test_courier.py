@@ -16,7 +16,7 @@ from collector.core import notices
 from collector.core.channels import Route, Webhook
 from collector.core.judgement import Judgement
 from collector.core.model import Severity
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from collector.courier import Courier, Ways
 from collector.ports import StoreError
 from tests.core.said import notice
@@ -103,7 +103,7 @@ async def test_routes_choose_and_the_end_follows_the_beginning(
             Route(channels=("a",), severity=Severity.HIGH),
             Route(channels=("b",), pools=("other",)),
         )
-        over = replace(notice(1, 2), event=Event.RESOLVED, severity=Severity.LOW)
+        over = replace(notice(1, 2), event=Occasion.RESOLVED, severity=Severity.LOW)
         for one in (notice(1), over):
             await commit(journal, clock, one)
             await turn(courier)

@@ -17,7 +17,7 @@ import trustme
 from collector.adapters import notify
 from collector.adapters.notify import post, smtp
 from collector.core.channels import Apprise, Secret, Settings, Smtp, Webhook
-from collector.core.notice import Event
+from collector.core.notice import Occasion
 from collector.ports_notify import Channel, ChannelError
 from tests.core.fleet import NOON
 from tests.core.said import notice
@@ -155,7 +155,7 @@ async def test_a_letter_says_all_and_asks_for_no_answer(sink: Sink) -> None:
 
 async def test_one_incident_is_one_thread(sink: Sink) -> None:
     channel = built(mail(sink.port))
-    over = notice(sequence=3, event=Event.RESOLVED, title="RESOLVED after 42 min: …")
+    over = notice(sequence=3, event=Occasion.RESOLVED, title="RESOLVED after 42 min: …")
     for one in (notice(), notice(sequence=2), over, over):
         await channel.send(one)
     first, second, third, again = sink.letters

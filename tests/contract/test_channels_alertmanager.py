@@ -14,7 +14,7 @@ import pytest
 from collector.adapters import notify
 from collector.core.channels import Alertmanager, Secret
 from collector.core.model import Severity
-from collector.core.notice import Event
+from collector.core.notice import Occasion
 from collector.ports_notify import Channel, ChannelError
 from tests.core.said import notice
 from tests.notify_bed import FLEET, around
@@ -89,7 +89,7 @@ async def test_a_real_alertmanager_knows_what_stands(tmp_path: Path) -> None:
         await channel.send(graver)
         (now,) = await alerts(url)
         assert now["labels"]["severity"] == "high", "the one of the former severity is over"
-        await channel.send(notice(sequence=3, event=Event.RESOLVED, tenant="t1"))
+        await channel.send(notice(sequence=3, event=Occasion.RESOLVED, tenant="t1"))
         assert await alerts(url) == []
 
 

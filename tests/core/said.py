@@ -3,7 +3,7 @@
 from typing import Any
 
 from collector.core.model import Severity
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from tests.core.fleet import NOON
 
 
@@ -14,7 +14,7 @@ def notice(number: int = 1, sequence: int = 1, **changes: Any) -> Notice:
         "thread": f"{number}.1795348800",
         "incident": number,
         "sequence": sequence,
-        "event": Event.OPENED if sequence == 1 else Event.UPDATED,
+        "event": Occasion.OPENED if sequence == 1 else Occasion.UPDATED,
         "cause": "listed:zen.spamhaus.org",
         "severity": Severity.HIGH,
         "was": None if sequence == 1 else Severity.HIGH,

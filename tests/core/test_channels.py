@@ -7,7 +7,7 @@ import pytest
 from collector.core import channels, letters, mailbag
 from collector.core.channels import Route, Secret, Webhook
 from collector.core.model import Severity
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from tests.core.said import notice
 
 KNOWN = ("ops", "pager", "t1")
@@ -52,7 +52,7 @@ def test_without_routes_everybody_hears_of_everything() -> None:
 
 def test_whoever_heard_of_it_hears_of_its_end() -> None:
     routes = (Route(channels=("pager", "nobody"), severity=Severity.HIGH),)
-    over = replace(MEDIUM, event=Event.RESOLVED)
+    over = replace(MEDIUM, event=Occasion.RESOLVED)
     assert channels.wanting(over, routes, known=KNOWN, before=("pager", "gone")) == ("pager",)
     assert channels.wanting(over, routes, known=KNOWN, before=()) == ()
 
@@ -60,7 +60,7 @@ def test_whoever_heard_of_it_hears_of_its_end() -> None:
 def test_a_channel_is_not_told_that_it_fails() -> None:
     failing = replace(MEDIUM, cause="channel", subjects=("pager",))
     assert channels.wanting(failing, (), known=KNOWN, before=()) == ("ops", "t1")
-    over = replace(failing, event=Event.RESOLVED)
+    over = replace(failing, event=Occasion.RESOLVED)
     assert channels.wanting(over, (), known=KNOWN, before=()) == KNOWN
 
 
@@ -82,7 +82,7 @@ def test_of_one_incident_only_the_newest_goes() -> None:
 
 
 def test_of_many_incidents_there_is_one_digest() -> None:
-    over = [replace(notice(n, 2), event=Event.RESOLVED, title=f"over {n}") for n in range(1, 4)]
+    over = [replace(notice(n, 2), event=Occasion.RESOLVED, title=f"over {n}") for n in range(1, 4)]
     low = replace(notice(8), severity=Severity.LOW, title="low", is_critical=False)
     waiting = [*over, low, notice(9), notice(10)]
     (parcel,) = mailbag.fold(waiting, digests=True)
@@ -90,7 +90,7 @@ def test_of_many_incidents_there_is_one_digest() -> None:
     assert parcel.keys == tuple(one.key for one in waiting)
     assert digest.title == "6 incidents since 12:00Z, while this channel was away: 3 open, 3 over"
     assert [line.split()[0] for line in digest.what] == ["#9", "#10", "#8", "#1", "#2", "#3"]
-    assert (digest.severity, digest.event) == (Severity.HIGH, Event.DIGEST)
+    assert (digest.severity, digest.event) == (Severity.HIGH, Occasion.DIGEST)
     assert (digest.nodes, digest.standing, digest.tenant) == (("mta-1",), 3, None)
     (again,) = mailbag.fold(waiting, digests=True)
     assert again.notice.key == digest.key, "the same letters make the same digest"
@@ -112,7 +112,7 @@ def test_what_was_begun_goes_again_as_it_was_before_what_came_since() -> None:
 
 
 def test_a_digest_of_what_is_over_is_low_and_names_no_tenant_of_several() -> None:
-    over = [replace(notice(n, 2), event=Event.RESOLVED, tenant=f"t{n % 2}") for n in range(1, 8)]
+    over = [replace(notice(n, 2), event=Occasion.RESOLVED, tenant=f"t{n % 2}") for n in range(1, 8)]
     (parcel,) = mailbag.fold(over, digests=True)
     assert (parcel.notice.severity, parcel.notice.tenant) == (Severity.LOW, None)
 
@@ -126,7 +126,7 @@ def test_a_letter_has_its_chapters_and_says_whose_it_is() -> None:
     bare = replace(notice(), incident=0, evidence=(), did=(), coming=(), can=())
     assert letters.body(bare, fleet="f.test").endswith("\n-- \nmailfleet of fleet f.test\n")
     assert "What mailfleet did" not in letters.body(bare, fleet="f.test")
-    tested = replace(bare, event=Event.TEST)
+    tested = replace(bare, event=Occasion.TEST)
     assert letters.body(tested, fleet="f.test").endswith("a test, nothing happened\n")
     assert letters.subject(bare, fleet="f.test") == f"[f.test] {notice().title}"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import capacity, rotation
-from collector.core.ledger import Asked, Given, Ledger
+from collector.core.ledger import Given, Ledger, Wanted
 from collector.core.policy import Policy
 from collector.core.rotation import Member, Rotation, Strategy, Used
 from deliverability.ladders import Stage
@@ -36,8 +36,8 @@ def ledger(seen: Rotation, *, now: datetime = NOON) -> Ledger:
     return made
 
 
-def asked(messages: int, receiver: str = "google", **rest: object) -> Asked:
-    known = Asked(messages=messages, receiver=receiver, expires_at=NOON + timedelta(minutes=10))
+def asked(messages: int, receiver: str = "google", **rest: object) -> Wanted:
+    known = Wanted(messages=messages, receiver=receiver, expires_at=NOON + timedelta(minutes=10))
     return replace(known, **rest)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ import pytest
 from agent import backoff
 from collector.core import liveness
 from collector.core.judge import judge
-from collector.core.liveness import Health
+from collector.core.liveness import Measured
 from collector.core.model import (
     Automation,
     Brake,
@@ -27,7 +27,7 @@ from collector.core.policy import Policy
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY
 
-CALM = Health(loop_lag=timedelta(0), commit_lag=timedelta(0), clock_jump=timedelta(0))
+CALM = Measured(loop_lag=timedelta(0), commit_lag=timedelta(0), clock_jump=timedelta(0))
 FROZEN = Detector(frozen=True, healthy_since=None, why="the clock jumped by +9.0 s")
 
 
@@ -189,7 +189,7 @@ def test_an_operators_pause_takes_out_at_once_whatever_the_brakes_say() -> None:
         (replace(CALM, journal_failed=True), 0, True),
     ],
 )
-def test_the_detector_distrusts_itself(health: Health, silent: int, frozen: bool) -> None:
+def test_the_detector_distrusts_itself(health: Measured, silent: int, frozen: bool) -> None:
     pools = {"p1": fleet.pool(nodes=10, newly_silent=silent)}
     said = liveness.distrust(fleet.HEALTHY, health, pools=pools, policy=POLICY, now=NOON)
     assert said.frozen is frozen

@@ -13,7 +13,7 @@ from collector.adapters.notify import post
 from collector.adapters.notify.around import Around
 from collector.core import letters
 from collector.core.channels import Alertmanager, Secret, Settings
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from collector.core.phrases import harmless
 from collector.core.severity import Severity
 from collector.ports_notify import ChannelError
@@ -61,7 +61,7 @@ class AlertmanagerChannel:
     ) -> dict[str, object]:
         """A `postableAlert`: labels and annotations are strings, times RFC 3339."""
         now = self._around.clock.now()
-        over = is_over or notice.event in (Event.RESOLVED, Event.TEST)
+        over = is_over or notice.event in (Occasion.RESOLVED, Occasion.TEST)
         zone = notice.cause.partition(":")[2]
         labels = {
             "alertname": "mailfleet",

@@ -12,7 +12,7 @@ import anyio.to_thread
 from collector.adapters.notify.around import Around
 from collector.core import letters
 from collector.core.channels import APPRISE_REMEDY, Apprise, Secret, Settings
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from collector.core.severity import Severity
 from collector.ports_notify import ChannelError
 
@@ -34,7 +34,7 @@ class AppriseChannel:
     async def send(self, notice: Notice) -> str:
         title = letters.subject(notice, fleet=self._around.fleet)
         body = letters.body(notice, fleet=self._around.fleet)[:BODY_MAX]
-        is_good = notice.event is Event.RESOLVED
+        is_good = notice.event is Occasion.RESOLVED
         kind = "success" if is_good else TYPES[notice.severity]
 
         def work() -> bool:

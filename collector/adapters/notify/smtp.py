@@ -21,7 +21,7 @@ import psutil
 from collector.adapters.notify.around import Around
 from collector.core import letters
 from collector.core.channels import Secret, Settings, Smtp
-from collector.core.notice import Event, Notice
+from collector.core.notice import Notice, Occasion
 from collector.core.phrases import harmless
 from collector.core.severity import Severity
 from collector.ports_notify import ChannelError
@@ -89,7 +89,7 @@ class SmtpChannel:
         return letter
 
     def _id(self, notice: Notice, sequence: int) -> str:
-        thread = notice.key.replace(":", ".") if notice.event is Event.TEST else notice.thread
+        thread = notice.key.replace(":", ".") if notice.event is Occasion.TEST else notice.thread
         return f"<mailfleet.{thread}.{sequence}@{self._around.fleet}>"
 
     async def _deliver(self, letter: EmailMessage) -> str:
