@@ -22,7 +22,7 @@ from agent.converge import LogWitness
 from agent.enforcement import Enforcement
 from agent.filewatch import FileWatch
 from agent.health import Health
-from agent.host.machine import Machine, memory_bytes_own
+from agent.host.machine import Machine, OwnMemory
 from agent.host.services import Services
 from agent.identity import IdentityError
 from agent.loops import Edges, Loops
@@ -70,6 +70,7 @@ class Agent:
         self.settings = settings
         self.state = state
         self.started_at = clock.now()
+        self.own_memory = OwnMemory()
         self.health = Health()
         self.pace = Pace()
         self.bells = Bells(beat=Bell(), obey=Bell(), sweep=Bell())
@@ -232,7 +233,7 @@ class Agent:
             lines_unparsed=self.maillog.lines_unparsed,
             events_lost=self.state.events_lost,
             state_errors=self.health.state_errors,
-            memory_bytes=memory_bytes_own(),
+            memory_bytes=self.own_memory.bytes(time.monotonic()),
             problems=self.health.problems,
         )
 

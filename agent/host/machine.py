@@ -13,6 +13,7 @@ import psutil
 from agent.model import HostReading
 
 LOOPBACK = "lo"
+OWN_MEMORY_EVERY_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,22 @@ def disk_of(path: Path) -> Disk:
         inodes_total=found.f_files,
         inodes_used=found.f_files - found.f_ffree,
     )
+
+
+class OwnMemory:
+    """The agent's own proportional set size. The kernel goes over all pages of the process to tell
+    it, which costs more than the rest of a heartbeat: it is asked now and then.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._ask_at = 0.0
+
+    def bytes(self, seconds: float) -> int:
+        """`seconds`: of a clock that only goes on."""
+        if seconds >= self._ask_at:
+            self._bytes, self._ask_at = memory_bytes_own(), seconds + OWN_MEMORY_EVERY_SECONDS
+        return self._bytes
 
 
 def memory_bytes_own() -> int:

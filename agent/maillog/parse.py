@@ -8,6 +8,7 @@ reader for its bodies. Shapes: the sources of Postfix 2.3 to 3.11.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from agent.maillog.lines import (
@@ -73,9 +74,16 @@ class _Head(NamedTuple):
     host_at: int
 
 
-# What was understood of host and tag, by their bytes: nearly every line has the host and tag of
-# one shortly before it. Bounded; forgetting it costs time alone.
-_tags: dict[bytes, Tag] = {}
+class _Tags(dict[bytes, Tag]):
+    """What was understood of host and tag, by their bytes: nearly every line has the host and tag
+    of one shortly before it. Bounded; forgetting it costs time alone. `blank_at`: where the last
+    new one had the blank before its host.
+    """
+
+    blank_at = 0
+
+
+_tags = _Tags()
 # Hosts that Postfix's lines named so far: noticed where a tag is new, so that it costs nothing.
 hosts: dict[bytes, None] = {}
 
@@ -101,13 +109,13 @@ def _parse(chunk: bytes, *, is_exact: bool) -> Parsed:
     form = _form_of(chunk) if is_plain else None
     if form is not None:
         found = Found()
-        if read_bulk(found, chunk, form=form, read_line=_Lines(found).read, is_exact=is_exact):
+        read_line = partial(_read_line, found)
+        if read_bulk(found, chunk, form=form, read_line=read_line, is_exact=is_exact):
             return found.parsed(_Removed(found.removed, chunk, form))
     found = Found()
-    lines = _Lines(found)
     for line in chunk.split(b"\n"):
         if len(line) <= LINE_BYTES_MAX:
-            lines.read(line)
+            _read_line(found, line)
     return found.parsed(found.removed)
 
 
@@ -124,26 +132,17 @@ class _Removed:
         yield from removed_of(self.chunk, self.form)
 
 
-class _Lines:
-    """Reads lines one by one; remembers where one before named its host."""
-
-    __slots__ = ("_blank_at", "_found")
-
-    def __init__(self, found: Found) -> None:
-        self._found = found
-        self._blank_at = 0
-
-    def read(self, line: bytes) -> None:
-        """A tag ends with the first colon before a blank, whatever program wrote it: what stands
-        further on may come from anybody.
-        """
-        tag_end = line.find(_TAG_END) - 1
-        is_usual = line[max(tag_end, 0) : tag_end + 1] == b"]" and line[:1] not in _NOT_PLAIN
-        tag = _tags.get(line[self._blank_at : tag_end]) if is_usual else None
-        if tag is None:
-            self._blank_at = _read_new(self._found, line, blank_at=self._blank_at)
-        else:
-            tag.reader(self._found, line, tag=tag, body=tag_end + 3)
+def _read_line(found: Found, line: bytes) -> None:
+    """A tag ends with the first colon before a blank, whatever program wrote it: what stands
+    further on may come from anybody.
+    """
+    tag_end = line.find(_TAG_END) - 1
+    is_usual = line[max(tag_end, 0) : tag_end + 1] == b"]" and line[:1] not in _NOT_PLAIN
+    tag = _tags.get(line[_tags.blank_at : tag_end]) if is_usual else None
+    if tag is None:
+        _read_new(found, line)
+    else:
+        tag.reader(found, line, tag=tag, body=tag_end + 3)
 
 
 def _form_of(chunk: bytes) -> Form | None:
@@ -178,26 +177,26 @@ def count_overlong(chunk: bytes) -> int:
     return 0
 
 
-def _read_new(found: Found, line: bytes, *, blank_at: int) -> int:
-    """Reads a line whose host and tag are not remembered; where the blank before its host is."""
+def _read_new(found: Found, line: bytes) -> None:
+    """Reads a line whose host and tag are not remembered, and remembers them."""
     if line[:1] in _NOT_PLAIN:
         line = plain(line)
     head = _head_of(line)
     if head is None:
         found.foreign += not line.isspace() and line != b""
-        return blank_at
+        return
     tag_end = head.tag_start + head.tag.back - 3
     if head.tag.instance:
         _notice(host_of(line[: head.tag_start]))
     if head.host_at == 0:
         head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
-        return blank_at
+        return
     if len(_tags) >= TAGS_REMEMBERED_MAX:
         _tags.clear()
     # With the blank before it: the end of a word is not a word.
-    _tags[line[head.host_at - 1 : tag_end]] = head.tag
+    _tags.blank_at = head.host_at - 1
+    _tags[line[_tags.blank_at : tag_end]] = head.tag
     head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
-    return head.host_at - 1
 
 
 def _notice(host: bytes) -> None:

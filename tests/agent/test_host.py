@@ -59,6 +59,14 @@ def test_own_memory_is_known() -> None:
     assert 1_000_000 < machine.memory_bytes_own() < 10_000_000_000
 
 
+def test_own_memory_is_asked_for_now_and_then() -> None:
+    own = machine.OwnMemory()
+    first = own.bytes(7.0)
+    more = b"x" * 50_000_000
+    assert own.bytes(300.0) == first
+    assert own.bytes(307.0) > first + len(more) // 2
+
+
 SHOWN = """LoadState=loaded
 ActiveState=active
 
