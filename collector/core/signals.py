@@ -99,7 +99,7 @@ def _dismissed(
     address: AddressFacts, opinions: tuple[Opinion, ...], catalogue: Catalogue
 ) -> Iterator[Listing]:
     """Open listings of zones that the fleet looks at no more, and whose answers are gone."""
-    basis = {one.fact.zone for one in opinions}
+    heard = {one.fact.zone for one in opinions}
     for listing in address.listings:
         if listing.zone not in heard and catalogue.is_dismissed(listing.zone):
             yield listing
