@@ -79,7 +79,7 @@ class Loops:
     pulse: Pulse
     uplink: Uplink
     session: Session
-    zones: ZoneWatch | None
+    zones: ZoneWatch
     standing: StandingWatch
     addresses: tuple[str, ...]
     pace: Pace
@@ -128,17 +128,15 @@ class Loops:
         return again
 
     async def watch_zones(self) -> None:
-        if self.zones is None:
-            return
         while True:
             wait = self.zones.wait(self.edges.now())
             self.edges.mark("sweep", wait)
             await self.bells.sweep.wait(wait)
-            await self.sweep_once(self.zones)
+            await self.sweep_once()
 
-    async def sweep_once(self, zones: ZoneWatch) -> None:
+    async def sweep_once(self) -> None:
         """A round over the zones that are due, recorded; what changed is news."""
-        readings = await zones.once(number=self.state.round + 1, now=self.edges.now())
+        readings = await self.zones.once(number=self.state.round + 1, now=self.edges.now())
         if not readings:
             return
         self.standing.saw(readings)
@@ -147,8 +145,8 @@ class Loops:
         with self.health.coping("recording a round"):
             if self.state.record_round(readings):
                 self.bells.beat.ring()
-        self.health.say("zones", problem=zones.problem)
-        self.health.say("nameservers", problem=_doubts(zones.nameservers))
+        self.health.say("zones", problem=self.zones.problem)
+        self.health.say("nameservers", problem=_doubts(self.zones.nameservers))
 
     def _stand(self) -> bool:
         """Silence by standing orders, when nobody else commands it. Whether it was just begun."""

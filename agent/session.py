@@ -72,7 +72,7 @@ class Parts:
     """Begins the epoch there; OSError: the log could not be read, nothing has changed."""
     recount: Callable[[RecountRequest], None] = lambda _: None
     """Answers later, by the stream there is then."""
-    zones: ZoneWatch | None = None
+    zones: ZoneWatch
     heard: Callable[[], None] = lambda: None
     """Called with every word of the collector."""
 
@@ -112,11 +112,11 @@ class Session:
             counted_from=state.counted_from,
             applied=self._parts.enforcement.wanted,
             term_highest=state.term_highest,
-            capabilities=(*CAPABILITIES, *(zones.held_keys if zones else ())),
+            capabilities=(*CAPABILITIES, *zones.held_keys),
             sent_at=self._now(),
             hostname=me.hostname,
             addresses=me.addresses,
-            catalogue_revision=zones.revision if zones else 0,
+            catalogue_revision=zones.revision,
         )
 
     def received(self, message: FromCollector) -> None:
@@ -145,7 +145,7 @@ class Session:
     def _welcome(self, welcome: Welcome) -> None:
         pace, state = self._pace, self._parts.state
         pace.interval, pace.jitter = welcome.heartbeat_interval, welcome.heartbeat_jitter
-        if welcome.sweep_critical != pace.sweep and self._parts.zones is not None:
+        if welcome.sweep_critical != pace.sweep:
             self._parts.zones.pace(welcome.sweep_critical)
             self._bells.sweep.ring()
         pace.sweep = welcome.sweep_critical
@@ -167,8 +167,6 @@ class Session:
     def _handed_out(self, handed: HandedOut) -> None:
         """Looked at from now on; stored, if they can be. Unreadable ones change nothing."""
         parts = self._parts
-        if parts.zones is None:
-            return
         try:
             parts.zones.take(handed)
         except ValueError as error:

@@ -11,6 +11,9 @@ import pytest
 
 from agent.bell import Bell
 from agent.converge import LogWitness
+from agent.dnsbl import sockets
+from agent.dnsbl.sweep import Sweep
+from agent.dnsbl.watch import Chance, ZoneWatch
 from agent.enforcement import Enforcement
 from agent.health import Health
 from agent.host.machine import Machine
@@ -34,7 +37,9 @@ from agent.postfix.client import PostfixError
 from agent.pulse import Pulse, Sources
 from agent.session import Bells, Pace, Parts, Self, Session
 from agent.state import State, StateError
+from deliverability.nameservers import Nameserver
 from deliverability.replies import Outcome
+from deliverability.zones import ZoneKeys
 from tests.agent.samples import ADDRESS, DIRECTIVE, HEARTBEAT, NOW, OBSERVED, ZONE
 
 GMAIL, YAHOO = CellKey(ADDRESS, "gmail"), CellKey(ADDRESS, "yahoo")
@@ -174,8 +179,15 @@ def session_on(state: State, pulse: Pulse, health: Health) -> tuple[Session, Enf
     def broken_log(_: NewEpoch) -> None:
         raise PermissionError("mail.log")
 
+    ways = sockets.ways([Nameserver("127.0.0.1")])
+    chance = Chance(luck=lambda: 0.0, token=lambda: "token")
     parts = Parts(
-        state=state, enforcement=enforcement, pulse=pulse, health=health, restart_log=broken_log
+        state=state,
+        enforcement=enforcement,
+        pulse=pulse,
+        health=health,
+        restart_log=broken_log,
+        zones=ZoneWatch(Sweep(ways), ME.addresses, chosen=(), keys=ZoneKeys(), chance=chance),
     )
     pace = Pace()
     bells = Bells(beat=Bell(), obey=Bell(), sweep=Bell())
