@@ -11,8 +11,9 @@ import pytest
 import structlog
 
 from benchmarks import judgement
-from tests.incidents import incident, play
+from tests.incidents import incident, play, replayed, verdict
 from tests.incidents.incident import Incident, IncidentError
+from tests.incidents.play import Stage
 
 # Rules that are not built, by incident. One of these that comes out right fails its test, so that
 # the list only shrinks.
@@ -30,13 +31,24 @@ def test_the_list_of_what_is_not_yet_right_names_incidents() -> None:
     assert len(EVERY) >= 40
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return asyncio.run(replayed.empty(tmp_path_factory.mktemp("journal")))
+
+
 @pytest.mark.parametrize("one", EVERY.values(), ids=EVERY)
-def test_it_is_judged_rightly(one: Incident) -> None:
-    ours, _ = asyncio.run(play.play(one))
+def test_it_is_judged_rightly_and_replays(one: Incident, tmp_path: Path, template: Path) -> None:
+    """Each decision, whatever it was, comes out the same from what a real journal holds of it."""
+    stage = Stage(one)
+    asyncio.run(stage.run())
+    ours = verdict.judge(one, stage.record, names=stage.names)
     if one.name in NOT_YET:
         assert not ours.is_right, "it is right by now: take it from the list"
     else:
         assert ours.is_right, "\n".join(ours.problems)
+    found = asyncio.run(replayed.outcomes(stage.fleet, tmp_path, template=template))
+    assert found
+    assert [answer for answer in found if answer["outcome"] != "identical"] == []
 
 
 @pytest.mark.parametrize(
