@@ -19,7 +19,9 @@ def harmless(text: str, *, most: int = LINE_MAX) -> str:
     """One line of at most so many characters. Control, format and separator characters (line ends,
     escapes, bidirectional overrides) become spaces."""
     head = text[: most * 4]
-    plain = "".join(" " if _is_control(letter) else letter for letter in head)
+    # Printable is what has none of these categories, and no space but the plain one: mostly all.
+    is_plain = head.isprintable()
+    plain = head if is_plain else "".join(" " if _is_control(one) else one for one in head)
     said = " ".join(_MAILBOX.sub("…@", _KEY.sub("<key>", plain)).split())
     return said if len(said) <= most else said[: most - 1].rstrip() + "…"
 

@@ -1,8 +1,11 @@
 """Every decision follows from its inputs alone: judged once more, it is the same."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from collector.core import replay, restored
 from collector.core.inputs import Inputs
@@ -15,19 +18,30 @@ from tests.core.fleet import NOON, POLICY
 from tests.core.snapshots import Dice, as_decided
 
 FLEETS = 600
+MORE = 300  # at once, within their minute on a busy machine
 
 
 def test_whatever_is_decided_replays_identically() -> None:
+    said = replayed(range(FLEETS))
+    assert all(said[kind, Fate.WITHHELD] for kind in Kind), said
+    assert all(said[kind, Fate.MADE] for kind in Kind), said
+
+
+@pytest.mark.parametrize("first", range(FLEETS, FLEETS + 3 * MORE, MORE))
+def test_and_so_do_others(first: int) -> None:
+    assert replayed(range(first, first + MORE))
+
+
+def replayed(numbers: Iterable[int]) -> Counter[tuple[Kind, Fate]]:
     said: Counter[tuple[Kind, Fate]] = Counter()
-    for number in range(FLEETS):
+    for number in numbers:
         dice = Dice(number)
         policy = dice.policy()
         judgement = judge(dice.snapshot(), policy, now=NOON)
         for decision, inputs in zip(judgement.decisions, judgement.inputs, strict=True):
             assert_same(decision, inputs, policy, number=number)
             said[decision.proposal.kind, decision.fate] += 1
-    assert all(said[kind, Fate.WITHHELD] for kind in Kind), said
-    assert all(said[kind, Fate.MADE] for kind in Kind), said
+    return said
 
 
 def test_another_policy_may_ask_for_nothing() -> None:
