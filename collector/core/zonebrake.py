@@ -15,7 +15,7 @@ from collector.core import signals
 from collector.core.model import Fleet, Listing
 from collector.core.policy import Policy
 from collector.core.signals import NodeSignals
-from deliverability.zones import Tier
+from deliverability.zones import Tier, Zone
 
 # A node and one of its addresses.
 _Whom = tuple[str, str]
@@ -100,9 +100,12 @@ def held(counts: Mapping[str, int], fleet: Fleet, *, policy: Policy, now: dateti
 
 def pace(zone: str, fleet: Fleet, *, policy: Policy) -> timedelta:
     """One round of a zone."""
-    known = fleet.catalogue.get(zone)
-    is_slower = known is not None and known.tier is not Tier.CRITICAL
-    return known.pace if known and is_slower else policy.sweep_critical
+    return round_of(fleet.catalogue.get(zone), policy)
+
+
+def round_of(zone: Zone | None, policy: Policy) -> timedelta:
+    is_slower = zone is not None and zone.tier is not Tier.CRITICAL
+    return zone.pace if zone and is_slower else policy.sweep_critical
 
 
 def _wave(listings: Iterable[Listing], *, over: set[str], since: datetime) -> set[_Whom]:

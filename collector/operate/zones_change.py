@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from collector.core import zonebrake
 from collector.operate.desk import Change, Desk, Done, Wish, entry
 from collector.operate.zones import told_of
 from collector.ports import Refused
 from deliverability import catalogue
-from deliverability.catalogue import UNCHANGED, Override
+from deliverability.catalogue import UNCHANGED, Catalogue, Override
 from deliverability.zones import Tier, Zone
 from deliverability.zones_shapes import Access
 
@@ -30,7 +31,8 @@ class Said:
 
 
 async def change(desk: Desk, name: str, *, said: Said, wish: Wish) -> Done:
-    """Refused: ZONE_UNKNOWN, ZONE_UNSELECTABLE, PACE_WRONG, BLIND_FLEET, NOTHING_SAID."""
+    """Refused: ZONE_UNKNOWN, ZONE_UNSELECTABLE, PACE_WRONG, BLIND_FLEET, NOTHING_SAID,
+    BRAKE_HOLDS."""
     zone = _known(desk, name)
     _check(zone, said)
     before = desk.zoning.catalogue().overrides.get(zone.name, UNCHANGED)
@@ -46,7 +48,7 @@ async def change(desk: Desk, name: str, *, said: Said, wish: Wish) -> Done:
 
 
 async def reset(desk: Desk, name: str, *, wish: Wish) -> Done:
-    """As the catalogue has it. Refused: ZONE_UNKNOWN, BLIND_FLEET."""
+    """As the catalogue has it. Refused: ZONE_UNKNOWN, BLIND_FLEET, BRAKE_HOLDS."""
     return await _put(desk, _known(desk, name), UNCHANGED, wish=wish)
 
 
@@ -62,6 +64,7 @@ async def _put(desk: Desk, zone: Zone, after: Override, *, wish: Wish) -> Done:
         text = f"{zone.name}: nothing to change"
         return Done(text=text, changed=False, dry_run=wish.dry_run, details=_details(differs))
     _check_sight(would.enabled())
+    await _check_brakes(desk, would)
     told = ", ".join(f"{key} {a} → {b}" for key, (a, b) in differs.items()) or "as it is"
     if not wish.dry_run:
         kept = None if after.is_empty else after
@@ -119,6 +122,18 @@ def _check_sight(enabled: tuple[Zone, ...]) -> None:
             "no critical zone would be looked at any more",
             remedy="mailfleet zone set ZONE --tier critical for another one first",
         )
+
+
+async def _check_brakes(desk: Desk, would: Catalogue) -> None:
+    """A shorter round makes older listings of a wave no part of it, as in `operate.policy`."""
+    now, policy = desk.zoning.catalogue(), desk.policy()
+    for name in await desk.store.held_zones():
+        if zonebrake.round_of(would.get(name), policy) < zonebrake.round_of(now.get(name), policy):
+            raise Refused(
+                "BRAKE_HOLDS",
+                f"the zone brake holds {name}: a shorter round would let go of it",
+                remedy="wait until the brake lets go (mailfleet status), then set it",
+            )
 
 
 def _details(differs: Mapping[str, tuple[object, object]]) -> dict[str, object]:

@@ -45,10 +45,22 @@ ROWS: dict[str, Row] = {
     "RECEIVER_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such receiver", "mailfleet receiver ls"),
     "DAY_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "Nothing is kept of that day", ""),
     "DECISION_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such decision", "mailfleet why NODE"),
+    "ZONE_UNSELECTABLE": Row(
+        HTTPStatus.CONFLICT, "That zone may not be chosen", "mailfleet zone ls --all"
+    ),
+    "BLIND_FLEET": Row(HTTPStatus.CONFLICT, "Nobody would look at a critical zone", ""),
+    "NOTHING_SAID": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Nothing to change was said", ""),
+    "PACE_WRONG": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "No pace for a zone", ""),
     "BRAKE_HOLDS": Row(HTTPStatus.CONFLICT, "A zone brake holds", "mailfleet status"),
     "POLICY_UNFIT": Row(
         HTTPStatus.CONFLICT, "The policy would not be sound", "mailfleet policy show"
     ),
+    "POLICY_STALE": Row(HTTPStatus.CONFLICT, "The policy was just changed", "try again"),
+    "SWITCH_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such switch", "mailfleet stop --help"),
+    "SUBJECT_UNCLEAR": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Of one pool, or of one node", ""),
+    "AUTOMATION_MISSING": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "A pool observes or acts", ""),
+    "POOL_EXISTS": Row(HTTPStatus.CONFLICT, "There is a pool of that name", "mailfleet pool ls"),
+    "TOKEN_EXISTS": Row(HTTPStatus.CONFLICT, "There is a token of that name", ""),
     "TOO_LONG_AGO": Row(HTTPStatus.CONFLICT, "Not kept for so long", ""),
     "REVISION_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such revision", "mailfleet policy history"),
     "NOT_JUDGED": Row(HTTPStatus.CONFLICT, "Nothing to judge again", "mailfleet why DECISION"),
@@ -68,6 +80,9 @@ ROWS: dict[str, Row] = {
     ),
     "CHANNEL_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such channel", "mailfleet alert channels"),
     "ADDRESS_WRONG": Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Not an IP address", ""),
+    "NOTHING_TO_RESUME": Row(
+        HTTPStatus.CONFLICT, "No pause of a person stands there", "mailfleet why NODE"
+    ),
     "NOT_PAUSED": Row(HTTPStatus.CONFLICT, "There is nothing to resume", ""),
     "CA_IN_USE": Row(HTTPStatus.CONFLICT, "The oldest root is still in use", "mailfleet ca show"),
     "STILL_LISTED": Row(
@@ -85,6 +100,7 @@ ROWS: dict[str, Row] = {
         HTTPStatus.NOT_FOUND, "No such warm-up", "mailfleet warmup start SUBJECT --reason TEXT"
     ),
     "WARMUP_WARM": Row(HTTPStatus.CONFLICT, "It has no cap", "mailfleet warmup ls --all"),
+    "WARMUP_CHANGED": Row(HTTPStatus.CONFLICT, "It was changed meanwhile", "try again"),
     "WARMUP_NOT_HELD": Row(HTTPStatus.CONFLICT, "Nobody holds it", "mailfleet warmup ls"),
     "LADDER_UNKNOWN": Row(HTTPStatus.NOT_FOUND, "No such ladder", "mailfleet warmup ladders"),
     "LADDER_MISFIT": Row(

@@ -163,3 +163,21 @@ async def test_slices_count_for_each_others_brakes(
     preview = (await asked(bed, "set", "bounce_pause=7%", *WHY, "--dry-run"))["preview"]
     assert [one["fate"] for one in preview["items"]] == ["made", "withheld"]
     assert (preview["nodes"], preview["would_leave"]) == (3, 1)
+
+
+async def test_nor_does_a_zone_whose_round_becomes_shorter(bed: Bed) -> None:
+    """By its tier, its pace, or by taking a slower one back."""
+    await bed.join("mta-4", "mta-5")
+    for name in bed.nodes:
+        await bed.list(name, "127.0.0.4")
+    other = ("bl.spamcop.net", "--tier", "critical", *WHY)
+    held = ("zen.spamhaus.org", *WHY)
+    assert (await bed.mailfleet("zone", "set", *other))[0] == 0
+    assert (await bed.mailfleet("zone", "set", *held, "--tier", "major", "--pace", "2h"))[0] == 0
+    for words in (("set", *held, "--pace", "90m"), ("set", *held, "--tier", "critical")):
+        code, _, err = await bed.mailfleet("zone", *words)
+        assert (code, "the zone brake holds zen.spamhaus.org" in err) == (4, True), words
+    code, _, err = await bed.mailfleet("zone", "reset", *held)
+    assert (code, "a shorter round would let go of it" in err) == (4, True)
+    assert (await bed.mailfleet("zone", "set", *held, "--pace", "3h"))[0] == 0
+    assert (await bed.mailfleet("zone", "set", "bl.spamcop.net", "--pace", "1h", *WHY))[0] == 0
