@@ -39,8 +39,9 @@ from deliverability.zones import Sentinels, Verdict
 class Pause:
     """One open reason not to send. Closed only by the reason that opened it, or by an operator.
 
-    `address` None covers the whole node; with a `receiver`, only mail to it. No node enforces a
-    pause of one receiver yet: it is kept, shown, and asked by whoever chooses a way to that one.
+    `address` None covers the whole node; with a `receiver`, only mail to it. That one is obeyed
+    where mail is given out: grants and rotation leave the address out for this receiver, but for
+    probes. No directive carries it: what a node has already, Postfix goes on trying.
     `owner` is "automation" or who asked. Of a rate's pause: at `expires_at` it ends whatever the
     rate says, or at `probe_at` a few messages may try again.
     """

@@ -4,9 +4,9 @@ A share of what was tried, over a day where enough was, else over a week; too li
 neither pauses nor ends a pause. A rate's pause ends by itself after a while, since who sends
 nothing has no rate; what was counted before its end is not held against the address again.
 
-BLOCKED is about one address at one receiver. No directive carries a pause of one receiver yet, so
-no node enforces it: it is kept, shown, and left out by whoever chooses a way to that receiver.
-Every two hours a few messages may try.
+BLOCKED is about one address at one receiver. It is obeyed where mail is given out: grants leave
+the address out for that receiver, but for a probe of a few messages at each turn. No directive
+carries it: what a node has already taken, Postfix goes on trying at its own pace.
 """
 
 from collector.core import evidence, rates
