@@ -64,7 +64,7 @@ def test_a_no_of_before_is_about_what_stood_then(tmp_path: Path) -> None:
         names = ", ".join(f'"{name}"' for name in values)
         marks = ", ".join("?" * len(values))
         file.execute(
-            f"INSERT INTO node_states ({names}) VALUES ({marks})",  # noqa: S608  # its own columns
+            f"INSERT INTO node_states ({names}) VALUES ({marks})",  # its own columns
             list(values.values()),
         )
         file.commit()
