@@ -247,10 +247,13 @@ def _keep(path: Path) -> None:
 
 
 def _cut(path: Path) -> None:
-    """No more of the log than is needed to begin with."""
+    """No more of the log than is needed to begin with; none where SQLite kept it, because somebody
+    else has the file open, or what it holds could not be moved."""
     with suppress(OSError):
         kept = _kept(path, "-wal")
-        if kept.stat().st_size > state_schema.RESERVE_BYTES:
+        if Path(f"{path}-wal").exists():
+            kept.unlink()
+        elif kept.stat().st_size > state_schema.RESERVE_BYTES:
             os.truncate(kept, state_schema.RESERVE_BYTES)
 
 
@@ -259,13 +262,13 @@ def _give_back(path: Path) -> None:
     for suffix in _COMPANIONS[1:]:
         kept, place = _kept(path, suffix), Path(f"{path}{suffix}")
         with suppress(FileNotFoundError):
-            if place.exists() or not path.exists():
-                kept.unlink()
-                continue
-            with kept.open("r+b") as file:
-                file.write(bytes(_WAL_HEADER_BYTES))  # all of it was moved into the file
-                os.fsync(file.fileno())
-            kept.rename(place)
+            if path.exists() and not place.exists():
+                with kept.open("r+b") as file:
+                    file.write(bytes(_WAL_HEADER_BYTES))  # all of it was moved into the file
+                    os.fsync(file.fileno())
+                with suppress(FileExistsError):  # somebody else came to it first
+                    os.link(kept, place)
+            kept.unlink()
 
 
 def _kept(path: Path, suffix: str) -> Path:

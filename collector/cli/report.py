@@ -17,8 +17,8 @@ COLUMNS = (
 )
 STYLE = """body{font:15px system-ui,sans-serif;margin:2rem;color:#222}h1{font-size:1.4rem}
 table{border-collapse:collapse;margin:0 0 2rem;width:54rem;font-variant-numeric:tabular-nums}
-table{table-layout:fixed}th:first-child{width:18rem}
-td,th{padding:.25rem .8rem;text-align:right}td:first-child,th:first-child{text-align:left}
+table{table-layout:fixed}th:first-child{width:17rem}
+td,th{padding:.25rem .5rem;text-align:right}td:first-child,th:first-child{text-align:left}
 th{font-size:.8rem;color:#666;border-bottom:1px solid #bbb}tr:nth-child(even){background:#f4f4f4}"""
 
 

@@ -80,6 +80,29 @@ def test_a_newer_versions_file_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_the_log_that_somebody_else_reads_is_left_alone(path: Path) -> None:
+    """What is in it alone is not lost, whoever closes first; the next start finds all of it."""
+    filled(path)
+    state = State.open(path, now=NOW)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM node").fetchall()  # what comes now stays in the log
+    for _ in range(400):
+        state.next_sequence()
+    state.count(position=LogPosition(), counted_to=NOW, counted=SEVEN)
+    state.close()
+    assert other.execute("SELECT sequence FROM node").fetchall() == [(0,)]
+    other.execute("COMMIT")
+    assert other.execute("SELECT sequence FROM node").fetchall() == [(400,)]
+    state = State.open(path, now=NOW)
+    assert state.next_sequence() == 401
+    state.close()
+    other.close()
+    state = State.open(path, now=NOW)
+    assert state.sequence == 401
+    state.close()
+
+
 def test_killed_while_being_made(path: Path) -> None:
     """The tables stand, the one row does not: still a fresh file."""
     filled(path)
