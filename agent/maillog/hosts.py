@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from agent.maillog import parse, unknown
 from agent.maillog.follow import Batch
@@ -32,7 +33,7 @@ def name_of(host: bytes) -> bytes:
     return host if host[:1].isdigit() or b":" in host else host.partition(b".")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is counted once is kept
 class Sifted:
     """What is to be counted, and how many lines of which other machines were taken out of it."""
 
@@ -40,11 +41,11 @@ class Sifted:
     parsed: Parsed
     by_host: Mapping[bytes, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def lines(self) -> int:
         """All there were."""
         taken_out = sum(self.by_host.values())
-        return self.batch.data.count(b"\n") + self.batch.overlong + taken_out
+        return parse.count_lines(self.batch.data) + self.batch.overlong + taken_out
 
     @property
     def overlong(self) -> int:

@@ -42,6 +42,7 @@ __all__ = [
     "Reload",
     "Removed",
     "Trouble",
+    "count_lines",
     "count_overlong",
     "hosts",
     "parse_chunk",
@@ -164,6 +165,11 @@ def writer_of(line: bytes) -> tuple[bytes, bytes]:
     if head is None or not head.tag.instance:
         return b"", b""
     return head.tag.instance, host_of(line[: head.tag_start])
+
+
+def count_lines(chunk: bytes) -> int:
+    """Its newlines: taken out and measured, for bytes.count takes twice the time."""
+    return len(chunk) - len(chunk.replace(b"\n", b""))
 
 
 def count_overlong(chunk: bytes) -> int:

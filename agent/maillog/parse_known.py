@@ -5,6 +5,7 @@ not guessed: it is counted as unknown.
 """
 
 import re
+from functools import cache
 
 _TLS = (rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection ",)
 # With more of smtp_tls_loglevel and smtpd_tls_loglevel: of the peer's certificate.
@@ -113,14 +114,16 @@ _ALIKE = {
     b"postfix": b"postfix-script",
 }
 _QUEUE_ID = rb"(?:[0-9A-Za-z]+: )?"
-_PATTERNS = {
-    daemon: re.compile(_QUEUE_ID + rb"(?:" + b"|".join((*beginnings, *_MAPS)) + rb")")
-    for daemon, beginnings in _BEGINNINGS.items()
-}
-_ANYBODY = re.compile(_QUEUE_ID + rb"(?:" + b"|".join(_MAPS) + rb")")
 
 
 def is_known(line: bytes, *, daemon: bytes, body: int) -> bool:
     """Whether the body that begins there is one of the lines that carry no fact."""
-    pattern = _PATTERNS.get(_ALIKE.get(daemon, daemon), _ANYBODY)
-    return pattern.match(line, body) is not None
+    name = _ALIKE.get(daemon, daemon)
+    return _pattern(name if name in _BEGINNINGS else b"").match(line, body) is not None
+
+
+@cache
+def _pattern(daemon: bytes) -> re.Pattern[bytes]:
+    """Made when it is needed: most nodes run few of these. Of nobody in the table: anybody's."""
+    beginnings = (*_BEGINNINGS.get(daemon, ()), *_MAPS)
+    return re.compile(_QUEUE_ID + rb"(?:" + b"|".join(beginnings) + rb")")
