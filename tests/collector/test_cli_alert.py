@@ -9,6 +9,7 @@ import pytest
 
 from collector.core.channels import Smtp, Webhook
 from collector.core.model import Automation
+from collector.operate import silencing
 from tests import collector_bed
 from tests.collector_bed import Bed
 from tests.notify_bed import Receiver, Sink, receiving, sinking
@@ -131,6 +132,17 @@ async def test_a_silence_that_may_not_be(
 ) -> None:
     assert said in await world.run("silence", *words, code=code)
     assert json.loads(await world.run("silences", "--all", "-o", "json")) == {"items": []}
+
+
+async def test_there_are_no_more_silences_than_can_be_looked_through(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silencing, "SILENCES_MAX", 1)
+    words = ("--cause", "blind", "--for", "1h", *REASON)
+    assert "silence 1 of" in await world.run("silence", *words)
+    assert "end some first" in await world.run("silence", *words, code=2)
+    await world.run("unsilence", "1", *REASON)
+    assert "silence 2 of" in await world.run("silence", *words)
 
 
 async def test_channels_are_tested_for_real(world: World) -> None:
