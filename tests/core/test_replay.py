@@ -17,7 +17,7 @@ from tests.core import fleet
 from tests.core.fleet import NOON, POLICY
 from tests.core.snapshots import Dice, as_decided
 
-FLEETS = 600
+FLEETS = 400
 MORE = 300  # at once, within their minute on a busy machine
 
 
