@@ -211,7 +211,7 @@ class Accounting:
                 # A line is stamped with its second's beginning: one written since is not earlier.
                 counted_to=ledger.counted_to or since.replace(microsecond=0) - _SECOND,
             ),
-            sieve=Sieve(self._whose.own, map(str.encode, ledger.unknown_lines.by_host)),
+            sieve=Sieve(self._whose.own, ledger.unknown_lines.foreign),
             tally=Tally(self._whose, ledger.known(), clock=clock),
             watch=SilenceWatch(ledger.silence, clock, pipes_out=self._whose.pipes_out),
             clock=clock,

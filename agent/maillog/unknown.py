@@ -34,6 +34,11 @@ class UnknownLines:
     by_host: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def foreign(self) -> tuple[bytes, ...]:
+        """Names of the other machines, as far as they are told apart."""
+        return tuple(name.encode() for name in self.by_host if name != OTHER)
+
+    @property
     def count(self) -> int:
         return self.deliveries + self.overlong + sum(self.by_daemon.values())
 

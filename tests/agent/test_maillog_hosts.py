@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from agent.maillog import hosts
 from agent.maillog.accounting import Accounting
@@ -182,6 +184,36 @@ def test_what_waits_is_bounded(shared: Shared, monkeypatch: pytest.MonkeyPatch) 
     shared.say(b"mx9", 400)
     shared.later()
     assert shared.bed.totals == shared.bed.log.truth
+
+
+PIECES = st.one_of(
+    st.sampled_from(
+        [
+            b"Nov 22 09:00:00 ",
+            *(b"mx1 ", b"relay7 ", b"RELAY7.x ", b"localhost ", b"192.0.2.1 "),
+            *(b"postfix/smtp[1]: ", b"postfix-out/qmgr[2]: ", b"dovecot: ", b": ", b"\n", b"\0"),
+        ]
+    ),
+    st.binary(max_size=9),
+)
+
+
+@given(st.lists(st.lists(PIECES, max_size=30).map(b"".join), max_size=8))
+def test_no_line_is_lost_or_told_twice(chunks: list[bytes]) -> None:
+    """Whatever stands in it: what is not taken out is there, in its order."""
+    known = hosts.Hosts(lambda: frozenset((b"mx1",)), ())
+    kept, taken_out, lines = b"", 0, 0
+    for chunk in chunks:
+        whole = chunk + b"\n"
+        known.read(whole)
+        lines += whole.count(b"\n")
+        found, others = known.sifted()
+        assert b"mx1" not in others
+        kept += found
+        taken_out += sum(others.values())
+    assert kept.count(b"\n") + taken_out == lines
+    rest = iter(b"\n".join(chunk for chunk in (*chunks, b"")).split(b"\n"))
+    assert all(line in rest for line in kept.split(b"\n")[:-1])
 
 
 async def test_a_recount_takes_out_the_same(shared: Shared) -> None:
