@@ -1,6 +1,8 @@
 """`why`: also why not, of which brake, with its numbers and its end; by an event's number, too."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from collector.core import policy_values
 from collector.core.model import Automation, Brake, Kind
 from collector.core.policy import Policy
-from collector.operate import brakes, testimony, why
+from collector.operate import brakes, overview, testimony, why
 from collector.ports import Refused
 from tests import collector_bed, statement_plans
 from tests.collector_bed import Bed
@@ -46,6 +48,25 @@ async def test_it_goes_through_no_table_that_grows(bed: Bed) -> None:
         for subject in ("mta-1", bed.nodes["mta-1"].address, newest["id"], last["seq"]):
             await why.read(bed.parts.desk, str(subject))
     assert statement_plans.scanned(bed.parts.config.state, heard) <= {"pools"}
+
+
+async def test_a_nodes_alert_is_shown_however_many_others_stand(bed: Bed) -> None:
+    first, other = bed.nodes["mta-1"].id, bed.nodes["mta-2"].id
+    rows = [(f"skew:{number}", other, number) for number in range(1, 1_200)]
+    journal = bed.parts.config.state / "journal.db"
+    with closing(sqlite3.connect(journal, timeout=5)) as file, file:
+        file.executemany(
+            "INSERT INTO alerts (key, node_id, severity, text, opened_at)"
+            " VALUES (?, ?, 'medium', 'its clock is off', ?)",
+            [("skew:mine", first, 0), *rows],
+        )
+    for found in (
+        await overview.nodes(bed.parts.desk),
+        [await overview.one(bed.parts.desk, first)],
+    ):
+        (mine,) = [row for row in found if row["id"] == first]
+        assert [alert["key"] for alert in overview.rows_of(mine, "alerts")] == ["skew:mine"]
+        assert mine["health_status"] == "degraded"
 
 
 async def chapters(bed: Bed, subject: str) -> dict[str, str]:
