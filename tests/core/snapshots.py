@@ -74,9 +74,9 @@ class Dice(random.Random):
         )
         known = {self._key(nodes): self.standing() for _ in range(self.randint(0, 3))}
         ids = [one.id for n in nodes for a in n.addresses for one in a.listings]
-        noes = {self._key(nodes)._replace(kind=Kind.PAUSE): self.denial(ids) for _ in range(2)}
+        denials = {self._key(nodes)._replace(kind=Kind.PAUSE): self.denial(ids) for _ in range(2)}
         return Snapshot(
-            nodes=nodes, fleet=fleet, standing=known, denials=noes, term=self.randint(1, 9)
+            nodes=nodes, fleet=fleet, standing=known, denials=denials, term=self.randint(1, 9)
         )
 
     def pool(self, name: str) -> PoolFacts:
