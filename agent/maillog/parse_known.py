@@ -10,7 +10,7 @@ from functools import cache
 _TLS = (rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection ",)
 # With more of smtp_tls_loglevel and smtpd_tls_loglevel: of the peer's certificate.
 _PEER = (
-    rb"\S+\[\S+\](?::\d+)?: (?:subject_CN=|depth=\d|fingerprint|re-using session|TLS cipher list|"
+    rb"\S+\[\S+\](?::\d+)?: (?:subject_CN=|depth=\d|fingerprint|reusing session|TLS cipher list|"
     rb"certificate verification|(?:Trusted|Untrusted|Verified|Anonymous): )",
     rb"fingerprint=",
 )

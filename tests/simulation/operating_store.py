@@ -67,10 +67,10 @@ class _Act:
         said = [(self._about(reason, one.address), reason, one) for reason, one in denied]
         judging_store.close_pauses(self.journal, [p.id for p in over], at=at)
         lifted = sorted({f"{one.reason.value} {one.address or ''}".strip() for one in over})
-        denials = [self._decision(Kind.PAUSE, reason, one) for _, reason, one in said]
+        refused = [self._decision(Kind.PAUSE, reason, one) for _, reason, one in said]
         resumed = self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted)
-        _, *no_ids = self._decide(resumed, *denials)
-        for (about, _, _), decision, id_ in zip(said, denials, no_ids, strict=True):
+        _, *no_ids = self._decide(resumed, *refused)
+        for (about, _, _), decision, id_ in zip(said, refused, no_ids, strict=True):
             key = safety.standing_key(decision.proposal)
             self.journal.denials[key] = Denial(decision_id=id_, at=at, about=about)
 

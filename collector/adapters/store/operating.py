@@ -89,12 +89,12 @@ class _Act:
             rotation.revise(self.connection, pool_id, at=at)
         lifted = sorted({f"{row.reason} {row.address}".strip() for row in (*closing, *held)})
         said = [(self._about(reason, one.address), reason, one) for reason, one in denied]
-        denials = [
+        refused = [
             self._decision(Kind.PAUSE, reason, one, about=about) for about, reason, one in said
         ]
         resumed = self._decision(Kind.RESUME, Reason.OPERATOR, self.subject, lifted=lifted)
-        _, *no_ids = self._decide(resumed, *denials)
-        for (about, _, _), decision, id_ in zip(said, denials, no_ids, strict=True):
+        _, *no_ids = self._decide(resumed, *refused)
+        for (about, _, _), decision, id_ in zip(said, refused, no_ids, strict=True):
             denials.put(self.connection, decision, decision_id=id_, about=about)
 
     def _about(self, reason: Reason, address: str | None) -> list[str]:
