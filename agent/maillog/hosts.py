@@ -132,7 +132,7 @@ class Hosts:
         if len(parse.hosts) != self._noticed:
             self._noticed = len(parse.hosts)
             self._ask_own()
-            names = {name_of(host) for host in parse.hosts} - NAMELESS
+            names = {name_of(host) for host in parse.hosts.values()} - NAMELESS
             self._are_several = bool(names & self._own) and not names <= self._own
         return self._are_several
 

@@ -85,8 +85,9 @@ class _Tags(dict[bytes, Tag]):
 
 
 _tags = _Tags()
-# Hosts that Postfix's lines named so far: noticed where a tag is new, so that it costs nothing.
-hosts: dict[bytes, None] = {}
+# Hosts that Postfix's lines named so far, by the word before the tag: noticed where a tag is new,
+# so that it costs nothing.
+hosts: dict[bytes, bytes] = {}
 
 
 def parse_line(line: bytes) -> MailEvent | None:
@@ -152,7 +153,7 @@ def _form_of(chunk: bytes) -> Form | None:
         head = _head_of(line)
         if head is not None and head.tag.instance and line[:1] not in _NOT_PLAIN:
             host = line[head.host_at : max(head.tag_start - 1, 0)]
-            _notice(host_of(line[: head.tag_start]))
+            _notice(line, head)
             return Form.of(line[: head.host_at], host=host, instances=instances)
     return None
 
@@ -193,7 +194,7 @@ def _read_new(found: Found, line: bytes) -> None:
         return
     tag_end = head.tag_start + head.tag.back - 3
     if head.tag.instance:
-        _notice(host_of(line[: head.tag_start]))
+        _notice(line, head)
     if head.host_at == 0:
         head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
         return
@@ -205,9 +206,10 @@ def _read_new(found: Found, line: bytes) -> None:
     head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
 
 
-def _notice(host: bytes) -> None:
-    if len(hosts) < HOSTS_NOTICED_MAX:
-        hosts[host] = None
+def _notice(line: bytes, head: _Head) -> None:
+    word = line[head.host_at : head.tag_start]
+    if word not in hosts and len(hosts) < HOSTS_NOTICED_MAX:
+        hosts[word] = host_of(line[: head.tag_start])
 
 
 def _head_of(line: bytes) -> _Head | None:
