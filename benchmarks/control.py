@@ -29,7 +29,7 @@ from collector.adapters import store
 from collector.adapters.clock import SystemClock
 from collector.adapters.store import SqlStore
 from collector.census import Census
-from collector.control import Control
+from collector.control import Control, Ties, nobody
 from collector.core.policy import Policy
 from collector.presence import Presence
 from collector.vitals import Vitals
@@ -69,7 +69,11 @@ class Bench:
         self._clock, self._presence = clock, presence
         policy = Policy()
         self.control = Control(
-            journal, clock=clock, census=census, vitals=Vitals(clock), policy=lambda: policy
+            journal,
+            clock=clock,
+            census=census,
+            vitals=Vitals(clock),
+            ties=Ties(policy=lambda: policy, catalogue=None, rotated=nobody, told=nobody),
         )
 
     def hear_all(self) -> None:

@@ -5,7 +5,7 @@ core does, over one snapshot.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import anyio
 import structlog
@@ -28,6 +28,18 @@ ROUND_SECONDS = 300.0
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ties:
+    """What the pass is told by, and tells. `catalogue`: with the paces handed out; None: the
+    journal's word on zones counts. `rotated`: after a commit that may have changed a pool's
+    rotation; `told`: after one that has something to tell people."""
+
+    policy: Callable[[], Policy]
+    catalogue: Callable[[], Catalogue] | None
+    rotated: Callable[[], None]
+    told: Callable[[], None]
+
+
 class Control:
     """Owns the timers and the detector; everything else is in the journal or in presence."""
 
@@ -38,19 +50,13 @@ class Control:
         clock: Clock,
         census: Census,
         vitals: Vitals,
-        policy: Callable[[], Policy],
+        ties: Ties,
     ) -> None:
         self._store = store
         self._clock = clock
         self._census = census
         self._vitals = vitals
-        self._policy = policy
-        # With the paces handed out; None: the journal's word on zones counts.
-        self.catalogue: Callable[[], Catalogue] | None = None
-        # Told after a commit that may have changed a pool's rotation.
-        self.rotated: Callable[[], None] = _nobody
-        # Told after a commit that has something to tell people.
-        self.told: Callable[[], None] = _nobody
+        self._ties = ties
         self._backlog = Backlog()
         self._wants_round = False
         self._lost: set[str] = set()
@@ -77,7 +83,7 @@ class Control:
     async def once(self, dirty: frozenset[str] | None) -> Judgement:
         """One pass over these nodes (None: all, a slice in each pass) and whatever is due. Who was
         not judged, of a large batch or for an error of the store, waits in the backlog."""
-        policy = self._policy()
+        policy = self._ties.policy()
         self._backlog.add(dirty or ())
         self._wants_round = self._wants_round or dirty is None
         if self._wants_round:
@@ -110,8 +116,9 @@ class Control:
 
     async def _load(self, ids: list[str], policy: Policy) -> Snapshot:
         read = await self._store.load(ids)
-        if self.catalogue is not None:
-            read = replace(read, fleet=replace(read.fleet, catalogue=self.catalogue()))
+        catalogue = self._ties.catalogue
+        if catalogue is not None:
+            read = replace(read, fleet=replace(read.fleet, catalogue=catalogue()))
         now = self._clock.monotonic()
         self._census.learn(read.nodes, now=now)
         pools = self._census.pools(read.fleet, policy, now=now)
@@ -138,9 +145,9 @@ class Control:
             or judgement.pauses_open
             or judgement.pauses_close
         ):
-            self.rotated()
+            self._ties.rotated()
         if judgement.notices:
-            self.told()
+            self._ties.told()
         for decision in judgement.decisions:
             log.info(
                 "decided",
@@ -186,5 +193,5 @@ class Control:
         self._vitals.late(self._clock.monotonic() - started - seconds)
 
 
-def _nobody() -> None:
+def nobody() -> None:
     """Watches nothing."""

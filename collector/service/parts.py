@@ -16,7 +16,7 @@ from collector.adapters.resolver import VOUCHED_FOR, DnsResolver, chosen
 from collector.adapters.store import SqlStore
 from collector.census import Census
 from collector.config import Config
-from collector.control import Control
+from collector.control import Control, Ties
 from collector.core.channels import Secret
 from collector.core.policy import Policy
 from collector.courier import Courier
@@ -201,11 +201,13 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         clock=clock,
         census=ground.census,
         vitals=vitals,
-        policy=ground.governor.policy,
+        ties=Ties(
+            policy=ground.governor.policy,
+            catalogue=zoning.catalogue,
+            rotated=ground.rotations.changed,
+            told=courier.ring,
+        ),
     )
-    control.catalogue = zoning.catalogue
-    control.rotated = ground.rotations.changed
-    control.told = courier.ring
     return Parts(
         config=ground.config,
         clock=clock,

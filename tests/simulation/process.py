@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from collector.census import Census
-from collector.control import Control
+from collector.control import Control, Ties, nobody
 from collector.core import duplicates
 from collector.core.duplicates import Claim, Ruling
 from collector.core.heartbeat import Heartbeat, Hello, Recount
@@ -189,7 +189,11 @@ class Process:
         )
         self.intake = Intake(store, presence=self.presence, terms=self.reign, around=around)
         self.control = Control(
-            store, clock=clock, census=self.census, vitals=self.vitals, policy=policy
+            store,
+            clock=clock,
+            census=self.census,
+            vitals=self.vitals,
+            ties=Ties(policy=policy, catalogue=None, rotated=nobody, told=nobody),
         )
         self.dispatch = Dispatch(
             store,
