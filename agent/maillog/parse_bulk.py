@@ -43,8 +43,9 @@ _QUIET = (
 )
 # A whole number: bytes are looked for in bytes by way of an exception (CPython's bytes_contains).
 _NEWLINE = ord("\n")
-_DELIVERERS = frozenset(DELIVERERS)
 _QUEUE_MANAGERS = frozenset((b"qmgr", b"oqmgr", b"nqmgr"))
+# Who defers or bounces what was not even tried writes the same line.
+_DELIVERERS = frozenset(DELIVERERS) | _QUEUE_MANAGERS | {b"cleanup"}
 _DOORS = frozenset((b"smtpd", b"postscreen"))
 
 

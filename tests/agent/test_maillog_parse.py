@@ -157,6 +157,12 @@ def test_unusual_values_are_read_alike_among_many_lines_and_alone(
         assert together.unparsed == sum(one.unparsed for one in alone)
 
 
+def test_what_the_queue_manager_defers_untried_is_read_among_many_lines() -> None:
+    line = b"Nov 22 09:33:50 mx1 postfix/qmgr[5]: 7EE6: to=<u@example.com>, relay=none, delay=63,"
+    line += b" delays=63/0/0/0, dsn=4.3.0, status=deferred (mail transport unavailable)\n"
+    assert parse.parse_counted(line * 50).events == [parse.parse_line(line[:-1])] * 50
+
+
 PIECES = st.sampled_from(
     [
         *(b"postfix/smtp[1]: ", b"4cB1Gk2zTMz9sWZ: ", b"to=<a@b.example>, ", b"to=", b'"', b"\\"),

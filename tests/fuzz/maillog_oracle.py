@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 LINE_BYTES_MAX = 65_536
 DELIVERERS = b"smtp lmtp local virtual pipe error retry discard".split()
+UNTRIED = b"qmgr oqmgr nqmgr cleanup".split()  # deferred or bounced without a delivery
 STATUSES = b"sent deferred bounced SOFTBOUNCE expired force-expired".split()
 PROBES = b"deliverable undeliverable".split()
 LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -38,18 +39,19 @@ def delivery(line: bytes) -> Told | None:
         return None
     while line[:1] == b"\0":
         line = line[1:]
+    line = _traditional(line)
     head, mark, body = line.partition(b"]: ")
     stamp, blank, tag = head.rpartition(b" ")
     name, bracket, process = tag.rpartition(b"[")
     instance, slash, daemon = name.rpartition(b"/")
     if not (mark and bracket and slash and instance and process.isdigit()):
         return None
-    if daemon not in DELIVERERS or any(one in name for one in (*BLANKS, ord("["))):
+    if daemon not in DELIVERERS + UNTRIED or any(one in name for one in (*BLANKS, ord("["))):
         return None
     if b": " in stamp + blank or len(stamp + blank) > 200:
         return None
     queue_id, colon, rest = body.partition(b": ")
-    if not colon or not queue_id.isalnum():
+    if not colon or not queue_id.isalnum() or (daemon in UNTRIED and rest[:4] != b"to=<"):
         return None
     pairs = _pairs(rest)
     status = _letters(pairs.get(b"status", b""))
@@ -125,3 +127,40 @@ def _letters(text: bytes) -> bytes:
 
 def _inner(mailbox: bytes) -> bytes:
     return mailbox[1:-1] if mailbox[:1] == b"<" and mailbox[-1:] == b">" else mailbox
+
+
+def _traditional(line: bytes) -> bytes:
+    """A line of RFC 5424 as RFC 3164 would have it; any other as it is."""
+    priority, mark, rest = line[1:].partition(b">1 ")
+    words = rest.split(b" ", 5)
+    if line[:1] != b"<" or not mark or not priority.isdigit() or len(priority) > 3:
+        return line
+    if len(words) < 6 or not words[3].isdigit():
+        return line
+    if any(not word or any(one in word for one in BLANKS) for word in words[:5]):
+        return line
+    message = _after_data(words[5])
+    if message is None:
+        return line
+    return b"%b %b %b[%b]: %b" % (*words[:4], message.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _after_data(text: bytes) -> bytes | None:
+    """What follows the structured data and a blank; None: there is none, or it does not end."""
+    if text[:2] == b"- ":
+        return text[2:]
+    place, inside, is_quoted = 0, False, False
+    while place < len(text):
+        one = text[place : place + 1]
+        if inside and is_quoted and one == b"\\":
+            place += 1
+        elif inside and one == b'"':
+            is_quoted = not is_quoted
+        elif inside and one == b"]" and not is_quoted:
+            inside = False
+        elif not inside and one == b"[":
+            inside = True
+        elif not inside:
+            return text[place + 1 :] if place and one == b" " else None
+        place += 1
+    return None
