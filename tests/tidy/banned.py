@@ -57,7 +57,7 @@ def check_calls(tree: Tree) -> list[str]:
     handlers = Counter(
         next((process for process in PROCESSES if module.name.startswith(process)), "")
         for module in tree.values()
-        for node in ast.walk(module.syntax)
+        for node in module.nodes
         if _catches_all(node)
     )
     return complaints + [
@@ -69,7 +69,7 @@ def check_calls(tree: Tree) -> list[str]:
 
 def _calls(module: Module) -> Iterator[str]:
     origin = _origins(module)
-    for node in ast.walk(module.syntax):
+    for node in module.nodes:
         if not isinstance(node, ast.Call):
             continue
         name = _dotted(node.func, origin)
@@ -84,7 +84,7 @@ def _calls(module: Module) -> Iterator[str]:
 def _origins(module: Module) -> dict[str, str]:
     """Local name -> what it was imported as, so that aliases do not hide a call."""
     origin: dict[str, str] = {}
-    for node in ast.walk(module.syntax):
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             origin |= {a.asname: a.name for a in node.names if a.asname}
         elif isinstance(node, ast.ImportFrom) and node.module:

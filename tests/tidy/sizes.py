@@ -41,7 +41,7 @@ def _check_module(module: Module) -> Iterator[str]:
     if module.lines > limit:
         yield f"{module.path}: {module.lines} lines, limit {limit}"
     is_test = module.name.startswith("tests.")
-    for node in ast.walk(module.syntax):
+    for node in module.nodes:
         if isinstance(node, Function):
             place = f"{module.path}:{node.lineno}: {node.name}"
             length = (node.end_lineno or node.lineno) - node.lineno + 1

@@ -25,7 +25,7 @@ def is_in_force(value: ast.expr) -> bool:
 
 
 def read_of(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.syntax):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute) and is_in_force(node.value):
             yield node.attr
 

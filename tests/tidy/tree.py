@@ -21,6 +21,7 @@ class Module:
     path: str
     text: str
     syntax: ast.Module
+    nodes: tuple[ast.AST, ...]  # all of them: a walk takes longer than reading the file
 
     @property
     def lines(self) -> int:
@@ -46,13 +47,20 @@ def _module(root: Path, path: Path) -> Module:
     parts = relative.with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     text = path.read_text()
-    return Module(name=name, path=relative.as_posix(), text=text, syntax=ast.parse(text))
+    syntax = ast.parse(text)
+    return Module(
+        name=name,
+        path=relative.as_posix(),
+        text=text,
+        syntax=syntax,
+        nodes=tuple(ast.walk(syntax)),
+    )
 
 
 def imports(module: Module, tree: Tree) -> Iterator[tuple[str, int]]:
     """(dotted name, line) of all it imports, wherever in the file; names from a package are
     resolved to the package's module where there is one. A relative import is resolved too."""
-    for node in ast.walk(module.syntax):
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
