@@ -16,6 +16,7 @@ from typing import cast
 from agent import backoff
 from collector.core.heartbeat import Hello
 from collector.core.judgement import Judgement
+from collector.core.model import Reason
 from collector.core.policy import Policy
 from collector.ports import Actor, AuditEntry, Refused, Store, StoreError
 from deliverability.zones import Tier, Zone
@@ -41,6 +42,10 @@ ASLEEP_SECONDS = 3000.0
 BEAT_APART_SECONDS = 1.0
 # Heartbeats passed over that are counted one by one.
 HEARD_AGAIN = 4
+# So many times slower may sweeps be that can say nothing new: still no node is blind.
+DROWSY_TIMES = 3
+# What stands for a day without anything to be done about it.
+PATIENT = ("bounces", "score")
 # A sweep's pace is jittered by a tenth: while all is calm nodes may as well sweep together.
 EARLY_SECONDS = 25.0
 
@@ -70,7 +75,6 @@ class Fleet:
         self._tick_at = 0.0
         # While all is well everywhere even sweeps may be passed over: none could say otherwise.
         self.may_sleep = False
-        self._is_asleep = False
         self.stalled_for = 0.0
 
     # What happens, and when.
@@ -81,16 +85,16 @@ class Fleet:
 
     def stir(self) -> None:
         """Something happened: heartbeats matter one by one again."""
-        if self.is_calm:
+        was_calm = self.is_calm
+        if was_calm:
             self._touch()
-            for link in self.links.values():
-                link.beat_at = self.clock.seconds + self._interval * self.random.random()
-                if self._is_asleep:
-                    link.agent.spread_sweeps(self._pace, luck=self.random.random())
         self.keep_awake()
+        for link in self.links.values() if was_calm else ():
+            link.beat_at = self.clock.seconds + self._interval * self.random.random()
+            if self.may_sleep:
+                link.agent.hurry_sweeps(self._pace, luck=self.random.random())
 
     def keep_awake(self) -> None:
-        self._is_asleep = False
         self._stirred_at = self.clock.seconds
         self._tick_at = min(self._tick_at, self.clock.seconds + self._tick)
 
@@ -162,7 +166,6 @@ class Fleet:
         if now >= self._tick_at:
             self._tick_at = now + self._tick
             if self.may_sleep and self.is_calm and all_well(self):
-                self._is_asleep = True
                 self._tick_at = now + ASLEEP_SECONDS
                 for link in self.links.values():
                     link.agent.sleep(self._tick_at)
@@ -204,7 +207,16 @@ class Fleet:
 
     def _pace(self, zone: Zone) -> float:
         critical = self.policy.sweep_critical
-        return (critical if zone.tier is Tier.CRITICAL else zone.pace).total_seconds()
+        pace = critical if zone.tier is Tier.CRITICAL else zone.pace
+        return pace.total_seconds() * (DROWSY_TIMES if self._is_drowsy else 1)
+
+    @property
+    def _is_drowsy(self) -> bool:
+        """No zone has anything to say, or has said what must be heard twice to be over."""
+        if not (self.may_sleep and self.is_calm) or self.world.sayings:
+            return False
+        tables = self.memory.tables
+        return len(tables.listings) == sum(id_ in tables.closed for id_ in tables.listings)
 
     async def _connect(self, link: Link, process: Process) -> None:
         agent = link.agent
@@ -334,11 +346,15 @@ class Fleet:
 def all_well(fleet: Fleet) -> bool:
     """Nobody is out, nothing is wrong, nothing is under way."""
     tables = fleet.memory.tables
-    troubles = (fleet.world.sayings, tables.alerts, tables.brakes, tables.switches)
+    alerts = [key for key in tables.alerts if not key.startswith(PATIENT)]
+    troubles = (fleet.world.sayings, alerts, tables.brakes, any(tables.switches.values()))
     return (
         fleet.process is not None
         and not any(troubles)
         and fleet.faulty.is_calm
         and all(link.is_up and link.agent.is_settled for link in fleet.links.values())
-        and all(row.in_rotation for row in tables.addresses.values())
+        and all(
+            row.in_rotation or row.rotation_reason is Reason.BOUNCE_RATE
+            for row in tables.addresses.values()
+        )
     )
