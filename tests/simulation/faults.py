@@ -10,6 +10,7 @@ WRITES = frozenset(
     {
         *("begin_term", "record", "record_hello", "begin_epoch", "record_look", "commit"),
         *("import_restored", "finish_effects", "operator_pause", "set_switch", "set_automation"),
+        *("keep_grant", "set_shares"),
     }
 )
 

@@ -18,9 +18,10 @@ from collector.core.heartbeat import Hello
 from collector.core.judgement import Judgement
 from collector.core.model import Reason
 from collector.core.policy import Policy
+from collector.core.rotation import Strategy
 from collector.ports import Actor, AuditEntry, Refused, Store, StoreError
 from deliverability.zones import Tier, Zone
-from tests.simulation import enrolment
+from tests.simulation import enrolment, rotating_store, warming_store
 from tests.simulation.clock import VirtualClock
 from tests.simulation.faults import Crash, FaultyStore
 from tests.simulation.journal import Journal
@@ -189,6 +190,7 @@ class Fleet:
                 self.process.presence.heard(link.agent.node_id, now=now, interval=interval)
                 link.touched_at = now
                 link.agent.standing.heard()
+                self.memory.heard(link.agent.node_id)
 
     async def _live(self, link: Link) -> None:
         """What one agent does at this moment."""
@@ -297,11 +299,15 @@ class Fleet:
             entry = self.entry("enrol")
             pool_id = await enrolment.found(self.memory, plan, entry=entry)
             self.pool_ids[plan.name] = pool_id
-            for _ in range(plan.nodes):
+            if plan.is_weighted:
+                rotating_store.set_strategy(self.memory.tables, pool_id, Strategy.WEIGHTED)
+            for place in range(plan.nodes):
                 number += 1
                 agent = enrolment.agent_of(number, plan, world=self.world, clock=self.clock)
                 agent.spread_sweeps(lambda _: 15.0, luck=self.random.random())
                 await enrolment.enrol(self.memory, agent, pool_id, entry=entry)
+                if place < plan.warming:
+                    warming_store.warming(self.memory.tables, agent.node_id)
                 connect_at = self.clock.seconds + 10 * self.random.random()
                 self.links[agent.name] = Link(agent=agent, connect_at=connect_at)
 

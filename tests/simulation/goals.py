@@ -18,6 +18,7 @@ from tests.simulation.happening import Truth
 from tests.simulation.journal import AddressRow, DecisionRow, Journal
 from tests.simulation.link import Link
 from tests.simulation.plan import ZONE
+from tests.simulation.violation import Violation as Violation
 from tests.simulation.world import COLLECTOR
 
 # From the first moment at which everything needed is there: a sweep, its heartbeat, a pass.
@@ -29,11 +30,8 @@ OBEY_SECONDS = 60.0
 CAUSED = {
     *(Reason.BOUNCE_RATE, Reason.BLOCKED, Reason.DISK_FULL, Reason.SERVICE_DOWN, Reason.DNS_BROKEN)
 }
+UNWANTED = {"LISTED", "STANDING_ORDER", "BOUNCE_RATE", "COMPLAINT_RATE", "BLOCKED"}
 FLOORED = (Reason.SILENCE, Reason.BOUNCE_RATE, Reason.COMPLAINT_RATE)
-
-
-class Violation(Exception):
-    """A goal was missed."""
 
 
 @dataclass(slots=True)
@@ -62,6 +60,8 @@ class Goals:
             self._not_our_fault(row.decision)
         for judgement in judged:
             self._above_floor(judgement)
+            self._not_warmer_while_paused(judgement)
+        self._empties_for_a_reason()
         for link in fleet.links.values():
             self._reachable(link)
             self._orders_grow(link)
@@ -159,6 +159,32 @@ class Goals:
             floor = math.ceil(policy.floor_ratio * baseline)
             if present < floor and before < baseline:
                 raise Violation(f"{present} of {baseline} left in {pool.name}: {_named(made)}")
+
+    # A cap does not rise while a pause stands that says the address's mail is not wanted.
+
+    def _not_warmer_while_paused(self, judgement: Judgement) -> None:
+        tables = self.fleet.memory.tables
+        for change in judgement.warmups:
+            before, ip = change.before, change.plan.subject
+            if before is None or change.plan.stage <= before.stage:
+                continue
+            held = snapshot_store.open_pauses(tables, change.subject.node_id)
+            paused = [p.reason.value for p in held if p.covers(ip) and p.reason.value in UNWANTED]
+            if paused:
+                stages = f"from stage {before.stage} to {change.plan.stage}"
+                raise Violation(f"{ip} warmed up {stages} while paused: {', '.join(paused)}")
+
+    # What the floor protects never empties a pool.
+
+    def _empties_for_a_reason(self) -> None:
+        tables = self.fleet.memory.tables
+        for pool in tables.pools.values():
+            sizes = [size for _, size in pool.rotations[-2:]]
+            if len(sizes) < 2 or sizes[-1] or sizes[0] < 2:
+                continue
+            out = [row for row in tables.addresses.values() if row.pool_id == pool.id]
+            if all(row.rotation_reason in FLOORED for row in out):
+                raise Violation(f"{pool.name} went from {sizes[0]} to none: no one's word for it")
 
     # A listed address is not in the rotation beyond its bound.
 

@@ -1,3 +1,4 @@
+# long: one act for each kind of mishap
 """A plan's mishaps into acts upon the fleet. Keeps the truth the goals are judged by."""
 
 from collections import Counter
@@ -9,10 +10,12 @@ from collector.core.model import Order, Reason
 from collector.ports import OperatorPause, Refused
 from deliverability.replies import Outcome
 from tests.simulation import plan as planning
+from tests.simulation import platform, warming_store
 from tests.simulation.fleet import Fleet
 from tests.simulation.machine import Entry
 from tests.simulation.mishaps import Mishaps
 from tests.simulation.plan import ZONE, Mishap, Plan
+from tests.simulation.platform import Platform
 from tests.simulation.troubles import Troubles
 from tests.simulation.world import Saying, frozen, reply
 
@@ -42,6 +45,7 @@ class Happening:
         self._fleet = fleet
         self._mishaps = Mishaps(fleet)
         self._plan = plan
+        self.platform = Platform(fleet)
         self.troubles = Troubles(fleet, later=self.later)
         self.truth.causes = self.troubles.causes
         # How often each kind of mishap happened.
@@ -51,6 +55,10 @@ class Happening:
         for mishap in self._plan.mishaps:
             self._fleet.at(mishap.at, lambda one=mishap: self._do(one))  # type: ignore[misc]
         step = 0
+        hour = 1
+        while hour * platform.EVERY_SECONDS < self._plan.lasts:
+            self._fleet.at(hour * platform.EVERY_SECONDS, self.platform.ask, quietly=True)
+            hour += 1
         while step * MAIL_EVERY_SECONDS < self._plan.lasts:
             self._fleet.at(step * MAIL_EVERY_SECONDS, self._mail, quietly=True)
             step += 1
@@ -67,6 +75,7 @@ class Happening:
                 agent.log.write(
                     Entry(ip, "google", outcome, count)
                     for ip in agent.addresses
+                    if warming_store.capped(self._fleet.memory.tables, agent.node_id, ip) is None
                     for outcome, count in ((Outcome.SENT, 99), (Outcome.BOUNCED, 1))
                 )
 
@@ -209,6 +218,7 @@ class Happening:
 
         def restore() -> None:
             self.truth.restores += 1
+            self.platform.blur()
             # What never reached the node, nobody can know any more.
             self.truth.held &= {name for name in self.truth.held if self._knows_of_pause(name)}
             self._mishaps.restore(backup)

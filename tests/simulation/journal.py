@@ -28,7 +28,10 @@ from collector.core.model import (
 )
 from collector.core.policy import Policy
 from collector.core.readings import DnsFact, MailFacts
+from collector.core.rotation import Strategy
+from collector.core.warmup_plan import Plan
 from collector.ports import ApiToken, Certificate, PendingEffect, Token
+from collector.ports_rotation import Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,7 @@ class PoolRow:
     automation: Automation
     # (at, size): every revision of its rotation.
     rotations: tuple[tuple[datetime, int], ...] = ()
+    strategy: Strategy = Strategy.ROUND_ROBIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +164,10 @@ class Journal:
     complaints: dict[str, int] = field(default_factory=dict)
     # What is published about an address; nobody looks yet, so tests say.
     dns: dict[str, tuple[DnsFact, ...]] = field(default_factory=dict)
+    # By node and address: how each warms up, and its weight in a rotation.
+    warmups: dict[tuple[str, str], Plan] = field(default_factory=dict)
+    shares: dict[tuple[str, str], int] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
     timeline: list[Line] = field(default_factory=list)
 
     def copy(self) -> "Journal":

@@ -18,6 +18,7 @@ from collector.core.model import (
 )
 from collector.core.notices import KIND as NOTICE
 from collector.ports import PendingEffect
+from tests.simulation import warming_store
 from tests.simulation.intake_store import revise
 from tests.simulation.journal import DecisionRow, EffectRow, Journal, Line, moment
 from tests.simulation.snapshot_store import open_listings, open_pauses
@@ -39,6 +40,7 @@ def commit(journal: Journal, judgement: Judgement) -> list[str]:
     for id_, turn in judgement.pauses_probe:
         journal.pauses[id_] = replace(journal.pauses[id_], probe_at=turn)
     _rotate(journal, judgement, ids=ids)
+    warming_store.change(journal, judgement)
     for node_id, order in judgement.orders:
         put_order(journal, node_id, order=order, at=at)
     _add_effects(journal, judgement, batch=batch)

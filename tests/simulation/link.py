@@ -21,6 +21,9 @@ class PoolPlan:
     ipv6: bool = False
     automation: Automation = Automation.ACT
     zones: tuple[str, ...] = ("zen.spamhaus.org",)
+    # The first so many are new, and warm up; `is_weighted`: shares follow what each can take.
+    warming: int = 0
+    is_weighted: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -47,7 +47,9 @@ class Plan:
 
 def draw(seed: int) -> Plan:
     chance = Random(seed)
-    pools = tuple(_pool(number, chance) for number in range(chance.choice((1, 1, 1, 2))))
+    newness = Random(f"{seed} warming")
+    drawn_pools = [_pool(number, chance) for number in range(chance.choice((1, 1, 1, 2)))]
+    pools = tuple(_warming(one, newness) for one in drawn_pools)
     empty = Plan(seed=seed, pools=pools, mishaps=(), lasts=chance.choice((2, 4, 7, 10, 14)) * DAY)
     begun, over = QUIET_FIRST, empty.lasts - QUIET_LAST
     number = max(1, round(MISHAPS_A_DAY * empty.lasts / DAY * chance.uniform(0.5, 1.5)))
@@ -68,6 +70,14 @@ def _pool(number: int, chance: Random) -> PoolPlan:
         name=f"pool-{number}",
         nodes=chance.choice((1, 2, 3, 4, 5, 6)),
         addresses=chance.choice((1, 1, 1, 2)),
+    )
+
+
+def _warming(pool: PoolPlan, chance: Random) -> PoolPlan:
+    return replace(
+        pool,
+        warming=min(pool.nodes, chance.choice((0, 0, 1, 1, 2))),
+        is_weighted=chance.random() < 0.4,
     )
 
 

@@ -20,8 +20,10 @@ from collector.intake import Around, Intake, Opening
 from collector.operate import vigil
 from collector.operate.desk import Desk
 from collector.ports import Clock, Refused, Store
+from collector.ports_rotation import RotationStore
 from collector.presence import Presence
 from collector.reign import Reign
+from collector.rotations import Rotations
 from collector.vitals import Vitals
 from deliverability.catalogue import CATALOGUE
 from tests.simulation.clock import VirtualClock
@@ -195,6 +197,9 @@ class Process:
             vitals=self.vitals,
             ties=Ties(policy=policy, catalogue=None, rotated=nobody, told=nobody),
         )
+        rotations = Rotations(cast(RotationStore, store), clock=clock, policy=policy)
+        self.rotations = rotations
+        self.control.rotated = rotations.changed
         self.dispatch = Dispatch(
             store,
             resolver=WorldResolver(world, clock),
@@ -247,6 +252,7 @@ class Process:
             self.bell.ring()
             await self.intake.resolve_nuisances()
             await vigil.once(cast(Desk, self))
+            await self.rotations.share()
         judged = []
         for _ in range(ROUNDS_MAX):
             judgement = await self.control.once(self.bell.take())

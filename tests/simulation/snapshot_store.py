@@ -21,7 +21,7 @@ from collector.core.model import (
     Snapshot,
 )
 from collector.core.readings import HostFacts, ServiceFact
-from tests.simulation import mail_store
+from tests.simulation import mail_store, warming_store
 from tests.simulation.journal import AddressRow, Journal, NodeRow
 
 DAY = timedelta(days=1)
@@ -137,6 +137,7 @@ def _address(journal: Journal, row: AddressRow, *, now: datetime) -> AddressFact
             if (one.node_id, one.address) == (row.node_id, row.ip)
         ),
         mail=mail_store.of_address(journal, row.ip, now=now),
+        warmup=warming_store.read(journal, row.node_id, row.ip, now=now),
         dns=journal.dns.get(row.ip, ()),
     )
 

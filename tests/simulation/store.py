@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 
 from collector.core.heartbeat import Account, Heartbeat, Hello
 from collector.core.judgement import Judgement
+from collector.core.ledger import Key
 from collector.core.model import AlertFact, Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
 from collector.core.rates import WindowsAsked
+from collector.core.rotation import Rotation, Strategy
 from collector.ports import (
     ApiToken,
     AuditEntry,
@@ -25,13 +27,16 @@ from collector.ports import (
     Row,
     Token,
 )
+from collector.ports_rotation import Grant, GrantDraft, Kept
 from tests.simulation import (
     intake_store,
     judging_store,
     mail_store,
     operating_store,
+    rotating_store,
     snapshot_store,
     views_store,
+    warming_store,
 )
 from tests.simulation.journal import AddressRow, Journal, Line, NodeRow, PoolRow, moment
 
@@ -179,6 +184,7 @@ class MemoryStore:
         for position, ip in enumerate(node.addresses):
             row = AddressRow(node_id=node.id, ip=ip, pool_id=pool_id, position=position)
             self.tables.addresses.setdefault((node.id, ip), row)
+        warming_store.adopt(self.tables, node.id, node.addresses, at=node.enrolled_at)
 
     async def certificates(self) -> Sequence[Certificate]:
         edge = self._clock.now() - RENEWABLE
@@ -237,6 +243,12 @@ class MemoryStore:
     async def record(self, heartbeat: Heartbeat) -> None:
         intake_store.record(self.tables, heartbeat)
 
+    def heard(self, node_id: str) -> None:
+        """A heartbeat that said nothing new came, and was passed over."""
+        row, now = self.tables.nodes.get(node_id), moment(self._clock.now())
+        if row is not None and row.last_heartbeat is not None:
+            self.tables.nodes[node_id] = replace(row, last_heartbeat=max(now, row.last_heartbeat))
+
     async def record_look(self, look: Look) -> None:
         intake_store.record_look(self.tables, look)
 
@@ -278,6 +290,30 @@ class MemoryStore:
         with self._whole() as journal:
             operating_store.operator_pause(journal, wish, entry)
             self._audit(entry, node_id=wish.node_id)
+
+    # Rotation.
+
+    async def rotation(self, pool_id: str) -> Rotation:
+        return rotating_store.rotation(self.tables, pool_id, now=self._clock.now())
+
+    async def revisions(self) -> Mapping[str, int]:
+        return {pool.id: len(pool.rotations) for pool in self.tables.pools.values()}
+
+    async def strategies(self) -> Mapping[str, tuple[int, Strategy]]:
+        pools = self.tables.pools.values()
+        return {pool.id: (len(pool.rotations), pool.strategy) for pool in pools}
+
+    async def set_shares(self, pool_id: str, shares: Mapping[Key, int], *, at: datetime) -> None:
+        if shares:
+            self.tables.shares.update(shares)
+            intake_store.revise(self.tables, pool_id, at=moment(at))
+
+    async def keep_grant(self, draft: GrantDraft) -> Kept:
+        return rotating_store.keep(self.tables, draft)
+
+    async def grants(self, pool_id: str, *, since: datetime) -> Sequence[Grant]:
+        held = self.tables.grants.values()
+        return [one for one in held if one.pool_id == pool_id and one.expires_at > since]
 
     # Views.
 

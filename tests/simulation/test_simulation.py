@@ -10,6 +10,7 @@ import pytest
 from agent.enforcement import Enforcement
 from agent.model import Directive
 from collector.core import liveness, safety, zonebrake
+from collector.core.ledger import Ledger
 from collector.core.model import Brake, Detector, Liveness
 from tests.simulation import __main__ as simulation
 from tests.simulation import plan, run
@@ -54,6 +55,9 @@ ALL_LISTED = planned(at(0, "mass listing", 1, 2, 3, 4, 5, 6, lasts=3600), nodes=
 STALLED = planned(at(0, "collector stalls", number=200))
 RESTARTED = planned(at(0, "collector restarts"), at(10, "collector restarts"))
 PAUSED = planned(at(0, "operator pauses", 2, lasts=3 * HOUR), at(30, "stale order", 2, number=0))
+WARMING = Plan(
+    seed=1, pools=(PoolPlan(name="pool-0", nodes=2, warming=2),), mishaps=(), lasts=8 * HOUR
+)
 ONE_BY_ONE = planned(*(at(20 * n, "cut", n, lasts=4 * HOUR) for n in range(1, 6)), nodes=6)
 
 
@@ -94,7 +98,13 @@ def stale_orders(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Enforcement, "order", credulous)
 
 
+def caps_unread(patch: pytest.MonkeyPatch) -> None:
+    """Whoever grants knows no cap."""
+    patch.setattr(Ledger, "_room", lambda *_, **__: 1000)
+
+
 MUTATIONS = {
+    "a ledger that knows no cap": (caps_unread, WARMING, "a day"),
     "no zone brake": (no_zone_brake, ALL_LISTED, "paused by a zone"),
     "a detector that trusts itself": (trusting_detector, STALLED, "it never was"),
     "membership that is not sticky": (no_grace, RESTARTED, "it never was"),

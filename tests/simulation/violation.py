@@ -1,0 +1,5 @@
+"""A goal was missed."""
+
+
+class Violation(Exception):
+    """The text says which, and by whom."""
