@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from collector.core.ledger import Asked
+from collector.core.ledger import Wanted
 from collector.ports import Refused, StoreError
 from deliverability.replies import Outcome
 from tests.simulation import snapshot_store, warming_store
@@ -49,7 +49,7 @@ class Platform:
             plan = next(one for one in self.fleet.plans if one.name == name)
             for receiver in RECEIVERS:
                 self.grants += 1
-                asked = Asked(
+                asked = Wanted(
                     messages=WANTED * plan.nodes * plan.addresses,
                     receiver=receiver,
                     expires_at=self.fleet.clock.now() + EXPIRES,
