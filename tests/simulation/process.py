@@ -190,16 +190,15 @@ class Process:
             failed=self.vitals.failed,
         )
         self.intake = Intake(store, presence=self.presence, terms=self.reign, around=around)
+        self.rotations = Rotations(cast(RotationStore, store), clock=clock, policy=policy)
+        rotated = self.rotations.changed
         self.control = Control(
             store,
             clock=clock,
             census=self.census,
             vitals=self.vitals,
-            ties=Ties(policy=policy, catalogue=None, rotated=nobody, told=nobody),
+            ties=Ties(policy=policy, catalogue=None, rotated=rotated, told=nobody),
         )
-        rotations = Rotations(cast(RotationStore, store), clock=clock, policy=policy)
-        self.rotations = rotations
-        self.control.rotated = rotations.changed
         self.dispatch = Dispatch(
             store,
             resolver=WorldResolver(world, clock),
