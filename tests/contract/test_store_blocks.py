@@ -132,6 +132,14 @@ async def test_the_last_look_at_a_grant_is_of_one_mind_with_the_rotation(
     assert bool((await journal.keep_grant(draft)).unfit) is bool(first.against)
 
 
+async def test_a_paused_address_silences_its_siblings(journal: SqlStore, tmp_path: Path) -> None:
+    await block(journal, 1, "google")
+    _moved(tmp_path, "UPDATE pauses SET receiver = '', address = '192.0.2.99'")
+    found = await members(journal)
+    assert found[ip(1)].against == ("its node is silent: 192.0.2.99 is paused",)
+    assert found[ip(2)].against == ()
+
+
 async def test_the_caps_of_a_sending_domain_bind_over_all_receivers_and_days(
     journal: SqlStore, rotations: Rotations, clock: HandClock
 ) -> None:

@@ -1,6 +1,6 @@
 """Pools' rotations and grants in the journal in memory: what `collector.rotations` asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -36,18 +36,15 @@ def rotation(journal: Journal, pool_id: str, *, now: datetime) -> Rotation:
 
 
 def _member(journal: Journal, row: AddressRow, *, share: int | None, now: datetime) -> Member:
-    held = [
-        one
-        for one in snapshot_store.open_pauses(journal, row.node_id)
-        if one.address in (None, row.ip)
-    ]
+    silent = snapshot_store.open_pauses(journal, row.node_id)
+    held = [one for one in silent if one.address in (None, row.ip)]
     plan = journal.warmups.get((row.node_id, row.ip))
     receivers = dict(_used(journal, row.ip, now=now))
     return Member(
         node_id=row.node_id,
         node=journal.nodes[row.node_id].name,
         ip=row.ip,
-        against=tuple(_against(journal, row, held)),
+        against=tuple(_against(journal, row, silent)),
         blocked=tuple(sorted({one.receiver for one in held if one.receiver})),
         blocks={
             one.receiver: Block(one.opened_at, one.probe_at)
@@ -80,8 +77,9 @@ def _used(journal: Journal, ip: str, *, now: datetime) -> Iterator[tuple[str, Us
         )
 
 
-def _against(journal: Journal, row: AddressRow, held: list[Pause]) -> Iterator[str]:
-    yield from sorted({one.reason.value for one in held if not one.receiver})
+def _against(journal: Journal, row: AddressRow, silent: Sequence[Pause]) -> Iterator[str]:
+    """A pause of one address silences its node, and so all others."""
+    yield from sorted({one.reason.value for one in silent if not one.receiver})
     if journal.nodes[row.node_id].lifecycle not in SENDING:
         yield f"the node is {journal.nodes[row.node_id].lifecycle.value}"
     if not row.in_rotation:
@@ -125,9 +123,8 @@ def keep(journal: Journal, draft: GrantDraft) -> Kept:
 
 def _fits(journal: Journal, key: Key) -> bool:
     row = journal.addresses[key]
-    held = snapshot_store.open_pauses(journal, row.node_id)
-    mine = [one for one in held if one.address in (None, row.ip)]
-    return not any(True for _ in _against(journal, row, mine))
+    silent = snapshot_store.open_pauses(journal, row.node_id)
+    return not any(True for _ in _against(journal, row, silent))
 
 
 def set_share(journal: Journal, key: Key, share: int) -> None:

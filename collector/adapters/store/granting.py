@@ -39,7 +39,7 @@ USED = """SELECT coalesce(sum(messages), 0), coalesce(sum(iif(at >= ?, messages,
  coalesce(sum(iif(receiver = ?, messages, 0)), 0)
  FROM grants WHERE domain = ? AND domain <> '' AND at >= ?"""
 # What the rotation's revision cannot know yet: a person's pause, and what the node obeys. A pause
-# of one receiver is a revision by itself.
+# of any of its addresses silences the node; one of a receiver is a revision by itself.
 FIT = """SELECT a.node_id, a.ip FROM json_each(?) k
  JOIN addresses a ON a.node_id = k.value ->> 0 AND a.ip = k.value ->> 1
   AND a.in_rotation = 1 AND a.is_present = 1
@@ -48,7 +48,7 @@ FIT = """SELECT a.node_id, a.ip FROM json_each(?) k
  JOIN orders o ON o.node_id = a.node_id AND o.term = t.obeyed_term
   AND o.revision = t.obeyed_revision
  WHERE NOT EXISTS (SELECT 1 FROM pauses p WHERE p.node_id = a.node_id AND p.closed_at IS NULL
-  AND p.address IN ('', a.ip) AND p.receiver = '')"""
+  AND p.receiver = '')"""
 
 
 def keep(journal: sqlite3.Connection, draft: GrantDraft) -> Kept:

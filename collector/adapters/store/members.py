@@ -62,8 +62,8 @@ GROWN = text(
 )
 # By node number and address, then by receiver: of the day, of the hour.
 Counts = dict[tuple[int, str], dict[str, list[int]]]
-# By node and address ('': the whole node).
-Held = dict[tuple[str, str], list[Row[Any]]]
+# A node's pauses, those of its addresses too.
+Held = dict[str, list[Row[Any]]]
 
 
 def read(connection: Connection, pool_id: str, *, now: datetime) -> Rotation:
@@ -91,7 +91,8 @@ def read(connection: Connection, pool_id: str, *, now: datetime) -> Rotation:
 
 
 def _member(row: Row[Any], *, counts: Counts, held: Held) -> Member:
-    pauses = held.get((row.node_id, ""), []) + held.get((row.node_id, row.ip), [])
+    of_node = held.get(row.node_id, [])
+    pauses = [one for one in of_node if one.address in ("", row.ip)]
     sent = merged(counts, (row.number, row.ip))
     receivers = {name: Used(day=day, hour=hour) for name, (day, hour) in sent.items()}
     return Member(
@@ -99,7 +100,7 @@ def _member(row: Row[Any], *, counts: Counts, held: Held) -> Member:
         node=row.name,
         ip=row.ip,
         region=row.region,
-        against=_against(row, {pause.reason for pause in pauses if not pause.receiver}),
+        against=_against(row, of_node),
         blocked=tuple(sorted({pause.receiver for pause in pauses if pause.receiver})),
         blocks={
             pause.receiver: Block(from_ms(pause.opened_at), from_ms(pause.probe_at))
@@ -118,8 +119,11 @@ def _member(row: Row[Any], *, counts: Counts, held: Held) -> Member:
     )
 
 
-def _against(row: Row[Any], paused: set[str]) -> tuple[str, ...]:
-    """Why it may not send: its life, its pauses, its directive."""
+def _against(row: Row[Any], pauses: list[Row[Any]]) -> tuple[str, ...]:
+    """Why it may not send: its pauses, its life, its directive. A pause of one address silences
+    its node, and so all others."""
+    silent = [one for one in pauses if not one.receiver]
+    paused = {one.reason for one in silent if one.address in ("", row.ip)}
     found = sorted(paused)
     if Lifecycle(row.lifecycle) not in SENDING:
         found.append(f"the node is {row.lifecycle}")
@@ -129,6 +133,8 @@ def _against(row: Row[Any], paused: set[str]) -> tuple[str, ...]:
     obeyed = (row.obeyed_term, row.obeyed_revision)
     if not obedience.is_in_step(wanted, obeyed=obeyed, convergence=row.convergence):
         found.append("its newest directive is not verified")
+    siblings = {one.address for one in silent} - {"", row.ip}
+    found += [f"its node is silent: {address} is paused" for address in sorted(siblings)]
     return tuple(found)
 
 
@@ -142,7 +148,7 @@ def _cap(row: Row[Any]) -> Stage | None:
 def _pauses(connection: Connection, pool_id: str) -> Held:
     found: Held = defaultdict(list)
     for row in connection.execute(PAUSES, {"pool": pool_id}):
-        found[row.node_id, row.address].append(row)
+        found[row.node_id].append(row)
     return found
 
 
