@@ -13,6 +13,7 @@ from tests.simulation.journal import Journal
 NAMES = tuple(item.name for item in fields(Window))
 BLOCK = "reputation_block"
 KEPT = timedelta(days=7)
+FORGOTTEN_SECONDS = 8 * 86_400  # nobody asks for what was before
 RATES = (Reason.BOUNCE_RATE, Reason.COMPLAINT_RATE)
 
 # By name, and the blocked ones.
@@ -27,7 +28,11 @@ def grow(journal: Journal, before: Cell | None, now: Cell, *, at: datetime) -> N
     """What the cell grew by goes into the quarter in which it was told."""
     key, slot = (now.address, now.receiver), slot_of(at)
     journal.mail.pop(now.address, None)
-    quarter = journal.quarters.setdefault(key, {}).setdefault(slot, {})
+    slots = journal.quarters.setdefault(key, {})
+    oldest = next(iter(slots), slot)
+    if oldest < slot - FORGOTTEN_SECONDS:
+        del slots[oldest]
+    quarter = slots.setdefault(slot, {})
     old = {} if before is None else _counted(before)
     for name, count in _counted(now).items():
         grown = count - old.get(name, 0)

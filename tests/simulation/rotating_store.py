@@ -1,13 +1,13 @@
 """Pools' rotations and grants in the journal in memory: what `collector.rotations` asks for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from collector.core.ledger import Key
 from collector.core.lifecycle import SENDING
 from collector.core.model import Pause
-from collector.core.rates import DAY_SECONDS, HOUR_SECONDS
+from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 from collector.core.rotation import EVEN_WEIGHT, Block, Member, Rotation, Strategy, Used
 from collector.ports import Refused
 from collector.ports_rotation import Grant, GrantDraft, Kept
@@ -62,19 +62,20 @@ def _member(journal: Journal, row: AddressRow, *, share: int | None, now: dateti
 
 
 def _used(journal: Journal, ip: str, *, now: datetime) -> Iterator[tuple[str, Used]]:
-    day = now.timestamp() // DAY_SECONDS * DAY_SECONDS
-    hour = now.timestamp() // HOUR_SECONDS * HOUR_SECONDS
+    day = int(now.timestamp()) // DAY_SECONDS * DAY_SECONDS
+    hour = int(now.timestamp()) // HOUR_SECONDS * HOUR_SECONDS
     for (address, receiver), slots in journal.quarters.items():
-        if address != ip or receiver == LOCAL:
-            continue
-        left = {slot: sum(counts.get(name, 0) for name in LEFT) for slot, counts in slots.items()}
-        yield (
-            receiver,
-            Used(
-                day=sum(n for slot, n in left.items() if day <= slot < day + DAY_SECONDS),
-                hour=sum(n for slot, n in left.items() if hour <= slot < hour + HOUR_SECONDS),
-            ),
-        )
+        if address == ip and receiver != LOCAL:
+            yield (
+                receiver,
+                Used(day=_left(slots, day, DAY_SECONDS), hour=_left(slots, hour, HOUR_SECONDS)),
+            )
+
+
+def _left(slots: Mapping[int, Mapping[str, int]], begin: int, length: int) -> int:
+    """Messages of the quarters of an hour of one stretch of time."""
+    told = (slots.get(slot) for slot in range(begin, begin + length, QUARTER_SECONDS))
+    return sum(counts.get(name, 0) for counts in told if counts for name in LEFT)
 
 
 def _against(journal: Journal, row: AddressRow, silent: Sequence[Pause]) -> Iterator[str]:
