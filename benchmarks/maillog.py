@@ -36,7 +36,7 @@ the rest still to be classed), classing lines by slices of them, atomic groups (
 lines in the pattern (facts -135 ns, quiet lines +220), a literal list of daemons, fewer digits of a
 process looked at, one group for all that ends a delivery (all within 2 %).
 
-Measured on two quiet cores, five rounds: 7.4 x pflogsumm at 2 million lines, 4.7 x at 400,000, where
+Measured on two quiet cores, five rounds: 7.4 x pflogsumm at 2 million lines, 4.7 x at 400,000 where
 the start weighs; there 11.1 x mtail and 4.0 x postfix_exporter. What is left is spread over the
 pattern's bytes and the making of values.
 """
