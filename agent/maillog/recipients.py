@@ -91,15 +91,22 @@ class OpenRecipients:
         return [message for message in messages if slots[message >> shift]]
 
     def discard_message(self, message: int) -> list[int]:
-        """All recipients of the message; which they were."""
+        """All recipients of the message; which they were. They stand side by side: what stands
+        behind them is put in anew once, and not after each of them."""
         slots, mask = self._slots, self._mask
-        place, found = message >> self._shift, []
+        place, behind = message >> self._shift, []
         while one := slots[place]:
-            if one ^ message < 1 << 32:
-                found.append(one)
+            behind.append(one)
             place = (place + 1) & mask
-        for one in found:
-            self.discard(one)
+        found = [one for one in behind if one ^ message < 1 << 32]
+        if not found:
+            return []
+        for back in range(1, len(behind) + 1):
+            slots[(place - back) & mask] = 0
+        for one in behind:
+            if one ^ message >= 1 << 32:
+                slots[self._place(one)] = one
+        self.count -= len(found)
         return found
 
     def _place(self, one: int) -> int:
