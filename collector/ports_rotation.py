@@ -1,7 +1,7 @@
 """What rotation and warm-up need of the journal: members with counts, shares, grants, plans."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Protocol
 
@@ -10,22 +10,6 @@ from collector.core.ledger import Key, Wanted
 from collector.core.rotation import Member, Rotation, Strategy
 from collector.core.warmup_plan import Plan
 from collector.ports import AuditEntry, Row
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantDraft:
-    """A grant to be kept, made of the rotation's `revision`."""
-
-    key: str
-    pool_id: str
-    revision: int
-    receiver: str
-    asked: int
-    at: datetime
-    expires_at: datetime
-    to: tuple[tuple[Key, int], ...]
-    # The sending domain; its caps bind when it warms up.
-    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +23,19 @@ class Grant:
     at: datetime
     expires_at: datetime
     to: tuple[tuple[Key, int], ...]
+    # The sending domain; its caps bind when it warms up.
     domain: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantDraft(Grant):
+    """One to be kept, made of the rotation's `revision`."""
+
+    revision: int
+
+    @property
+    def kept(self) -> Grant:
+        return Grant(**{one.name: getattr(self, one.name) for one in fields(Grant)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

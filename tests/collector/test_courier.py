@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import anyio
 import pytest
@@ -21,18 +20,7 @@ from collector.courier import Courier, Ways
 from collector.ports import StoreError
 from tests.core.said import notice
 from tests.notify_bed import Receiver, around, receiving
-from tests.store_bed import HandClock, opened
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
-    async with opened(tmp_path, clock) as found:
-        yield found
+from tests.store_bed import HandClock
 
 
 @asynccontextmanager

@@ -1,12 +1,9 @@
 """What still stands, told again and again to a channel that forgets, in today's words."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import anyio
-import pytest
 
 from collector import courier as couriers
 from collector.adapters.doorbell import Bell
@@ -18,18 +15,7 @@ from collector.core.notice import Notice
 from collector.courier import Courier, Ways
 from collector.ports_notify import ChannelError
 from tests.core.thread import Thread, listed
-from tests.store_bed import START, HandClock, opened
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
-    async with opened(tmp_path, clock) as found:
-        yield found
+from tests.store_bed import START, HandClock
 
 
 async def turn(courier: Courier) -> None:

@@ -34,11 +34,6 @@ NUMBERS = {"first_sent": 3, "first_bounced": 1, "rejected": 2, "bytes_sent": 4_0
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
     async with opened(tmp_path, clock) as found:
         await enrol(found, (1, 2), await pool_of(found))

@@ -32,11 +32,6 @@ from tests.store_rotating import NODES, POLICY, asked, given, grant, in_rotation
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
     async with in_rotation(tmp_path, clock) as found:
         yield found

@@ -32,11 +32,6 @@ OPEN = Incident(
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
     async with opened(tmp_path, clock) as found:
         await enrol(found, range(1, 4), await pool_of(found))

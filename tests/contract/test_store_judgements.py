@@ -38,11 +38,6 @@ NODES = range(1, 6)
 KEY = StandingKey(node_id(1), ip(1), Kind.PAUSE, Reason.LISTED)
 
 
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
 @pytest.fixture(params=STORES)
 async def journal(
     request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock

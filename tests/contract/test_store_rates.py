@@ -36,11 +36,6 @@ REFUSED = "reputation_block"
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
     async with opened(tmp_path, clock) as found:
         await enrol(found, (1, 2), await pool_of(found))

@@ -14,11 +14,6 @@ from tests.store_judged import the_pool
 from tests.stores import STORES
 
 
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
 @pytest.fixture(params=STORES)
 async def journal(
     request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock

@@ -38,11 +38,6 @@ POLICY = Policy()
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 async def journal(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqlStore]:
     async with opened(tmp_path, clock) as found:
         await enrol(found, (1, 2), await pool_of(found))

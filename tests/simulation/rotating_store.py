@@ -10,7 +10,7 @@ from collector.core.model import Pause
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 from collector.core.rotation import EVEN_WEIGHT, Block, Member, Rotation, Strategy, Used
 from collector.ports import Refused
-from collector.ports_rotation import Grant, GrantDraft, Kept
+from collector.ports_rotation import GrantDraft, Kept
 from deliverability.receivers import LOCAL
 from tests.simulation import snapshot_store
 from tests.simulation.journal import AddressRow, Journal
@@ -110,15 +110,7 @@ def keep(journal: Journal, draft: GrantDraft) -> Kept:
     unfit = tuple((key, "paused or not in step") for key, _ in draft.to if not _fits(journal, key))
     if unfit:
         return Kept(unfit=unfit)
-    journal.grants[draft.key] = grant = Grant(
-        key=draft.key,
-        pool_id=draft.pool_id,
-        receiver=draft.receiver,
-        asked=draft.asked,
-        at=draft.at,
-        expires_at=draft.expires_at,
-        to=draft.to,
-    )
+    journal.grants[draft.key] = grant = draft.kept
     return Kept(grant=grant, is_new=True)
 
 

@@ -74,7 +74,7 @@ def keep(journal: sqlite3.Connection, draft: GrantDraft) -> Kept:
     wish = (draft.key, draft.pool_id, draft.receiver, draft.asked)
     span = (to_ms(draft.at), to_ms(draft.expires_at))
     journal.execute(KEEP, (*wish, messages, *span, body, draft.domain))
-    return Kept(grant=_kept(draft), is_new=True)
+    return Kept(grant=draft.kept, is_new=True)
 
 
 def domain_use(
@@ -96,19 +96,6 @@ def _unfit(journal: sqlite3.Connection, draft: GrantDraft) -> tuple[tuple[Key, s
     keys = [key for key, _ in draft.to]
     fit = set(journal.execute(FIT, (encode.text(keys),)))
     return tuple((key, "paused or not in step just now") for key in keys if key not in fit)
-
-
-def _kept(draft: GrantDraft) -> Grant:
-    return Grant(
-        key=draft.key,
-        pool_id=draft.pool_id,
-        receiver=draft.receiver,
-        asked=draft.asked,
-        at=draft.at,
-        expires_at=draft.expires_at,
-        to=draft.to,
-        domain=draft.domain,
-    )
 
 
 def open_ones(connection: Connection, pool_id: str, *, since: int) -> list[Grant]:
