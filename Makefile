@@ -41,7 +41,8 @@ bundle: setup ## What a node or the collector is installed from: dist/mailfleet-
 	@installer/bundle.sh
 
 soak: setup ## The long runs: fault tests with 1,000 rounds instead of 50, and the other Debian release
-	@SOAK=1 $(PYTHON) -m pytest tests/faults tests/e2e/test_install_agent.py --timeout=7200
+	@SOAK=1 $(PYTHON) -m pytest tests/faults tests/e2e/test_install_agent.py --timeout=7200 \
+	  -o faulthandler_timeout=7300
 
 lock: setup ## Take newer versions within pyproject.toml's bounds; refresh uv.lock and the hashed exports
 	.venv/bin/uv lock --upgrade
