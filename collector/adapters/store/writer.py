@@ -7,7 +7,6 @@ wait for company: a group is committed when GROUP_ROWS wait or GROUP_SECONDS aft
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import anyio
@@ -15,13 +14,13 @@ from sqlalchemy import Connection, Engine
 
 from collector.adapters.store import group, pruning, rollups
 from collector.adapters.store.engines import failure, failures
+from collector.adapters.store.worker import Worker
 from collector.ports import Refused, StoreError
 
 GROUP_ROWS = 250
 GROUP_SECONDS = 0.1
 WAITING_MAX = 50_000  # facts not yet committed; past it the disk is too slow and we say so
 
-Given = TypeVar("Given")
 Result = TypeVar("Result")
 Waiting = tuple[group.Fact, "asyncio.Future[None]"]
 
@@ -36,7 +35,7 @@ class Writer:
         self._journal = journal
         self._samples = samples
         # One thread, so one writer at a time, in the order of asking.
-        self._thread = ThreadPoolExecutor(1, "store writer")
+        self._worker = Worker("store writer")
         self._waiting: list[Waiting] = []
         self._first = asyncio.Event()
         self._full = asyncio.Event()
@@ -51,12 +50,12 @@ class Writer:
         A caller cancelled meanwhile does not undo it: the thread finishes, then serves the next.
         """
         self._alive()
-        return await self._in_thread(self._transact, job)
+        return await self._worker.do(self._transact, job)
 
     async def write_plainly(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """As `write`, with the driver's own connection: for what is asked many times a second."""
         self._alive()
-        return await self._in_thread(self._transact_plainly, job)
+        return await self._worker.do(self._transact_plainly, job)
 
     def _transact_plainly(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
@@ -70,10 +69,6 @@ class Writer:
         except sqlite3.Error as error:
             raise failure(error) from error
         return result
-
-    async def _in_thread(self, work: Callable[[Given], Result], given: Given) -> Result:
-        """Handed over at once: the thread begins before anybody else of the loop is served."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, given)
 
     def _transact(self, job: Callable[[Connection], Result]) -> Result:
         with failures(), self._engine.begin() as connection:
@@ -94,7 +89,7 @@ class Writer:
     async def prune(self, *, now: int) -> int:
         """One slice of what is too old in both files, and of the roll-ups; how many rows went."""
         gone = await self.write(lambda connection: pruning.prune(connection, now=now))
-        return gone + await self._in_thread(self._roll_samples, now)
+        return gone + await self._worker.do(self._roll_samples, now)
 
     def _roll_samples(self, now: int) -> int:
         with failures():
@@ -115,8 +110,7 @@ class Writer:
         self._full.set()
         await asyncio.wait([self._task])
         # What a caller who went away left running ends before the connections do.
-        await self._in_thread(id, None)
-        self._thread.shutdown()
+        await self._worker.end()
 
     async def _run(self) -> None:
         try:
@@ -144,7 +138,7 @@ class Writer:
     async def _commit(self, taken: Sequence[Waiting]) -> None:
         """Answers every one of them, whatever comes."""
         try:
-            answers = await self._in_thread(self._write, [fact for fact, _ in taken])
+            answers = await self._worker.do(self._write, [fact for fact, _ in taken])
             for (_, future), refused in zip(taken, answers, strict=True):
                 if refused is not None:
                     _fail(future, refused)
