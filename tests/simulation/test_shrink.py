@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import __main__ as simulation
-from tests.simulation import plan, run, shrink, spec, summary
+from tests.simulation import many, plan, run, shrink, spec, summary
 from tests.simulation.link import PoolPlan
 from tests.simulation.plan import DAY, HOUR, Mishap, Plan
 from tests.simulation.run import Played
@@ -35,7 +35,7 @@ NOISY = Plan(
 
 @pytest.fixture(autouse=True)
 def _quiet() -> None:
-    simulation.quietly()
+    many.quietly()
 
 
 @pytest.mark.timeout(300)

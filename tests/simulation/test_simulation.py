@@ -12,8 +12,7 @@ from agent.model import Directive
 from collector.core import liveness, safety, zonebrake
 from collector.core.ledger import Ledger
 from collector.core.model import Brake, Detector, Liveness
-from tests.simulation import __main__ as simulation
-from tests.simulation import plan, run
+from tests.simulation import many, plan, run
 from tests.simulation.link import PoolPlan
 from tests.simulation.plan import HOUR, Mishap, Plan
 
@@ -23,12 +22,12 @@ SEEDS = range(1, 200)
 
 @pytest.fixture(autouse=True)
 def _quiet() -> None:
-    simulation.quietly()
+    many.quietly()
 
 
 @pytest.mark.timeout(600)
 def test_a_fleet_year_without_a_violation() -> None:
-    summary = simulation.simulate(SEEDS, workers=2, years=YEARS)
+    summary = many.simulate(SEEDS, workers=2, years=YEARS)
     assert [(one.seed, one.violation) for one in summary.violations] == []
     assert summary.years >= YEARS
     assert summary.decisions > summary.fleets
