@@ -81,7 +81,8 @@ class Dispatch:
     async def _look(self, effect: PendingEffect) -> None:
         zone, address = str(effect.payload["zone"]), str(effect.payload["address"])
         try:
-            look = await self._resolver.look(zone, address=address)
+            not_by = str(effect.payload.get("not_by", ""))
+            look = await self._resolver.look(zone, address=address, not_by=not_by)
             await self._store.record_look(look)
             said = f"{look.verdict.value} {' '.join(look.answers)} {look.why}".strip()
             await self._store.finish_effects({effect.key: said}, at=self._clock.now())

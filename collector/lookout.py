@@ -2,7 +2,8 @@
 
 An address is unwatched when no critical zone has been heard of for two and a half of its rounds.
 Our own resolver then asks the zones it was watched by, each at its pace; all of them where nobody
-ever said anything. Decides nothing: what it finds is a fact like a node's.
+ever said anything. Decides nothing: what it finds is a fact like a node's, and says through which
+nameserver, so that another one is asked for the second opinion.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

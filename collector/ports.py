@@ -75,7 +75,9 @@ class Doorbell(Protocol):
 class Resolver(Protocol):
     """The collector's own look at a zone, with the zone's sentinels through the same resolver."""
 
-    async def look(self, zone: str, *, address: str) -> Look: ...
+    async def look(self, zone: str, *, address: str, not_by: str = "") -> Look:
+        """`not_by`: the resolver that found it, which cannot confirm itself. Unknown, with
+        `reputation.ONE_RESOLVER` as the reason, where there is no other."""
 
 
 class Streams(Protocol):

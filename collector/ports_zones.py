@@ -42,6 +42,9 @@ class FleetSize:
 class TellingResolver(Resolver, Protocol):
     """One that asks for a zone's own words, and tries its nameservers, too."""
 
+    def pair(self) -> tuple[str, str]:
+        """The nameserver asked first, and one that can confirm what it found; empty: none."""
+
     async def tried(self) -> Sequence[tuple[str, NameserverState, str]]:
         """Each nameserver, whether it can be believed about blocklists, and why not."""
 

@@ -15,6 +15,7 @@ PUBLIC = frozenset(
         *("208.67.222.222", "208.67.220.220"),
     )
 )
+LOOPBACKS = frozenset(("127.0.0.1", "::1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class Nameserver:
     @property
     def is_public(self) -> bool:
         return self.ip in PUBLIC
+
+    def is_same(self, other: "Nameserver") -> bool:
+        """The same resolver, by its IPv4 or IPv6 loopback address."""
+        return self == other or (self.port == other.port and {self.ip, other.ip} <= LOOPBACKS)
 
     def __str__(self) -> str:
         ip = f"[{self.ip}]" if ":" in self.ip else self.ip

@@ -6,7 +6,7 @@ Its resolver asks a real DNS server on loopback. Nodes speak to the intake as by
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,6 @@ from collector.core.heartbeat import (
     AgentReading,
     Cell,
     Heartbeat,
-    HostReading,
     PostfixReading,
     QueueReading,
     ZoneReading,
@@ -37,6 +36,7 @@ from collector.service.parts import Parts
 from deliverability.replies import Outcome
 from deliverability.zones import Sentinels, Verdict, ZoneKeys
 from demo.dns import DnsServer
+from tests import store_bed
 
 ZEN = "zen.spamhaus.org"
 ROUNDS_MAX, NO_KEYS = 6, ZoneKeys()
@@ -197,7 +197,7 @@ class Bed:
             sequence=node.sequence,
             sent_at=now,
             received_at=now,
-            host=_HOST,
+            host=store_bed.host(),
             queue=QueueReading(
                 active=1, incoming=0, deferred=2, hold=0, maildrop=0, oldest_age_seconds=None
             ),
@@ -235,14 +235,20 @@ class Bed:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, channels: tuple[Settings, ...] = (), keys: ZoneKeys = NO_KEYS, dns: str = ""
+    folder: Path,
+    *,
+    channels: tuple[Settings, ...] = (),
+    keys: ZoneKeys = NO_KEYS,
+    dns: Sequence[str] = (),
+    policy: Policy = QUICK,
 ) -> AsyncIterator[Bed]:
     """REST and socket are served; control and dispatch move by `settle` alone. `dns`: who is asked
     instead of the bed's own `world`."""
     async with DnsServer() as world:
-        chosen = replace(config(folder, nameservers=(dns or world.address,)), channels=channels)
+        asked = tuple(dns) or (world.address,)
+        chosen = replace(config(folder, nameservers=asked), channels=channels)
         path = folder / "collector.toml"
-        made = await governing.found(chosen, path, policy=QUICK, actor=OPERATOR)
+        made = await governing.found(chosen, path, policy=policy, actor=OPERATOR)
         loaded = configuration.load(path)
         async with parts.made(loaded, keys=keys) as built:
             trust = http.server_trust(built.listeners.certificate.path)
@@ -269,22 +275,6 @@ def _zone(node: Spoken, now: datetime) -> ZoneReading:
     )
 
 
-_HOST = HostReading(
-    cpu_ratio=0.1,
-    cpu_count=2,
-    memory_bytes_total=2**31,
-    memory_bytes_used=2**30,
-    load_1m=0.2,
-    disk_bytes_total=10**10,
-    disk_bytes_used=10**9,
-    inodes_total=10**6,
-    inodes_used=10**5,
-    network_bytes_received=1,
-    network_bytes_sent=1,
-    network_packets_received=1,
-    network_packets_sent=1,
-    uptime_seconds=100,
-)
 _POSTFIX = PostfixReading(
     running=True,
     version="3.7.11",

@@ -19,6 +19,7 @@ import dns.rcode
 import dns.rdatatype
 
 from collector.core.model import Look
+from collector.core.reputation import ONE_RESOLVER
 from collector.ports import Clock
 from deliverability import nameservers, nameservers_judged, zones
 from deliverability.catalogue import SHIPPED
@@ -69,8 +70,9 @@ class DnsResolver:
         self._right: dict[tuple[str, Nameserver], datetime] = {}
         self._limiter = anyio.CapacityLimiter(IN_FLIGHT_MAX)
 
-    async def look(self, zone: str, *, address: str) -> Look:
-        """Unknown, its sentinels unasked, for a zone or an address that cannot be asked about."""
+    async def look(self, zone: str, *, address: str, not_by: str = "") -> Look:
+        """Unknown, its sentinels unasked, for a zone or an address that cannot be asked about, and
+        where all there is to ask is `not_by`."""
         known = SHIPPED.get(zone)
         if known is None:
             return self._look(_unasked("not a zone we know"), zone=zone, address=address)
@@ -84,7 +86,22 @@ class DnsResolver:
             ]
         except ValueError:
             return self._look(_unasked("not an IP address"), zone=zone, address=address)
-        return self._look(await self._find(known, names), zone=zone, address=address)
+        asked = self._others(not_by)
+        if not asked:
+            return self._look(_unasked(ONE_RESOLVER), zone=zone, address=address)
+        finding, nameserver = await self._find(known, names, asked)
+        look = self._look(finding, zone=zone, address=address)
+        return replace(look, resolver=str(nameserver))
+
+    def pair(self) -> tuple[str, str]:
+        first = str(self._nameservers[0])
+        return first, next(map(str, self._others(first)), "")
+
+    def _others(self, not_by: str) -> tuple[Nameserver, ...]:
+        if not not_by:
+            return self._nameservers
+        finder = nameservers.parse(not_by)
+        return tuple(one for one in self._nameservers if not one.is_same(finder))
 
     async def tried(self) -> Sequence[tuple[str, NameserverState, str]]:
         """Each nameserver, whether it can be believed about blocklists, and why not."""
@@ -107,12 +124,15 @@ class DnsResolver:
                 return zones.harmless(self._keys.hidden(reply.text))
         return ""
 
-    async def _find(self, zone: Zone, names: Sequence[QueryName]) -> Finding:
+    async def _find(
+        self, zone: Zone, names: Sequence[QueryName], asked: Sequence[Nameserver]
+    ) -> tuple[Finding, Nameserver]:
         """By the first nameserver through which the sentinels are right; else the preferred's."""
         findings = []
-        for nameserver in self._nameservers:
-            findings.append(await self._find_by(nameserver, zone, names=names))
-            if findings[-1].sentinels is Sentinels.RIGHT:
+        for nameserver in asked:
+            finding = await self._find_by(nameserver, zone, names=names)
+            findings.append((finding, nameserver))
+            if finding.sentinels is Sentinels.RIGHT:
                 return findings[-1]
         return findings[0]
 

@@ -173,15 +173,23 @@ def _facts(item: Json) -> list[tuple[str, object]]:
     for one in item["addresses"]:
         facts += _score(one)
     facts += [(f"pause {one['reason']}", _pause(one)) for one in item["pauses"]]
-    facts += [
-        (one["zone"], f"{one['verdict']} {' '.join(one['answers'])}") for one in item["zones"]
-    ]
+    facts += [(one["zone"], _zone(one)) for one in item["zones"]]
     facts += [
         (one["name"], f"{one['state']}: {one['value']} (target {one['target']})")
         for one in item["targets"]
     ]
     facts += [("alert", one["text"]) for one in item["alerts"]]
     return facts
+
+
+def _zone(fact: Json) -> str:
+    """What it said; of what the collector found without an agent, who confirms it."""
+    said = f"{fact['verdict']} {' '.join(fact['answers'])}".rstrip()
+    if not fact["found_by"]:
+        return said
+    look = fact["second_look"]
+    beside = f"; {look['why'] or look['verdict']}" if look else ""
+    return f"{said} (asked by the collector through {fact['found_by']}{beside})"
 
 
 def _score(address: Json) -> list[tuple[str, object]]:

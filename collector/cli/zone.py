@@ -178,6 +178,7 @@ def _facts(answer: Json) -> list[tuple[str, object]]:
         ("limits", answer["limits"]),
         ("queries a day", f"{limit:,}" if limit else None),
         ("asked by key as", answer["keyed_name"]),
+        ("without an agent", answer["without_agent"] if answer["watched"] else None),
         ("nodes without its key", answer["nodes_without_key"] or None),
         ("test points", points if answer["sentinel_listed"] else "none"),
         ("delisting", answer["delisting"]),

@@ -233,7 +233,7 @@ def _looks(nodes: Sequence[NodeSignals]) -> Iterator[EffectDraft]:
                         key=f"look:{zone}:{ip}:{_follows(opinion.fact, address.facts.looks)}",
                         kind="look",
                         node_id=node.facts.id,
-                        payload={"zone": zone, "address": ip},
+                        payload={"zone": zone, "address": ip, "not_by": opinion.fact.resolver},
                     )
 
 

@@ -26,6 +26,7 @@ def of_opinion(opinion: Opinion) -> Evidence:
             "sentinels": look.sentinels.value,
             "at": look.at.isoformat(),
             "why": look.why,
+            "resolver": look.resolver,
         },
     }
 
@@ -44,6 +45,7 @@ def of_fact(fact: ZoneFact, zone: Zone | None) -> Evidence:
         "received_at": fact.received_at.isoformat(),
         "why": fact.why,
         "reason": fact.reason,
+        "found_by": fact.resolver,
         "delisting": zone.delisting if zone else "",
     }
 

@@ -25,7 +25,7 @@ from collector.core.rule import Case
 from collector.core.signals import NodeSignals
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
-CORE_VERSION = 7
+CORE_VERSION = 8
 
 
 def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:

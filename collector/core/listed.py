@@ -12,7 +12,7 @@ from collector.core import rates
 from collector.core.model import Listing
 from collector.core.policy import PauseListed, Policy
 from collector.core.readings import MailFacts
-from collector.core.reputation import RESOLVER, Opinion, Stand, is_clean
+from collector.core.reputation import BY_RESOLVER, Opinion, Stand, is_clean
 from collector.core.signals import AddressSignals
 from deliverability.catalogue import Catalogue
 from deliverability.zones import Tier, Verdict, Zone
@@ -39,7 +39,7 @@ class Vote:
     def is_by_resolver(self) -> bool:
         """A second resolver, ours, has seen it too."""
         by = self.listing.confirmed_by if self.listing else ""
-        return RESOLVER in (by, self.opinion.confirmed_by if self.opinion else "")
+        return bool(BY_RESOLVER & {by, self.opinion.confirmed_by if self.opinion else ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,8 @@ class ZoneFact:
     why: str = ""
     # The zone's own words about a listing.
     reason: str = ""
+    # Through which of its nameservers the collector itself found this; empty: the node's finding.
+    resolver: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Look:
     """The collector's own resolver on the same question, with the zone's sentinels.
 
     `cleared_at`: of a look that told nothing, when the last one that told something said clear;
-    None where that one said listed.
+    None where that one said listed. `resolver`: the nameserver that was asked; empty: none.
     """
 
     address: str
@@ -101,6 +103,7 @@ class Look:
     at: datetime
     why: str = ""
     cleared_at: datetime | None = None
+    resolver: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 A node's answer counts only with the zone's sentinels right. It is confirmed by the collector's own
 resolver; where that one can only say unknown, by the node's second sweep at least a minute later;
-where it says clear, the two disagree (DESIGN 6).
+where it says clear, the two disagree (DESIGN 6). What the collector found itself, where no agent
+looks, another of its resolvers must confirm: nobody is his own second opinion. Where there is no
+other, nothing can be said beside it, and the second sweep decides as it does for a node.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,9 @@ from deliverability.catalogue import Catalogue
 from deliverability.zones import Consequence, Sentinels, Tier, Verdict, Zone, consequence
 
 RESOLVER = "the collector's resolver"
+ANOTHER = "another of the collector's resolvers"
+BY_RESOLVER = frozenset((RESOLVER, ANOTHER))
+ONE_RESOLVER = "unconfirmed: one resolver"
 
 
 class Stand(Enum):
@@ -180,10 +185,15 @@ def _since(look: Look | None, fact: ZoneFact, *, policy: Policy, now: datetime) 
     Where our clock was set back, what lies ahead of it tells no order: a look ahead is none, and
     for an answer ahead the look just made counts.
     """
-    if look is None or look.at > now:
+    if look is None or look.at > now or _is_same(look, fact):
         return None
     is_new = fact.since > now and now - look.at < policy.look_again_after
     return look if is_new or look.at >= fact.since else None
+
+
+def _is_same(look: Look, fact: ZoneFact) -> bool:
+    """Asked where the collector's own finding comes from."""
+    return bool(fact.resolver) and look.resolver == fact.resolver
 
 
 def _says_listed(look: Look) -> bool:
@@ -195,12 +205,19 @@ def _confirmed_by(heard: _Heard, policy: Policy, *, now: datetime) -> str:
     if look is None:
         return ""
     if _says_listed(look) and not heard.is_contradicted:
-        return RESOLVER
+        return ANOTHER if fact.resolver else RESOLVER
     lasted = fact.received_at - fact.since
     is_second = fact.rounds >= 2 and lasted >= policy.second_sweep_after
     if tells_nothing(look) and is_second and not _was_clear(heard, policy, now=now):
-        return "the node's second sweep"
+        return _second_sweep(fact, look)
     return ""
+
+
+def _second_sweep(fact: ZoneFact, look: Look) -> str:
+    if not fact.resolver:
+        return "the node's second sweep"
+    alone = "" if look.resolver else f" ({ONE_RESOLVER})"
+    return f"the collector's second sweep{alone}"
 
 
 def tells_nothing(look: Look) -> bool:

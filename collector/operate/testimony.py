@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from collector.core.model import Kind
+from collector.core.reputation import ONE_RESOLVER
 from collector.operate import brakes
 from collector.operate.moments import clock
 from collector.operate.overview import row_of, rows_of
@@ -34,6 +35,7 @@ SAID = frozenset(
             "newest",
         ),
         *("received_at", "delisting", "stand", "confirmed_by", "look", "listing", "opened_at"),
+        *("found_by",),
         *("pauses", "count", "of", "over", "ratio", "zones", "beside", "ended", "standing"),
         *("ladder", "stage", "stages", "cap", "sent", "deferred", "bounced", "first_attempts"),
         *("subject", "heard", "least", "paused_hours", "idle_days", "trouble", "to", "after"),
@@ -83,7 +85,19 @@ def answer(fact: Row) -> str:
     """A zone's answer with its sentinels: `listed 127.0.0.4, sentinels right`."""
     said = " ".join(map(str, rows_of(fact, "answers")))
     why = f": {fact['why']}" if fact.get("why") else ""
-    return f"{fact['verdict']} {said}".rstrip() + f", sentinels {fact['sentinels']}{why}"
+    found = f"{fact['verdict']} {said}".rstrip() + f", sentinels {fact['sentinels']}{why}"
+    return found + _finder(fact)
+
+
+def _finder(fact: Row) -> str:
+    """Of what the collector found itself: through which resolver, and what another one said."""
+    if not fact.get("found_by"):
+        return ""
+    look = row_of(fact, "second_look")
+    words = str(look["why"] or look["verdict"]) if look else "no other resolver asked yet"
+    beside = f"; another resolver: {words}" if look and words != ONE_RESOLVER else f"; {words}"
+    by = f", found by the collector through {fact['found_by']}"
+    return by + (beside if fact["verdict"] == "listed" else "")
 
 
 def _evidence(evidence: Row) -> Iterator[str]:
@@ -126,7 +140,9 @@ def _zone(evidence: Row) -> Iterator[str]:
     yield f"{evidence['zone']} answered {said}"
     fact = _fact(evidence)
     if fact.get("sentinels"):
-        yield f"its sentinels through the node's resolver: {fact['sentinels']}"
+        by = fact.get("found_by")
+        resolver = f"the collector's resolver {by}" if by else "the node's resolver"
+        yield f"its sentinels through {resolver}: {fact['sentinels']}"
     if fact.get("since"):
         yield f"said so since {clock(fact['since'])}, {_sweeps(fact)}"
     if evidence.get("opened_at"):
@@ -138,8 +154,12 @@ def _look(evidence: Row) -> Iterator[str]:
     if evidence.get("confirmed_by"):
         yield f"confirmed by {evidence['confirmed_by']}"
     look = row_of(_fact(evidence), "look")
-    if look is not None:
-        yield f"the collector's resolver said: {answer(look)}, {clock(look['at'])}"
+    if look is not None and look["why"] == ONE_RESOLVER:
+        yield f"by nobody else: {ONE_RESOLVER}, and no other to ask"
+    elif look is not None:
+        resolver = "another resolver" if _fact(evidence).get("found_by") else "resolver"
+        asked = f" {look['resolver']}" if look.get("resolver") else ""
+        yield f"the collector's {resolver}{asked} said: {answer(look)}, {clock(look['at'])}"
 
 
 def _warmup(evidence: Row) -> Iterator[str]:

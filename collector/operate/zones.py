@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from collector.core.reputation import ONE_RESOLVER
 from collector.operate.desk import Desk
 from collector.operate.overview import rows_of
 from collector.ports import Refused, Row
@@ -53,6 +54,7 @@ def one(desk: Desk, name: str) -> Row:
         "sentinel_listed": zone.sentinel_listed,
         "sentinel_clear": zone.sentinel_clear,
         "keyed_name": zone.keyed_suffix.replace("{key}", "<key>"),
+        "without_agent": _without_agent(desk),
         "nodes_without_key": desk.zoning.without_key(zone),
         "part_of": zone.part_of,
         "delisting": zone.delisting,
@@ -94,6 +96,14 @@ async def test(desk: Desk, name: str, *, address: str) -> Row:
         "delisting": zone.delisting,
         "node": next((row["name"] for row in members if rows_of(row, "addresses")), None),
     }
+
+
+def _without_agent(desk: Desk) -> str:
+    """Through which of our resolvers an address is asked about that no agent looks after."""
+    finder, other = desk.resolver.pair()
+    beside = f"a hit is confirmed through {other}" if other else f"a hit is {ONE_RESOLVER}"
+    by = "" if other else ", a second sweep decides"
+    return f"asked about by the collector through {finder}; {beside}{by}"
 
 
 def told_of(zone: Zone) -> dict[str, object]:

@@ -48,7 +48,7 @@ async def test_a_key_is_shown_nowhere(
     keys = ZoneKeys(ZoneKey(KEY))
     with Rbldnsd(tmp_path) as dns:
         dns.words = f"see https://check.example/{KEY.upper()}"
-        async with collector_bed.running(tmp_path, keys=keys, dns=dns.address) as bed:
+        async with collector_bed.running(tmp_path, keys=keys, dns=[dns.address]) as bed:
             await bed.automation(Automation.ACT)
             await bed.join("mta-1", "mta-2")
             dns.list(bed.nodes["mta-1"].address, "127.0.0.4")

@@ -26,7 +26,7 @@ class Eyes:
         self.clock = clock
         self.asked: list[tuple[str, str]] = []
 
-    async def look(self, zone: str, *, address: str) -> Look:
+    async def look(self, zone: str, *, address: str, not_by: str = "") -> Look:
         self.asked.append((zone, address))
         is_listed = (zone, address) == (ZONE, ip(1))
         return Look(
@@ -40,6 +40,9 @@ class Eyes:
 
     async def why_listed(self, zone: str, *, address: str) -> str:
         return "see our page"
+
+    def pair(self) -> tuple[str, str]:
+        return "", ""
 
     async def tried(self) -> tuple[tuple[str, NameserverState, str], ...]:
         return ()

@@ -67,6 +67,7 @@ async def test_listed_and_clear(world: World, key: str | None) -> None:
         answers=("127.0.0.4", "127.0.0.9"),
         sentinels=Sentinels.RIGHT,
         at=NOW,
+        resolver=world.address,
     )
     world.delist(ADDRESS)
     look = await port.look(ZONE, address=ADDRESS)

@@ -105,11 +105,13 @@ async def test_what_our_own_resolver_found_is_a_fact_of_its_own_round(tmp_path: 
                 answers=("127.0.0.2",) if verdict is Verdict.LISTED else (),
                 sentinels=Sentinels.RIGHT,
                 at=START + timedelta(minutes=minutes),
+                resolver="192.0.2.53:53",
             )
             await journal.record_watch(node_id(1), look)
             fact = await newest(journal)
             assert (fact.verdict, fact.received_at) == (verdict, look.at)
         fact = await newest(journal)
-        assert (fact.round, fact.rounds) == (10, 1)
+        assert (fact.round, fact.rounds, fact.resolver) == (10, 1, "192.0.2.53:53")
         await journal.record(beat(1, 2, zones=[said(1, 8)]))
-        assert (await newest(journal)).round == 8
+        fact = await newest(journal)
+        assert (fact.round, fact.resolver) == (8, "")

@@ -29,6 +29,11 @@ def one(fact: ZoneFact, *looks: Look) -> Snapshot:
     return fleet.snapshot(fleet.node("n1", fleet.address(zones=(fact,), looks=looks)))
 
 
+# What the collector found itself, and what its other resolver said, or that there is none.
+MINE = replace(fleet.fact(), resolver="192.0.2.53:53")
+OTHER = replace(fleet.look(), resolver="192.0.2.54:53")
+SAME = replace(fleet.look(), resolver=MINE.resolver)
+NOBODY_ELSE = replace(fleet.look(Verdict.UNKNOWN), why="unconfirmed: one resolver")
 PAUSED = [(Kind.PAUSE, Fate.MADE, None)]
 
 
@@ -42,6 +47,19 @@ PAUSED = [(Kind.PAUSE, Fate.MADE, None)]
             [fleet.look(sentinels=Sentinels.WRONG)],
             PAUSED,
             "the node's second sweep",
+        ),
+        (MINE, [OTHER], PAUSED, "another of the collector's resolvers"),
+        (
+            replace(MINE, rounds=2, since=fleet.ago(minutes=5)),
+            [replace(OTHER, verdict=Verdict.UNKNOWN)],
+            PAUSED,
+            "the collector's second sweep",
+        ),
+        (
+            replace(MINE, rounds=2, since=fleet.ago(minutes=5)),
+            [NOBODY_ELSE],
+            PAUSED,
+            "the collector's second sweep (unconfirmed: one resolver)",
         ),
     ],
 )
@@ -75,6 +93,9 @@ def test_confirmed_listings_pause(
         (fleet.fact(answers=("127.0.0.10",)), [fleet.look()]),
         (fleet.fact(), [fleet.look(at=fleet.ago(days=1))]),
         (replace(fleet.fact(), zone="unheard-of.test"), [fleet.look()]),
+        (MINE, [SAME]),
+        (replace(MINE, rounds=9, since=fleet.ago(hours=1)), [SAME]),
+        (MINE, [NOBODY_ELSE]),
     ],
     ids=[
         "no second opinion yet",
@@ -88,6 +109,9 @@ def test_confirmed_listings_pause(
         "a policy listing",
         "an opinion older than the hit",
         "a zone nobody knows",
+        "nobody is his own second opinion",
+        "nor after nine sweeps",
+        "one resolver, and its first sweep",
     ],
 )
 def test_what_does_not_pause(fact: ZoneFact, looks: list[Look]) -> None:

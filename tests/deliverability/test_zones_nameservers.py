@@ -63,3 +63,17 @@ nameserver 10.0.0.4
 @pytest.mark.parametrize("text", ["", "search example.com\n", "nameserver nowhere\n"])
 def test_without_a_nameserver_loopback_is_asked(text: str) -> None:
     assert nameservers.parse_resolv_conf(text) == (Nameserver("127.0.0.1"),)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        ("127.0.0.1:5353", True),
+        ("[::1]:5353", True),
+        ("[::1]:53", False),
+        ("127.0.0.2:5353", False),
+        ("192.0.2.1:5353", False),
+    ],
+)
+def test_one_resolver_by_two_loopback_addresses(other: str, is_same: bool) -> None:
+    assert nameservers.parse("127.0.0.1:5353").is_same(nameservers.parse(other)) is is_same

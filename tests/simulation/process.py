@@ -70,7 +70,7 @@ class WorldResolver:
         self._world = world
         self._clock = clock
 
-    async def look(self, zone: str, *, address: str) -> Look:
+    async def look(self, zone: str, *, address: str, not_by: str = "") -> Look:
         self._clock.seconds += LOOK_SECONDS
         finding = self._world.find(CATALOGUE[zone], address, asker=COLLECTOR)
         return Look(

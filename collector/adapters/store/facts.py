@@ -125,6 +125,7 @@ def looks_of(connection: Connection, ips: set[str]) -> dict[str, tuple[Look, ...
             at=from_ms(row.at),
             why=row.why,
             cleared_at=from_ms(row.cleared_at) if row.cleared_at is not None else None,
+            resolver=row.resolver,
         )
         found[row.address] = (*found.get(row.address, ()), look)
     return found
@@ -196,6 +197,7 @@ def _zone(row: Row[Any]) -> ZoneFact:
         rounds=row.rounds,
         why=row.why,
         reason=row.reason,
+        resolver=row.resolver,
     )
 
 

@@ -30,7 +30,7 @@ ZONES = Bulk(
   WHEN round <> excluded.round THEN rounds + 1 ELSE rounds END,
  verdict = excluded.verdict, answers = excluded.answers, sentinels = excluded.sentinels,
  round = excluded.round, received_at = excluded.received_at, why = excluded.why,
- reason = excluded.reason,
+ reason = excluded.reason, resolver = '',
  usable_at = coalesce(excluded.usable_at, usable_at)
  WHERE round <> excluded.round OR verdict <> excluded.verdict
   OR sentinels <> excluded.sentinels OR answers <> excluded.answers""",

@@ -65,6 +65,7 @@ class Intake(Part):
             "sentinels": look.sentinels.value,
             "at": to_ms(look.at),
             "why": look.why,
+            "resolver": look.resolver,
         }
         statement = upsert(looks).values(address=look.address, zone=look.zone, **values)
         # The newest by arrival: a clock set back must not keep an old look in force.

@@ -199,6 +199,8 @@ zone_facts = Table(
     Column("usable_at", Integer),
     # What the zone's TXT record says of a listing.
     Column("reason", Text, nullable=False, server_default=""),
+    # The collector's nameserver that found it; empty: the node did.
+    Column("resolver", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("node_id", "address", "zone"),
 )
 
@@ -213,6 +215,7 @@ looks = Table(
     whole_column("at"),
     text_column("why"),
     Column("cleared_at", Integer),
+    Column("resolver", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("address", "zone"),
 )
 

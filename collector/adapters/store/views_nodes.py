@@ -1,5 +1,6 @@
 """Nodes as people see them: everything the journal knows of each, totals when one is asked for."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, or_, select, text
@@ -20,7 +21,9 @@ from collector.adapters.store.schema_acts import listings, pauses
 from collector.adapters.store.schema_counts import totals
 from collector.adapters.store.schema_rotation import warmups
 from collector.adapters.store.snapshot import chunks
+from collector.core.model import Look
 from collector.ports import Row
+from deliverability.zones import Verdict
 
 TABLES = (addresses, pauses, listings, zone_facts, orders, node_states, warmups)
 LOADS = text(
@@ -43,6 +46,8 @@ TOTALS = (
 )
 Parts = dict[str, list[SqlRow[Any]]]
 Shown = dict[str, object]
+Looks = Mapping[str, Sequence[Look]]
+LISTED = Verdict.LISTED.value
 
 
 def read(connection: Connection, node: str | None, *, now: int) -> list[Row]:
@@ -59,11 +64,13 @@ def _chunk(connection: Connection, chunk: list[str], *, with_totals: bool, now: 
     ids = encode.joined(chunk)
     loads = {row.id: row.current_load for row in connection.execute(LOADS, {"ids": ids})}
     kept = scores.kept(connection, chunk)
+    listed = {r.address for of in parts["zone_facts"].values() for r in of if r.verdict == LISTED}
+    looks = facts.looks_of(connection, listed) if listed else {}
     rows: list[Shown] = []
     for row in connection.execute(OF_NODES, given(chunk)).all():
         mine = {name: by_node.get(row.id, []) for name, by_node in parts.items()}
         shown = _identity(row) | {"current_load": loads.get(row.id, 0)}
-        shown |= _standing(mine) | _state(mine["node_states"][0])
+        shown |= _standing(mine, looks) | _state(mine["node_states"][0])
         shown["addresses"] = [
             _address(one)
             | {"score": scores.shown(kept.get((row.id, one.ip), ()), now=now)}
@@ -88,12 +95,12 @@ def _identity(row: SqlRow[Any]) -> Shown:
     }
 
 
-def _standing(mine: Parts) -> Shown:
+def _standing(mine: Parts, looks: Looks) -> Shown:
     order = mine["orders"][0] if mine["orders"] else None
     return {
         "pauses": [_pause(row) for row in mine["pauses"]],
         "listings": [_listing(row) for row in mine["listings"]],
-        "zones": [_zone(row) for row in mine["zone_facts"]],
+        "zones": [_zone(row, looks) for row in mine["zone_facts"]],
         "order": order and _order(order),
     }
 
@@ -152,7 +159,10 @@ def _listing(row: SqlRow[Any]) -> Shown:
     }
 
 
-def _zone(row: SqlRow[Any]) -> Shown:
+def _zone(row: SqlRow[Any], looks: Looks) -> Shown:
+    """`second_look`: of what it lists, what the collector said of it beside the finder."""
+    of = looks.get(row.address, ()) if row.verdict == LISTED else ()
+    look = next((one for one in of if one.zone == row.zone), None)
     return {
         "address": row.address,
         "zone": row.zone,
@@ -166,6 +176,8 @@ def _zone(row: SqlRow[Any]) -> Shown:
         "usable_at": iso(row.usable_at),
         "why": row.why,
         "reason": row.reason,
+        "found_by": row.resolver,
+        "second_look": look and {"verdict": look.verdict.value, "why": look.why},
     }
 
 

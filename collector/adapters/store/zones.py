@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from collector.adapters.store import heartbeats
@@ -108,6 +108,7 @@ class Zoning(Part):
             )
             row = heartbeats.zone_row(node_id, reading, received=to_ms(look.at))
             connection.exec_driver_sql(heartbeats.ZONES.single, row)
+            connection.execute(update(zone_facts).where(mine).values(resolver=look.resolver))
 
         await self._database.write(job)
 
