@@ -117,7 +117,10 @@ CAUSES: Mapping[str, Cause] = {
     "quarantine": Cause(
         owner=Owner.NODE,
         many="{n} nodes do not believe {part}",
-        coming=("nothing {part} says counts until its test points answer rightly again",),
+        coming=(
+            "nothing {part} says counts until its test points answer rightly again:"
+            " it pauses nobody, and ends no pause",
+        ),
         can=("mailfleet doctor", "mailfleet zone show {part}"),
         part=ZONE,
     ),

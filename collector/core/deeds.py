@@ -151,4 +151,5 @@ def undone(key: str, *, scene: Scene) -> str:
     alert = scene.before.get(key)
     said = causes.facets(key)
     now = [_decided(one) for one in about(said, alert.node_id, scene=scene)] if alert else []
-    return "; ".join(now) or f"over: {said.subject}"
+    place = scene.places.get(said.subject)
+    return "; ".join(now) or f"over: {place.node if place else said.subject}"

@@ -114,7 +114,9 @@ def headline(node: Row) -> str:
     if _is_stopped(node):
         return f"{name} is {status}, but told to be silent: sending is stopped for the whole fleet"
     if sends(node):
-        return f"{name} is {status} and may send: nothing speaks against it"
+        doubted = ", ".join(sorted({str(one["zone"]) for one in _unbelieved(node)}))
+        but = f"{doubted} is not believed, and nothing else" if doubted else "nothing"
+        return f"{name} is {status} and may send: {but} speaks against it"
     return f"{name} is {status}, but not in the rotation"
 
 
@@ -125,6 +127,7 @@ def _chapters(node: Row, decision: Row | None, now: datetime) -> Iterator[Chapte
     yield "pauses", [_pause(one) for one in rows_of(node, "pauses")]
     yield "score", list(_score(node))
     yield "warm-up", list(_warmup(node, now))
+    yield "not believed", [_doubt(one) for one in _unbelieved(node)]
     yield "zones now", list(_zones(node, now))
     yield "heard", [_heard(node)]
     yield "alerts", [str(one["text"]) for one in rows_of(node, "alerts") if not _is_told(one)]
@@ -152,6 +155,16 @@ def _zones(node: Row, now: datetime) -> Iterator[str]:
         yield f"{fact['zone']} on {fact['address']}: {said} ({asked})"
     if not rows_of(node, "zones"):
         yield "no zone has answered about this node yet"
+
+
+def _unbelieved(node: Row) -> list[Row]:
+    """Zones whose test points answer wrongly, or that refuse to say."""
+    return [one for one in rows_of(node, "zones") if one["verdict"] == "unknown"]
+
+
+def _doubt(fact: Row) -> str:
+    why = fact["why"] or "it said nothing"
+    return f"{fact['zone']} on {fact['address']}: {why}; it pauses nobody, and ends no pause"
 
 
 def _member(address: Row, now: datetime) -> str:

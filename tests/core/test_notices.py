@@ -200,6 +200,15 @@ def test_what_somebody_else_ended_is_named_by_its_key() -> None:
     assert over.what == ("over: text of duplicate:n1",)
 
 
+def test_a_node_is_named_by_its_name_also_when_its_trouble_is_over() -> None:
+    thread = Thread(places=PLACES)
+    node = next(iter(PLACES))
+    key = f"quarantine:{ZEN}:{node}"
+    thread.opens(alert(key, node=node))
+    (over,) = thread.ends(key)
+    assert over.did == (f"over: {PLACES[node].node}",)
+
+
 def test_many_are_counted_and_the_first_named() -> None:
     thread = Thread(places=PLACES)
     (told,) = thread.opens(*map(listed, range(1, 30)))

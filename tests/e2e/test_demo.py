@@ -115,12 +115,30 @@ def test_a_story_from_beginning_to_end(tmp_path: Path) -> None:
         assert f"told: {over['title']}" in said(tmp_path)
         assert len(incidents(tmp_path, "--all")) == 1
 
-        mailfleet(tmp_path, "demo", "incident", "list-gone-mad")
-        until(lambda: len(incidents(tmp_path)) == 1, seconds=60)
-        until(lambda: incidents(tmp_path)[0]["standing"] == 12, seconds=60)
-        assert incidents(tmp_path)[0]["cause"] == "quarantine:zen.spamhaus.org"
-        assert paused(tmp_path) == []
+        for story, wrong in UNBELIEVED.items():
+            a_zone_is_not_believed(tmp_path, story, wrong)
         interrupt(process, tmp_path)
+
+
+UNBELIEVED = {
+    "resolver-refused": "refused 127.255.255.254",
+    "list-gone-mad": "sentinel 127.0.0.1 listed",
+}
+
+
+def a_zone_is_not_believed(folder: Path, story: str, wrong: str) -> None:
+    """Every node says so, nobody is paused for it, and it is told why not."""
+    mailfleet(folder, "demo", "incident", story)
+    until(lambda: [row["standing"] for row in incidents(folder)] == [12], seconds=60)
+    assert incidents(folder)[0]["cause"] == "quarantine:zen.spamhaus.org"
+    assert paused(folder) == []
+    assert "12 nodes do not believe zen.spamhaus.org" in mailfleet(folder, "status")
+    why = mailfleet(folder, "why", "node-05")
+    for words in ("zen.spamhaus.org is not believed", wrong, "it pauses nobody"):
+        assert words in why, why
+    mailfleet(folder, "demo", "incident", "calm")
+    until(lambda: incidents(folder) == [], seconds=60)
+    assert "PAUSE" not in mailfleet(folder, "why", "node-06")
 
 
 def notices(folder: Path) -> list[dict[str, Any]]:
