@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, func, or_, select
 
-from collector.adapters.store import encode, incidents, snapshot
+from collector.adapters.store import encode, incidents
 from collector.adapters.store.among import among
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms, to_ms_or_none
@@ -27,11 +27,9 @@ NOTICES_MAX = 100
 
 class Alerting(Part):
     async def troubles(self) -> Troubles:
-        now = to_ms(self._database.clock.now())
+        now, kept = to_ms(self._database.clock.now()), self._database.kept.troubled
         return await self._database.read(
-            lambda c: Troubles(
-                alerts=snapshot.alerts_of(c, None), docket=incidents.docket(c, now=now)
-            )
+            lambda c: Troubles(alerts=kept.alerts(c), docket=kept.docket(c, now=now))
         )
 
     async def incidents(self, *, open_only: bool, limit: int) -> Sequence[PlainRow]:

@@ -9,8 +9,8 @@ import anyio
 import anyio.to_thread
 from sqlalchemy import Connection, Engine
 
-from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.engines import failures
+from collector.adapters.store.kept import Kept
 from collector.adapters.store.writer import Writer
 from collector.ports import Clock
 
@@ -26,7 +26,7 @@ class Database:
     reading: anyio.CapacityLimiter
     glance: aiosqlite.Connection
     clock: Clock
-    baselines: Baselines = field(default_factory=Baselines)
+    kept: Kept = field(default_factory=Kept)
 
     async def read(self, job: Callable[[Connection], Result]) -> Result:
         """Runs `job` in a worker thread, in one transaction: it sees one commit and none later."""

@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, Table, select
 
-from collector.adapters.store import encode, mail_rates, readings, scores, targets, warmups
+from collector.adapters.store import (
+    encode,
+    mail_rates,
+    readings,
+    scores,
+    targets,
+    troubled,
+    warmups,
+)
 from collector.adapters.store.among import given, named
 from collector.adapters.store.mail_rates import Mail
 from collector.adapters.store.moments import from_ms
@@ -18,7 +26,6 @@ from collector.core.model import (
     AddressFacts,
     Automation,
     Lifecycle,
-    Listing,
     Liveness,
     Look,
     NodeFacts,
@@ -168,7 +175,9 @@ def _address(row: Row[Any], parts: dict[str, list[Row[Any]]], beside: _Beside) -
         rotation_since=from_ms(row.rotation_since),
         zones=tuple(_zone(item) for item in parts["zone_facts"] if item.address == row.ip),
         looks=beside.looks.get(row.ip, ()),
-        listings=tuple(listing_of(item) for item in parts["listings"] if item.address == row.ip),
+        listings=tuple(
+            troubled.listing_of(item) for item in parts["listings"] if item.address == row.ip
+        ),
         hour_cap=cap.hour if cap is not None else None,
         warmup=warmup,
         score=beside.scores.get((row.node_id, row.ip)),
@@ -226,19 +235,6 @@ def pause_of(row: Row[Any]) -> Pause:
         receiver=row.receiver or None,
         expires_at=from_ms(row.expires_at),
         probe_at=from_ms(row.probe_at),
-    )
-
-
-def listing_of(row: Row[Any]) -> Listing:
-    return Listing(
-        id=row.id,
-        node_id=row.node_id,
-        address=row.address,
-        zone=row.zone,
-        answers=encode.strings(row.answers),
-        opened_at=from_ms(row.opened_at),
-        confirmed_by=row.confirmed_by,
-        consequence=row.consequence,
     )
 
 

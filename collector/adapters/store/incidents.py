@@ -5,29 +5,26 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Result, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
 from collector.adapters.store.among import given, named
 from collector.adapters.store.moments import MILLISECOND, from_ms, to_ms, to_ms_or_none
 from collector.adapters.store.schema import nodes, pools
-from collector.adapters.store.schema_acts import alerts
-from collector.adapters.store.schema_alerts import incidents, silences
-from collector.core.incident import Docket, Incident, IncidentDraft, Place, Silence, Told
+from collector.adapters.store.schema_alerts import incidents as table
+from collector.adapters.store.schema_alerts import silences
+from collector.core.incident import Incident, IncidentDraft, Place, Silence, Told
 from collector.core.severity import Severity
 
 # The longest that a policy lets an incident open again.
 LATELY = timedelta(days=1) // MILLISECOND
 LATELY_MAX = 500
-STANDING = select(incidents).where(incidents.c.resolved_at.is_(None)).order_by(incidents.c.number)
-LATELY_OVER = (
-    select(incidents)
-    .where(incidents.c.resolved_at > bindparam("since"))
-    .order_by(incidents.c.resolved_at.desc())
-    .limit(LATELY_MAX)
+# Open, or so lately over that they may open again.
+KNOWN = select(table).where(
+    or_(table.c.resolved_at.is_(None), table.c.resolved_at > bindparam("since"))
 )
-LAST = select(func.max(incidents.c.number))
+LAST = select(func.max(table.c.number))
 SILENCES = select(silences).where(silences.c.ends_at > bindparam("now")).order_by(silences.c.number)
 PLACES = select(
     nodes.c.id,
@@ -35,38 +32,20 @@ PLACES = select(
     pools.c.name.label("pool"),
     func.coalesce(nodes.c.tenant_id, pools.c.tenant_id).label("tenant"),
 ).join(pools, pools.c.id == nodes.c.pool_id)
-TROUBLED = PLACES.where(
-    nodes.c.id.in_(
-        select(alerts.c.node_id).where(
-            alerts.c.resolved_at.is_(None), alerts.c.node_id.is_not(None)
-        )
-    )
-)
 OF_NODES = PLACES.where(named(nodes.c.id))
 TOLD = msgspec.json.Decoder(dict[str, Told])
 UNACKNOWLEDGED = {"acknowledged_at": None, "acknowledged_by": "", "acknowledged_why": ""}
 
 
-def docket(connection: Connection, *, now: int) -> Docket:
-    """Of silences also those that are still to begin."""
-    rows = [
-        *connection.execute(STANDING),
-        *connection.execute(LATELY_OVER, {"since": now - LATELY}),
-    ]
-    last = connection.scalar(LAST) or 0
-    return Docket(
-        incidents=tuple(incident_of(row) for row in rows),
-        silences=tuple(active_silences(connection, now=now)),
-        places=_places(connection.execute(TROUBLED)),
-        next_number=last + 1,
-    )
+def next_number(connection: Connection) -> int:
+    return (connection.scalar(LAST) or 0) + 1
 
 
 def put(connection: Connection, drafts: Sequence[IncidentDraft]) -> None:
     """A person's acknowledgement stays, unless the draft ends it."""
     for draft in drafts:
         values = _values(draft.incident)
-        statement = upsert(incidents).values(number=draft.incident.number, **values)
+        statement = upsert(table).values(number=draft.incident.number, **values)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["number"],
@@ -77,8 +56,8 @@ def put(connection: Connection, drafts: Sequence[IncidentDraft]) -> None:
 
 def acknowledge(connection: Connection, number: int, *, by: str, why: str, at: int | None) -> bool:
     """`at` None takes it back. False when there is no such open incident."""
-    is_open = (incidents.c.number == number) & incidents.c.resolved_at.is_(None)
-    said = update(incidents).where(is_open)
+    is_open = (table.c.number == number) & table.c.resolved_at.is_(None)
+    said = update(table).where(is_open)
     values = {"acknowledged_at": at, "acknowledged_by": by, "acknowledged_why": why}
     return connection.execute(said.values(values)).rowcount == 1
 
@@ -155,8 +134,7 @@ def _values(incident: Incident) -> dict[str, object]:
 
 
 def places(connection: Connection, node_ids: Sequence[str]) -> dict[str, Place]:
-    return _places(connection.execute(OF_NODES, given(node_ids)))
-
-
-def _places(rows: Result[Any]) -> dict[str, Place]:
-    return {row.id: Place(node=row.name, pool=row.pool, tenant=row.tenant) for row in rows}
+    return {
+        row.id: Place(node=row.name, pool=row.pool, tenant=row.tenant)
+        for row in connection.execute(OF_NODES, given(node_ids))
+    }

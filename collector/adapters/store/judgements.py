@@ -29,10 +29,8 @@ from collector.ports import PendingEffect, Refused
 class Judging(Part):
     async def load(self, node_ids: Sequence[str] | None) -> Snapshot:
         now = to_ms(self._database.clock.now())
-        baselines = self._database.baselines
-        return await self._database.read(
-            lambda c: snapshot.load(c, node_ids, baselines=baselines, now=now)
-        )
+        kept = self._database.kept
+        return await self._database.read(lambda c: snapshot.load(c, node_ids, kept=kept, now=now))
 
     async def commit(self, judgement: Judgement) -> Sequence[str]:
         if judgement.is_empty:
@@ -62,10 +60,13 @@ class Judging(Part):
         return await self._database.read(lambda c: snapshot.read_orders(c, node_ids))
 
     async def members(self) -> Mapping[str, str]:
-        """The counts are verified on the way: once in a round, in the thread that reads."""
+        """The counts are verified on the way, and what is kept in memory read anew: once in a
+        round, in the thread that reads."""
+        kept = self._database.kept
 
         def job(connection: Connection) -> dict[str, str]:
             counting.verify(connection)
+            kept.troubled.forget()
             going = nodes.c.lifecycle != Lifecycle.DECOMMISSIONED.value
             found = connection.execute(select(nodes.c.id, nodes.c.pool_id).where(going))
             return {row.id: row.pool_id for row in found}

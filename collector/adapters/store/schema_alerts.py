@@ -29,6 +29,8 @@ incidents = Table(
     Column("acknowledged_at", Integer),
     text_column("acknowledged_by", default="''"),
     text_column("acknowledged_why", default="''"),
+    whole_column("touched", default="0"),
+    Index("incidents_touched", "touched"),
     Index("incidents_by_end", "resolved_at"),
 )
 

@@ -10,13 +10,14 @@ from itertools import islice
 
 from sqlalchemy import Connection, false, or_, select
 
-from collector.adapters.store import counting, denials, facts, incidents, rotation, zones
+from collector.adapters.store import counting, denials, facts, rotation, troubled, zones
 from collector.adapters.store.among import given, named
 from collector.adapters.store.baselines import Baselines
+from collector.adapters.store.kept import Kept
 from collector.adapters.store.moments import MILLISECOND, from_ms
 from collector.adapters.store.reign import read_policy, read_switches, read_term
 from collector.adapters.store.schema import nodes, orders, pools
-from collector.adapters.store.schema_acts import alerts, listings, standing, zone_brakes
+from collector.adapters.store.schema_acts import alerts, standing, zone_brakes
 from collector.core.model import (
     AlertFact,
     Automation,
@@ -27,12 +28,10 @@ from collector.core.model import (
     Fleet,
     Kind,
     Lifecycle,
-    Listing,
     NodeFacts,
     Order,
     PoolFacts,
     Reason,
-    Severity,
     Snapshot,
     Standing,
     StandingKey,
@@ -43,17 +42,11 @@ ORDERS = select(orders).where(named(orders.c.node_id))
 STANDING = select(standing).where(named(standing.c.node_id))
 POOLS = select(pools).order_by(pools.c.name)
 BRAKES = select(zone_brakes).where(zone_brakes.c.released_at.is_(None)).order_by(zone_brakes.c.zone)
-LISTINGS = (
-    select(listings)
-    .where(listings.c.closed_at.is_(None), listings.c.consequence == "pause")
-    .order_by(listings.c.zone, listings.c.opened_at, listings.c.id)
-)
-ALERTS = select(alerts).where(alerts.c.resolved_at.is_(None)).order_by(alerts.c.key)
 CHUNK = 500  # nodes read at once: short stretches of work on the loop, few statements
 
 
 def load(
-    connection: Connection, node_ids: Sequence[str] | None, *, baselines: Baselines, now: int
+    connection: Connection, node_ids: Sequence[str] | None, *, kept: Kept, now: int
 ) -> Snapshot:
     """Nodes in the order of their ids; ids that name no node are passed over."""
     if node_ids is None:
@@ -69,11 +62,11 @@ def load(
         said_no |= denials.read(connection, chunk)
     return Snapshot(
         nodes=tuple(found),
-        fleet=replace(_fleet(connection, baselines=baselines, now=now), catalogue=catalogue),
+        fleet=replace(_fleet(connection, kept=kept, now=now), catalogue=catalogue),
         standing=stands,
         denials=said_no,
-        alerts=alerts_of(connection, None),
-        docket=incidents.docket(connection, now=now),
+        alerts=kept.troubled.alerts(connection),
+        docket=kept.troubled.docket(connection, now=now),
         term=read_term(connection),
     )
 
@@ -109,13 +102,13 @@ def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Sta
     }
 
 
-def _fleet(connection: Connection, *, baselines: Baselines, now: int) -> Fleet:
-    pools_by_id = read_pools(connection, baselines=baselines, now=now)
+def _fleet(connection: Connection, *, kept: Kept, now: int) -> Fleet:
+    pools_by_id = read_pools(connection, baselines=kept.baselines, now=now)
     switches = read_switches(connection)
     return Fleet(
         addresses=sum(pool.addresses for pool in pools_by_id.values()),
         pools=pools_by_id,
-        open_listings=_open_listings(connection),
+        open_listings=kept.troubled.listings(connection),
         brakes=brakes_held(connection),
         automation_stopped=switches["automation_stopped"],
         sending_stopped=switches["sending_stopped"],
@@ -161,29 +154,10 @@ def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dic
     return found
 
 
-def _open_listings(connection: Connection) -> dict[str, tuple[Listing, ...]]:
-    found: dict[str, list[Listing]] = {}
-    for row in connection.execute(LISTINGS):
-        found.setdefault(row.zone, []).append(facts.listing_of(row))
-    return {zone: tuple(ones) for zone, ones in found.items()}
-
-
-def alerts_of(connection: Connection, causes: Collection[str] | None) -> tuple[AlertFact, ...]:
-    """Those that stand, of these causes (None: of all), in the order of their keys."""
-    c = alerts.c
-    query = ALERTS
-    if causes is not None:
-        # Keys are cause:subject; a semicolon is what follows the colon.
-        query = query.where(
-            or_(false(), *((c.key > f"{one}:") & (c.key < f"{one};") for one in causes))
-        )
-    return tuple(
-        AlertFact(
-            key=row.key,
-            severity=Severity(row.severity),
-            text=row.text,
-            opened_at=from_ms(row.opened_at),
-            node_id=row.node_id,
-        )
-        for row in connection.execute(query)
-    )
+def alerts_of(connection: Connection, causes: Collection[str]) -> tuple[AlertFact, ...]:
+    """Those of these causes that stand, in the order of their keys."""
+    key = alerts.c.key
+    # Keys are cause:subject; a semicolon is what follows the colon.
+    named = or_(false(), *((key > f"{one}:") & (key < f"{one};") for one in causes))
+    found = (troubled.alert_of(row) for row in connection.execute(troubled.ALERTS.where(named)))
+    return tuple(one for one in found if one is not None)

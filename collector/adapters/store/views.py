@@ -48,7 +48,7 @@ class Views(Part):
 
     async def pools(self) -> Sequence[Row]:
         now = to_ms(self._database.clock.now())
-        baselines = self._database.baselines
+        baselines = self._database.kept.baselines
         return await self._database.read(lambda c: _pools(c, baselines=baselines, now=now))
 
     async def switches(self) -> Mapping[str, bool]:
