@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from collector import continuity
 from collector.core import liveness, news, restored
 from collector.core.allowance import Allowance
 from collector.core.heartbeat import Account, HandedOut, Heartbeat, Hello, NewEpoch, Welcome
@@ -97,8 +98,10 @@ class Intake:
         """What a former run of ours was annoyed at."""
         await self._nuisances.load()
 
-    async def hello(self, hello: Hello) -> Opening:
+    async def hello(self, hello: Hello, *, is_other: bool = False) -> Opening:
         """Records who is there, and finds out whose memory is older: the node's or ours.
+
+        `is_other`: it took the node from another process that was still there.
 
         Refused: UNKNOWN_NODE, DECOMMISSIONED.
         """
@@ -111,7 +114,7 @@ class Intake:
         term = await self._terms.see(hello.node_id, max(hello.term_highest, applied_term))
         was_restored = await self._import_restored(account, hello)
         with self._writing():
-            new_epoch = await self._epoch(account, hello)
+            new_epoch = await continuity.judge(account, hello, store=self._store, is_other=is_other)
             await self._store.record_hello(hello)
         self._own(hello.node_id, frozenset(hello.addresses or account.addresses))
         if was_restored or account.order is None or hello.applied != account.order:
@@ -237,26 +240,6 @@ class Intake:
         )
         await self._store.import_restored(hello.node_id, hello.applied, judgement=judgement)
         return True
-
-    async def _epoch(self, account: Account, hello: Hello) -> NewEpoch | None:
-        """None when the node may go on counting; else where our account of it ends."""
-        is_snapshot = hello.epoch == account.epoch and hello.sequence < account.sequence
-        if hello.epoch != account.epoch:
-            try:
-                await self._store.begin_epoch(hello.node_id, epoch=hello.epoch)
-            except Refused as refused:
-                if refused.code != "EPOCH_USED":
-                    raise
-                is_snapshot = True
-        if not is_snapshot:
-            return None
-        log.warning(
-            "state of the node is older than our account of it",
-            node=hello.node_id,
-            sequence=hello.sequence,
-            committed=account.sequence,
-        )
-        return NewEpoch(log_position=account.log_position, counted_to=account.counted_to)
 
     def _lacking(self, account: Account, hello: Hello) -> datetime | None:
         """Since when nobody heard the node, if that is long: it tells the minutes it kept."""

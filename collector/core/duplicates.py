@@ -10,7 +10,9 @@ SWAPS_WITHIN_SECONDS = 300.0
 
 class Ruling(Enum):
     ADMIT = "admit"
-    # The newer takes the node, the older is closed.
+    # A process takes its own node back; the older stream is closed.
+    RETURN = "return"
+    # The newer process takes the node, the older is closed.
     REPLACE = "replace"
     # The older keeps the node, the newer may only enrol anew.
     REFUSE = "refuse"
@@ -48,7 +50,7 @@ def judge(live: Claim | None, newcomer: Claim, *, swaps: Sequence[float], now: f
     if live.machine_id != newcomer.machine_id:
         return Judged(ruling=Ruling.REFUSE, swaps=recent)
     if live.run_id == newcomer.run_id:
-        return Judged(ruling=Ruling.REPLACE, swaps=recent)
+        return Judged(ruling=Ruling.RETURN, swaps=recent)
     recent = (*recent, now)
     ruling = Ruling.BOTH_OUT if len(recent) > SWAPS_MAX else Ruling.REPLACE
     return Judged(ruling=ruling, swaps=recent)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from collector.core.duplicates import Claim
+from collector.core.duplicates import Claim, Ruling
 from collector.core.heartbeat import Heartbeat, Hello, Recount
 from collector.identity import Register, check_clock
 from collector.intake import Intake, Opening
@@ -131,23 +131,23 @@ class FleetFace:
         claim = Claim(machine_id=hello.machine_id, run_id=hello.run_id)
         try:
             # Admitted before its account is read: an order made meanwhile waits in the stream.
-            self._behind.streams.admit(stream, claim)
+            ruling = self._behind.streams.admit(stream, claim)
         except Refused as refused:
             await self._behind.intake.duplicate(stream.node_id, text=str(refused))
             raise
         stream.unlimit()
         # What an older stream of this node left under way is committed before its account is read.
         await self._behind.intake.settle(stream.node_id)
-        await self._open(stream, hello)
+        await self._open(stream, hello, is_other=ruling is Ruling.REPLACE)
 
     async def _greet_again(self, stream: Stream, hello: Hello) -> None:
         """A new epoch on the same stream."""
         if stream.claim != Claim(machine_id=hello.machine_id, run_id=hello.run_id):
             raise WireError("a second Hello of another process")
-        await self._open(stream, hello)
+        await self._open(stream, hello, is_other=False)
 
-    async def _open(self, stream: Stream, hello: Hello) -> None:
-        opening = await self._behind.intake.hello(hello)
+    async def _open(self, stream: Stream, hello: Hello, *, is_other: bool) -> None:
+        opening = await self._behind.intake.hello(hello, is_other=is_other)
         stream.is_welcomed = True
         stream.catalogue = None
         if CATALOGUE in hello.capabilities:

@@ -118,8 +118,11 @@ class LiveStreams:
     def __len__(self) -> int:
         return len(self._live)
 
-    def admit(self, stream: Stream, claim: Claim) -> None:
-        """The stream is its node's from now on. Refused DUPLICATE_IDENTITY: another keeps it."""
+    def admit(self, stream: Stream, claim: Claim) -> Ruling:
+        """The stream is its node's from now on: ADMIT, RETURN or REPLACE.
+
+        Refused DUPLICATE_IDENTITY: another keeps it.
+        """
         live = self._live.get(stream.node_id)
         judged = duplicates.judge(
             live.claim if live is not None and live.refused is None else None,
@@ -145,6 +148,7 @@ class LiveStreams:
             live.end(Refused("REPLACED", f"a newer stream of node {stream.node_id} took over"))
         stream.claim = claim
         self._live[stream.node_id] = stream
+        return judged.ruling
 
     def remove(self, stream: Stream) -> None:
         """Its handler ends."""

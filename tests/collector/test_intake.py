@@ -1,5 +1,6 @@
 """Whose memory is older, the node's or ours, and what follows from it."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,6 +126,35 @@ async def test_a_snapshot_of_an_earlier_epoch_is_not_counted_again(tmp_path: Pat
         await snapshot.greet(epoch="epoch-1", sequence=9)
         assert (await snapshot.hear()).new_epoch.log_position == b"position-1"
         await snapshot.beat(1, epoch="epoch-3")
+
+
+async def test_who_takes_the_node_from_a_process_still_there_counts_anew(tmp_path: Path) -> None:
+    """Both counted on from one state: heartbeat 4 of the one is not heartbeat 4 of the other."""
+    async with bed(tmp_path) as collector:
+        identity = await collector.enrol()
+        first = await counted(collector, identity, 3)
+        other = collector.connect(identity)
+        await other.greet(sequence=3, run_id="run-2")
+        assert (await other.hear()).new_epoch.log_position == b"position-3"
+        await other.beat(1, epoch="epoch-2")
+        await first.refusal()
+        # And the first, should it come back: its epoch is over.
+        again = collector.connect(identity)
+        await again.greet(sequence=4)
+        assert (await again.hear()).new_epoch.log_position == b"position-1"
+
+
+async def test_a_process_that_was_started_again_counts_on(tmp_path: Path) -> None:
+    async with bed(tmp_path) as collector:
+        identity = await collector.enrol()
+        first = await counted(collector, identity, 3)
+        await first.channel.close()
+        async with asyncio.timeout(10):
+            while collector.streams.connected():
+                await asyncio.sleep(0.01)
+        again = collector.connect(identity)
+        await again.greet(sequence=3, run_id="run-2")
+        assert (await again.beat(4)).epoch == "epoch-1"
 
 
 async def test_a_node_does_not_begin_epochs_without_end(tmp_path: Path) -> None:

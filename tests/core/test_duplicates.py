@@ -14,12 +14,12 @@ CLONE = Claim(machine_id="machine-2", run_id="run-9")
     "live, newcomer, swaps, ruling, remembered",
     [
         (None, OLD, (), Ruling.ADMIT, ()),
-        (OLD, OLD, (), Ruling.REPLACE, ()),
+        (OLD, OLD, (), Ruling.RETURN, ()),
         (OLD, RESTARTED, (), Ruling.REPLACE, (1000.0,)),
         (OLD, CLONE, (), Ruling.REFUSE, ()),
         (OLD, RESTARTED, (990.0, 995.0), Ruling.REPLACE, (990.0, 995.0, 1000.0)),
         (OLD, RESTARTED, (980.0, 990.0, 995.0), Ruling.BOTH_OUT, (980.0, 990.0, 995.0, 1000.0)),
-        (OLD, OLD, (980.0, 990.0, 995.0), Ruling.REPLACE, (980.0, 990.0, 995.0)),
+        (OLD, OLD, (980.0, 990.0, 995.0), Ruling.RETURN, (980.0, 990.0, 995.0)),
         # Out for as long as four swaps are remembered, whoever asks.
         (None, OLD, (970.0, 980.0, 990.0, 995.0), Ruling.BOTH_OUT, (970.0, 980.0, 990.0, 995.0)),
         (None, CLONE, (970.0, 980.0, 990.0, 995.0), Ruling.BOTH_OUT, (970.0, 980.0, 990.0, 995.0)),

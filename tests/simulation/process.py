@@ -128,7 +128,7 @@ class FakeStreams:
     async def recount(self, node_id: str, *, epoch: str, log_position: bytes) -> Recount:
         raise Refused("NOT_CONNECTED", f"nobody recounts here: {node_id} {epoch} {log_position!r}")
 
-    def admit(self, stream: Stream) -> None:
+    def admit(self, stream: Stream) -> Ruling:
         live = self.live.get(stream.node_id)
         judged = duplicates.judge(
             live.claim if live is not None and live.refused is None else None,
@@ -144,6 +144,7 @@ class FakeStreams:
         if live is not None:
             live.refused = Refused("REPLACED", "a newer stream took over")
         self.live[stream.node_id] = stream
+        return judged.ruling
 
     def remove(self, stream: Stream) -> None:
         if self.live.get(stream.node_id) is stream:
@@ -220,16 +221,16 @@ class Process:
         claim = Claim(machine_id=hello.machine_id, run_id=hello.run_id)
         stream = Stream(node_id=hello.node_id, claim=claim, listener=listener)
         try:
-            self.streams.admit(stream)
+            ruling = self.streams.admit(stream)
         except Refused as refused:
             await self.intake.duplicate(stream.node_id, text=str(refused))
             raise
         await self.intake.settle(stream.node_id)
-        return stream, await self.greet(stream, hello)
+        return stream, await self.greet(stream, hello, is_other=ruling is Ruling.REPLACE)
 
-    async def greet(self, stream: Stream, hello: Hello) -> Opening:
+    async def greet(self, stream: Stream, hello: Hello, *, is_other: bool = False) -> Opening:
         """Also a second Hello on the same stream, after a new epoch."""
-        opening = await self.intake.hello(hello)
+        opening = await self.intake.hello(hello, is_other=is_other)
         waiting = stream.waiting
         stream.is_welcomed, stream.waiting = True, None
         newest = max(

@@ -50,6 +50,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("collector.census", 1),
     ("collector.backlog", 1),
     ("collector.vitals", 1),
+    ("collector.continuity", 1),
     ("collector.nuisances", 1),
     ("collector.adapters", 1),
     ("collector.adapters.*", 1),
