@@ -25,7 +25,7 @@ def _quiet() -> None:
     many.quietly()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_fleet_year_without_a_violation() -> None:
     summary = many.simulate(SEEDS, workers=2, years=YEARS)
     assert [(one.seed, one.violation) for one in summary.violations] == []
