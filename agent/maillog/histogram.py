@@ -15,7 +15,9 @@ Histograms = tuple[tuple[int, ...], ...]
 
 TEXTS_REMEMBERED_MAX = 8192
 _NOWHERE = BUCKETS
-_NO_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"|/")
+_NOWHERES = frozenset((_NOWHERE,))
+_BETWEEN = b", delays="
+_NO_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"|,=/")
 
 
 class _Seconds(dict[bytes, float]):
@@ -47,23 +49,37 @@ _SECONDS = _Seconds()
 _BUCKETS = _Buckets()
 
 
-def add(to: Histograms, texts: Sequence[bytes]) -> Histograms:
-    """The counts with these: of each delivery the whole delay and then its parts, `1.2` and
-    `0.1/0.2/0.3/0.6`. One that is not five times in seconds counts nowhere.
+def text_of(delay: bytes, *, delays: bytes) -> bytes:
+    """Both as Postfix writes them, one behind the other: `1.2, delays=0.1/0.2/0.3/0.6`."""
+    return b"%b%b%b" % (delay, _BETWEEN, delays)
+
+
+def places(texts: Sequence[bytes]) -> bytes:
+    """Where these count: for each text a bucket for each of PARTS. One that is not five times in
+    seconds counts nowhere.
     """
     if not texts:
-        return to
+        return b""
     joined = b"|".join(texts)
-    is_shaped = joined.translate(None, _NO_SEPARATORS) == (b"|///|" * (len(texts) // 2))[:-1]
-    # As bytes, for these are counted and looked through sooner than any list.
-    buckets = bytes(map(_BUCKETS.__getitem__, joined.replace(b"|", b"/").split(b"/")))
-    if not is_shaped or _NOWHERE in buckets:
-        pairs = zip(texts[::2], texts[1::2], strict=True)
-        return add(to, [text for pair in pairs if _is_whole(pair) for text in pair])
+    is_shaped = joined.translate(None, _NO_SEPARATORS) == (b"|,=///" * len(texts))[1:]
+    times = joined.replace(_BETWEEN, b"/").replace(b"|", b"/").split(b"/")
+    found = bytes(map(_BUCKETS.__getitem__, times))
+    if is_shaped and _NOWHERE not in found:
+        return found
+    if len(texts) == 1:
+        return bytes((_NOWHERE,)) * len(PARTS)
+    return b"".join(places([text]) for text in texts)
+
+
+def add(to: Histograms, found: bytes) -> Histograms:
+    """The counts with those that `places` found."""
+    if not found:
+        return to
     rows = [list(row) for row in to] if to else [[0] * BUCKETS for _ in PARTS]
     for start, row in enumerate(rows):
-        part = buckets[start :: len(PARTS)]
-        for bucket in set(part):
+        # Bytes are counted and looked through sooner than any list.
+        part = found[start :: len(PARTS)]
+        for bucket in set(part) - _NOWHERES:
             row[bucket] += part.count(bucket)
     return tuple(map(tuple, rows))
 
@@ -71,9 +87,3 @@ def add(to: Histograms, texts: Sequence[bytes]) -> Histograms:
 def seconds_of(text: bytes) -> float:
     """What a delay says; infinity for what is no time."""
     return _SECONDS[text]
-
-
-def _is_whole(texts: tuple[bytes, bytes]) -> bool:
-    delay, delays = texts
-    parts = (delay, *delays.split(b"/"))
-    return len(parts) == len(PARTS) and inf not in map(_SECONDS.__getitem__, parts)

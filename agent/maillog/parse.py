@@ -23,6 +23,7 @@ from agent.maillog.lines import (
     Reload,
     Removed,
     Trouble,
+    event_of,
     host_of,
 )
 from agent.maillog.parse_bulk import Form, read_bulk, removed_of
@@ -93,7 +94,7 @@ hosts: dict[bytes, bytes] = {}
 def parse_line(line: bytes) -> MailEvent | None:
     """The event of one line (without its newline); None for all the lines that have none."""
     events = parse_chunk(line.replace(b"\n", b" ") + b"\n").events
-    return events[0] if events else None
+    return event_of(events[0]) if events else None
 
 
 def parse_chunk(chunk: bytes) -> Parsed:

@@ -13,36 +13,42 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from agent.maillog.lines import Delivery, made
+from agent.maillog.lines import delivery_of
 from agent.maillog.parse_delivery import DELIVERERS, QUEUE_ID
 from agent.maillog.parse_found import Found
+from agent.maillog.parse_message import accepted
 
 FORMS_KEPT_MAX = 32
+TAGS_KEPT_MAX = 64
 
 # A set of one byte is looked through three times as soon as a larger one. A delivery's values that
 # hold no blank are read alike here and by pairs, whatever else is in them; but for a newline.
 _VALUE = rb"[^ ]*"
-_WORD = rb"[^, \t\n\r\f\v]"
-_MAILBOX = rb"[^\"> \t\n\r\f\v]*"  # without quotes and blanks: those are read one by one
+_LINE_VALUE = rb"[^ \n]*"
 
 # `(?:a|)` and not `(?:a)?`: a repetition is remembered, a branch is not.
 _DELIVERY = (
-    rb"(to=<(" + _VALUE + rb")>, (?:orig_to=<" + _VALUE + rb">, |)relay=(" + _VALUE + rb"), "
-    rb"(?:conn_use=[0-9]+, |)delay=(" + _VALUE + rb"), delays=(" + _VALUE + rb"), "
-    rb"(?:tls=" + _VALUE + rb", |)dsn=(" + _VALUE + rb"), status=(sent|deferred|bounced)) \((.*)\)"
+    rb"(to=<" + _VALUE + rb">, (?:orig_to=<" + _VALUE + rb">, |)relay=(" + _VALUE + rb"), "
+    rb"(?:conn_use=[0-9]+, |)delay=(" + _VALUE + rb", delays=" + _VALUE + rb")), "
+    rb"(?:tls=" + _LINE_VALUE + rb", |)dsn="
 )
-_QUEUED = rb"from=<" + _MAILBOX + rb">, size=([0-9]{1,12}), nrcpt=[0-9]+ \(queue active\)"
-_CLIENT = rb"client=(" + _WORD + rb"+)(?:, sasl_method=[^,\n]*, sasl_username=[^,\n]+|)"
+# Of what was sent nobody asks for more.
+_SENT = rb"[0-9.]+, status=sent \("
+_UNSENT = rb"(" + _LINE_VALUE + rb"), status=(%b) \((.*)\)(?=\n)"
+_QUEUED = rb"from=<.*>, size=([0-9]{1,12}), nrcpt=[0-9]+ \(queue active\)(?=\n)"
+_CLIENT = rb"client=(.+)"
 _REMOVED = rb"qmgr\[[0-9]+\]: (" + QUEUE_ID + rb"): removed(?=\n)"
 _QUIET = (
-    rb"qmgr\[[0-9]+\]: " + QUEUE_ID + rb": removed\n|"
-    rb"smtpd\[[0-9]+\]: (?:connect from |disconnect from |lost connection after )|"
-    rb"cleanup\[[0-9]+\]: " + _VALUE + rb": message-id=|"
-    rb"smtp\[[0-9]+\]: (?:Trusted|Untrusted|Verified|Anonymous) TLS connection |"
-    rb"(?:anvil|scache)\[[0-9]+\]: statistics: "
+    rb"qmgr@" + QUEUE_ID + rb": removed\n|"
+    rb"smtpd@(?:connect from |disconnect from |lost connection after )|"
+    rb"cleanup@" + _VALUE + rb": message-id=|"
+    rb"smtp@(?:Trusted|Untrusted|Verified|Anonymous) TLS connection |"
+    rb"(?:anvil|scache)@statistics: "
 )
-# A whole number: bytes are looked for in bytes by way of an exception (CPython's bytes_contains).
-_NEWLINE = ord("\n")
+_PROCESS = rb"\[[0-9]+\]: "
+_ANY_PROCESS = rb"\[" + _VALUE + rb"\]: "
+# Whole numbers: bytes are looked for in bytes by way of an exception (CPython's bytes_contains).
+_NEWLINE, _COMMA = b"\n,"
 _QUEUE_MANAGERS = frozenset((b"qmgr", b"oqmgr", b"nqmgr"))
 # Who defers or bounces what was not even tried writes the same line.
 _DELIVERERS = frozenset(DELIVERERS) | _QUEUE_MANAGERS | {b"cleanup"}
@@ -81,6 +87,10 @@ class Form(NamedTuple):
             time = rb"[^\0< \n][^ %b]{%d}" % (newline, self.last - 2)
         return time + rb"[^ :\n] " + re.escape(self.host + b" ")
 
+    def anything(self) -> bytes:
+        """A pattern of as many bytes as the time has, and of the host."""
+        return rb".{%d} " % (self.lead + self.last) + re.escape(self.host + b" ")
+
 
 def read_bulk(
     found: Found,
@@ -91,31 +101,43 @@ def read_bulk(
     is_exact: bool,
 ) -> bool:
     """Adds the facts of these whole lines but removals; `read_line` is given those that are not
-    read here. Not `is_exact`: other programs' lines are not all counted.
+    read here. Not `is_exact`: other programs' lines are not all counted, and most of what was sent
+    is told by `Sent`.
 
     False: what was added is not to be trusted, read them otherwise. No log of a mail server does
     that: something runs over a line's end, or one daemon says what is another's to say.
     """
-    deliver, queue, accept = found.events.append, found.queued.append, found.accepted.append
+    tell, queue, accept = found.events.append, found.queued.append, found.accepted.append
+    stamp = deliverer = manager = door = queuing = accepting = b""
     # A match begins with the end of the line before: so the first line has none.
     read_line(chunk[: chunk.find(b"\n")])
-    for it in _pattern(form, is_exact).findall(chunk):
-        at, name, daemon, id_, body, to, relay, delay, parts, dsn, status, text, size, by, line = it
-        if line:
-            read_line(line)
-        elif status:
-            if daemon not in _DELIVERERS or _NEWLINE in at or _NEWLINE in body:
+    for row in _pattern(form, is_exact).findall(chunk):
+        at, tag, id_, body, _, _, _, status, _, size, client, line = row
+        if body:
+            if at != stamp or tag != deliverer:
+                if _NEWLINE in at or not _instance(tag, _DELIVERERS):
+                    return False
+                stamp, deliverer = at, tag
+            if _NEWLINE in body:
                 return False
-            event = (at, name, daemon, id_, to, relay, delay, parts, dsn, status, text)
-            deliver(made(Delivery, event))
+            tell(delivery_of(row) if status else row)
         elif size:
-            if daemon not in _QUEUE_MANAGERS:
-                return False
-            queue((name + id_, size))
+            if tag != manager:
+                manager, queuing = tag, _instance(tag, _QUEUE_MANAGERS)
+                if not queuing:
+                    return False
+            queue((queuing + id_, size))
+        elif client:
+            if tag != door:
+                door, accepting = tag, _instance(tag, _DOORS)
+                if not accepting:
+                    return False
+            if _COMMA in client:
+                accept(accepted(accepting, client, id_))
+            else:
+                accept((accepting, client, b"", id_))
         else:
-            if daemon not in _DOORS:
-                return False
-            accept((name, by, b"", id_))
+            read_line(line)
     return True
 
 
@@ -124,23 +146,45 @@ def removed_of(chunk: bytes, form: Form) -> list[tuple[bytes, bytes]]:
     return _removed_pattern(form).findall(chunk)
 
 
+@lru_cache(maxsize=TAGS_KEPT_MAX)
+def _instance(tag: bytes, daemons: frozenset[bytes]) -> bytes:
+    """Whose tag this is; empty: none of these daemons'."""
+    instance, _, daemon = tag.rpartition(b"/")
+    return instance if daemon in daemons else b""
+
+
 @lru_cache(maxsize=FORMS_KEPT_MAX)
 def _pattern(form: Form, is_exact: bool) -> re.Pattern[bytes]:
-    """Groups: the fields of a Delivery, before the recipient's that of all between the queue id and
-    the text; the size, the client, and a line that is read in no other way.
+    """Groups: the fields of a Sent; dsn, status and text of a delivery that is to be told in full;
+    the size, the client, and a line that is read in no other way.
     """
-    before, instances = form.before(is_exact=is_exact), b"|".join(map(re.escape, form.instances))
-    passed = rb"(?:" + instances + rb")/(?:" + _QUIET + rb")"
+    instances = b"|".join(map(re.escape, form.instances))
+    # Of a line that nobody asks for it is enough to know where it ends.
+    head = form.before(is_exact=True) if is_exact else form.anything()
+    process = _PROCESS if is_exact else _ANY_PROCESS
+    passed = rb"(?:" + instances + rb")/(?:" + _QUIET.replace(b"@", process) + rb")"
     if not is_exact:
         # All of Postfix's tags have a slash. The first byte tells most of them that they are not
         # meant; other tags that begin with it are read by others.
         initials = b"".join(re.escape(name[:1]) for name in form.instances)
         passed += rb"|[^ /" + initials + rb"][^ /]*: "
+    ends = _UNSENT % rb"sent|deferred|bounced"
+    if not is_exact:
+        ends = rb"(?:" + _SENT + rb"|" + _UNSENT % rb"deferred|bounced" + rb")"
     fact = (
-        rb"(" + before + rb")(" + instances + rb")/([a-z]+)\[[0-9]+\]: "
-        rb"(" + QUEUE_ID + rb"): (?:" + b"|".join((_DELIVERY, _QUEUED, _CLIENT)) + rb")(?=\n)"
+        rb"("
+        + form.before(is_exact=is_exact)
+        + rb")((?:"
+        + instances
+        + rb")/[a-z]+)"
+        + _PROCESS
+        + rb"("
+        + QUEUE_ID
+        + rb"): (?:"
+        + b"|".join((_DELIVERY + ends, _QUEUED, _CLIENT))
+        + rb")"
     )
-    return re.compile(rb"\n(?!" + before + rb"(?:" + passed + rb"))(?:" + fact + rb"|(.+))")
+    return re.compile(rb"\n(?!" + head + rb"(?:" + passed + rb"))(?:" + fact + rb"|(.+))")
 
 
 @lru_cache(maxsize=FORMS_KEPT_MAX)

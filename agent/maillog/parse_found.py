@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from agent.maillog.lines import Delivery, MailEvent, Parsed
+from agent.maillog.lines import Delivery, MailEvent, Parsed, Sent
 
 LINE_BYTES_MAX = 65_536  # a longer line is nobody's delivery; it is skipped and counted
 UNKNOWN_DAEMONS_MAX = 64
@@ -17,7 +17,7 @@ OTHER = b"other"
 class Found:
     """The facts so far."""
 
-    events: list[MailEvent] = field(default_factory=list)
+    events: list[MailEvent | Sent] = field(default_factory=list)
     accepted: list[tuple[bytes, bytes, bytes, bytes]] = field(default_factory=list)
     queued: list[tuple[bytes, bytes]] = field(default_factory=list)
     removed: list[tuple[bytes, bytes]] = field(default_factory=list)

@@ -13,9 +13,7 @@ _TO = b": to=<"
 _QUEUE_ID_BYTES_MAX = 64
 _ORIGIN = re.compile(rb"(?:\A|, )orig_queue_id=([0-9A-Za-z]+)")
 _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
-_QUEUED = re.compile(
-    rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, size=(\d{1,12}), nrcpt=\d+ \(queue active\)\Z"
-)
+_QUEUED = re.compile(rb"([0-9A-Za-z]+): from=<.*>, size=(\d{1,12}), nrcpt=\d+ \(queue active\)\Z")
 _EXPIRED = re.compile(rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, status=(?:force-)?expired,")
 _REJECT = re.compile(
     rb"([0-9A-Za-z]+): (?:milter-)?reject: ([A-Za-z-]+) from (\S*\[[^\]\s]*\](?::\d+)?): (.*)\Z"
@@ -34,13 +32,15 @@ def read_smtpd(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     client = line[place + len(_CLIENT_IS) :]
     if place < 0 or not line[body:place].isalnum():
         _read_refusal(found, line, tag=tag, body=body)
-    elif b"," not in client:
-        found.accepted.append(Accepted(tag.instance, client, b"", line[body:place]))
     else:
-        client, _, more = client.partition(b", ")
-        origin = _ORIGIN.search(more)
-        before = origin[1] if origin else b""
-        found.accepted.append(Accepted(tag.instance, client, before, line[body:place]))
+        found.accepted.append(accepted(tag.instance, client, line[body:place]))
+
+
+def accepted(instance: bytes, said: bytes, queue_id: bytes) -> Accepted:
+    """`said`: the client, and perhaps more about it."""
+    client, _, more = said.partition(b", ")
+    origin = _ORIGIN.search(more) if more else None
+    return Accepted(instance, client, origin[1] if origin else b"", queue_id)
 
 
 def read_cleanup(found: Found, line: bytes, *, tag: Tag, body: int) -> None:

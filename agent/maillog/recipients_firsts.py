@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agent.maillog import recipients
 from agent.maillog.histogram import seconds_of
-from agent.maillog.lines import Delivery
+from agent.maillog.lines import Delivery, Sent, delivery_of
 from agent.maillog.recipients import OpenRecipients
 from deliverability.replies import Outcome
 
@@ -23,6 +23,7 @@ KIND_OF = {Outcome.SENT: SENT, Outcome.DEFERRED: DEFERRED, Outcome.BOUNCED: BOUN
 # Longer than any message stays in a queue (maximal_queue_lifetime is 5 days by default).
 BLIND_SECONDS_MAX = 40 * 86_400.0
 _ENDLESS = float("inf")
+_QUEUE_ID = 2  # of a Sent
 
 
 class Firsts:
@@ -71,6 +72,14 @@ class Firsts:
         if self._slack == _ENDLESS or seconds_of(event.delay) < self._slack:
             return outcome
         return UNKNOWN
+
+    def sent(self, event: Sent, instance: bytes) -> int:
+        """As `kind`, of one of `instance` that was sent. Most have no recipient that is open."""
+        if self._slack == _ENDLESS:
+            message = recipients.message_of(instance, queue_id=event[_QUEUE_ID])
+            if not self._open.has_message(message):
+                return SENT
+        return self.kind(SENT, delivery_of(event))
 
     def removed(self, gone: Iterable[tuple[bytes, bytes]]) -> None:
         """Instance and id of messages that left the queue: who was open is not any more."""

@@ -5,12 +5,12 @@ log's seconds and the delays' two digits leave at most a second in doubt: what b
 flight, as is what began before. What no line tells the time of is taken to have begun after.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.maillog.histogram import seconds_of
-from agent.maillog.parse import Delivery, MailEvent, Reload
+from agent.maillog.lines import Delivery, MailEvent, Reload, Sent, event_of
 from agent.maillog.times import LineClock, minute_of
 
 DOUBT = timedelta(seconds=1)
@@ -50,8 +50,10 @@ class SilenceWatch:
     def silence(self) -> Silence:
         return Silence(reload_at=self._reload_at, in_flight=self._in_flight, begun=self._begun)
 
-    def fold(self, events: Iterable[MailEvent]) -> None:
-        for event in events:
+    def fold(self, events: Sequence[MailEvent | Sent]) -> None:
+        if self._latest_old is None and Reload not in set(map(type, events)):
+            return  # and nothing to be told apart
+        for event in map(event_of, events):
             if type(event) is Delivery:
                 if self._latest_old is not None and leaves(event, self._pipes_out):
                     self._fold_delivery(event, self._latest_old)

@@ -7,9 +7,19 @@ One delivery line is one attempt for one recipient. Every table is bounded, and 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
-from agent.maillog import tally_cells, tally_names
-from agent.maillog.lines import Delivery, Expiry, MailEvent, Parsed, Rejected
+from agent.maillog import histogram, tally_cells, tally_names
+from agent.maillog.lines import (
+    Delivery,
+    Expiry,
+    MailEvent,
+    Parsed,
+    Rejected,
+    Sent,
+    delivery_of,
+    is_nearby,
+)
 from agent.maillog.recipients_firsts import NONE, SENT, Firsts
 from agent.maillog.tally_cells import Count, Row
 from agent.maillog.tally_intake import Clients
@@ -24,6 +34,10 @@ SHORTCUTS_MAX = 4096
 # Messages whose size is known, of those between the queue manager's line and their deliveries'.
 SIZES_MAX = 8192
 
+_BY_HOST = frozenset((b"smtp", b"lmtp"))
+
+_Key = TypeVar("_Key")
+_Way = tuple[bytes, bytes, bytes, bytes]  # instance, daemon, relay and status
 _Place = tuple[str, str, str]  # address, receiver and instance
 
 
@@ -51,7 +65,10 @@ class Tally:
         self._firsts = Firsts(known.open_recipients, blind_until=known.blind_until)
         self._rows: dict[_Place, Row] = {}
         # By instance, daemon, relay and status: nearly every line is one of few such four.
-        self._shortcuts: dict[tuple[bytes, bytes, bytes, bytes], Count] = {}
+        self._shortcuts: dict[_Way, Count] = {}
+        # Of what was sent by instance/daemon and then by relay, or by both and the relay's host.
+        self._sent: dict[bytes, dict[bytes, Count]] = {}
+        self._hosts: dict[tuple[bytes, bytes], Count] = {}
         self._sizes: dict[bytes, bytes] = {}
         self._sizes_before: dict[bytes, bytes] = {}
         self._stamp = b""
@@ -68,6 +85,7 @@ class Tally:
         if parsed.queued:
             self._remember_sizes(parsed.queued)
         self._fold_events(parsed.events)
+        tally_cells.gather(self._rows.values())
         self._firsts.removed(parsed.removed)
 
     def missed(self, until: datetime) -> None:
@@ -110,39 +128,63 @@ class Tally:
         self._history.clear()
         self._replies.clear()
 
-    def _fold_events(self, events: Sequence[MailEvent]) -> None:
-        """The loop that nearly all of the time goes into: as little as may be for what was sent."""
-        shortcuts, firsts = self._shortcuts, self._firsts
-        sizes, sizes_before = self._sizes, self._sizes_before
+    def _fold_events(self, events: Sequence[Any]) -> None:
+        """The loop that most of the time goes into: as little as may be for what was sent.
+
+        `events`: MailEvents and Sents, told apart by their exact type.
+        """
+        firsts, sizes, sizes_before = self._firsts, self._sizes, self._sizes_before
+        at = tag = instance = b""
+        counts: dict[bytes, Count] = {}
         for event in events:
-            # `type` and not isinstance: one look at what nearly every event is.
-            if type(event) is not Delivery:
+            if type(event) is not tuple:
+                at = b""
                 self._fold_other(event)
                 continue
             # Unpacked at once: half of the time would go into asking for one field after the other.
-            stamp, instance, daemon, queue_id, _, relay, delay, delays, _, status, _ = event
-            if stamp[: self._stamp_bytes] != self._stamp:
-                self._turn(stamp)
-            count = shortcuts.get((instance, daemon, relay, status)) or self._find(event)
+            stamp, writer, queue_id, _, relay, delays, _, _, _, _, _, _ = event
+            if stamp != at:
+                at = stamp
+                if stamp[: self._stamp_bytes] != self._stamp:
+                    self._turn(stamp)
+            if writer != tag:
+                tag, instance = writer, writer.rpartition(b"/")[0]
+                counts = self._sent.setdefault(tag, {})
+            count = counts.get(relay) or self._find_sent(event)
             if count is None:
                 continue
-            kind = count.kind
-            if kind == SENT:
-                count.delays += (delay, delays)
-                if not firsts.is_plain and (found := firsts.kind(SENT, event)) != SENT:
-                    count.not_a_first(found)
-                message = instance + queue_id
-                if size := sizes.get(message) or sizes_before.get(message):
-                    count.sizes.append(size)
-            elif kind == NONE:
-                count.unasked += 1
-            else:
-                count.delays += (delay, delays)
-                count.row.firsts[firsts.kind(kind, event)] += 1
-                self._classify(event, count)
+            count.delays.append(delays)
+            if not firsts.is_plain and (found := firsts.sent(event, instance)) != SENT:
+                count.not_a_first(found)
+            message = instance + queue_id
+            if size := sizes.get(message) or sizes_before.get(message):
+                count.sizes.append(size)
+
+    def _fold_delivery(self, event: Delivery) -> None:
+        if event.stamp[: self._stamp_bytes] != self._stamp:
+            self._turn(event.stamp)
+        count = self._shortcuts.get(_way(event)) or self._find(event)
+        if count is None:
+            return
+        if count.kind == NONE:
+            count.unasked += 1
+            return
+        count.delays.append(histogram.text_of(event.delay, delays=event.delays))
+        kind = self._firsts.kind(count.kind, event)
+        if count.kind != SENT:
+            count.row.firsts[kind] += 1
+            self._classify(event, count)
+            return
+        if kind != SENT:
+            count.not_a_first(kind)
+        message = event.instance + event.queue_id
+        if size := self._sizes.get(message) or self._sizes_before.get(message):
+            count.sizes.append(size)
 
     def _fold_other(self, event: MailEvent) -> None:
-        if isinstance(event, Rejected):
+        if isinstance(event, Delivery):
+            self._fold_delivery(event)
+        elif isinstance(event, Rejected):
             self._row(receivers.LOCAL, event.instance).rejected += 1
         elif isinstance(event, Expiry):
             self._turn(event.stamp)
@@ -157,19 +199,38 @@ class Tally:
         at = self._minute or self._clock.now
         self._replies[row.key.receiver, meant] = (event, count.outcome, at)
 
+    def _find_sent(self, event: Sent) -> Count | None:
+        """None: no receiver was asked, and it is counted. A new address of a host that is known
+        goes where its others go: only one of this machine is told apart by its address.
+        """
+        _, tag, _, _, relay, *_ = event
+        host, is_address, _ = relay.partition(b"[")
+        is_far = is_address and not is_nearby(relay)
+        count = self._hosts.get((tag, host)) if is_far else None
+        if count is None:
+            delivery = delivery_of(event)
+            count = self._find(delivery)
+            if count is None or count.kind != SENT:
+                self._fold_delivery(delivery)
+                return None
+            if self._shortcuts.get(_way(delivery)) is not count:
+                return count  # its recipient decided
+            if is_far and delivery.daemon in _BY_HOST:
+                _remember(self._hosts, (tag, host), count)
+        _remember(self._sent[tag], relay, count)
+        return count
+
     def _find(self, event: Delivery) -> Count | None:
         """None: without an outcome (an address probe) it is no attempt."""
-        _, instance, daemon, _, recipient, relay, _, _, _, status, text = event
-        outcome = replies.outcome_of(daemon, status=status, text=text)
+        daemon, relay = event.daemon, event.relay
+        outcome = replies.outcome_of(daemon, status=event.status, text=event.text)
         if outcome is None:
             return None
         by_relay = self._names.by_relay(daemon, relay=relay)
-        receiver = by_relay or tally_names.by_domain(recipient)
-        count = self._row(receiver, instance).count(outcome)
+        receiver = by_relay or tally_names.by_domain(event.recipient)
+        count = self._row(receiver, event.instance).count(outcome)
         if by_relay and relay != b"none":
-            if len(self._shortcuts) >= SHORTCUTS_MAX:
-                self._shortcuts.clear()
-            self._shortcuts[instance, daemon, relay, status] = count
+            _remember(self._shortcuts, _way(event), count)
         return count
 
     def _row(self, receiver: str, instance: bytes) -> Row:
@@ -220,3 +281,13 @@ class Tally:
                     attempts=attempts,
                 )
             )
+
+
+def _way(event: Delivery) -> _Way:
+    return event.instance, event.daemon, event.relay, event.status
+
+
+def _remember(counts: dict[_Key, Count], key: _Key, count: Count) -> None:
+    if len(counts) >= SHORTCUTS_MAX:
+        counts.clear()
+    counts[key] = count

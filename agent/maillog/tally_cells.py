@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import TypeVar
 
 from agent.maillog import histogram
 from agent.maillog.recipients_firsts import KIND_OF, KINDS, LATER, NONE, SENT
 from agent.model import Cell, CellKey
+from deliverability.delays import PARTS
 from deliverability.replies import Outcome, ReplyClass
 
 _Key = TypeVar("_Key")
@@ -52,8 +52,7 @@ class Row:
         if not attempts and not self.rejected:
             return None
         before = before or Cell(key=self.key)
-        delays = list(chain.from_iterable(one.delays for one in self.counts.values()))
-        sizes = chain.from_iterable(one.sizes for one in self.counts.values())
+        places = b"".join(one.places for one in self.counts.values())
         sent, deferred, bounced, unknown = self.firsts[:LATER]
         return replace(
             before,
@@ -63,8 +62,8 @@ class Row:
             first_deferred=before.first_deferred + deferred,
             first_bounced=before.first_bounced + bounced,
             first_unknown=before.first_unknown + unknown,
-            bytes_sent=before.bytes_sent + sum(map(int, sizes)),
-            delays=histogram.add(before.delays, delays),
+            bytes_sent=before.bytes_sent + sum(one.bytes_sent for one in self.counts.values()),
+            delays=histogram.add(before.delays, places),
             classes=_sum(before.classes, more=self.classes),
         )
 
@@ -72,31 +71,53 @@ class Row:
 class Count:
     """Attempts not committed yet, of one cell and outcome; `noted` of them in a minute's count.
 
-    `delays` has two texts of each attempt at a receiver, `delay=` and `delays=`; `sizes` those of
-    the messages that were sent, where known; `unasked` attempts no receiver was asked about.
+    `delays` and `sizes` are of the lines that are being read, as they stand there: of each attempt
+    at a receiver what it took, and of each message that was sent its size, where known. `places`
+    are the buckets of the delays before them, `bytes_sent` the sum of such sizes. `unasked`:
+    attempts no receiver was asked about.
     """
 
-    __slots__ = ("delays", "kind", "noted", "outcome", "row", "sizes", "unasked")
+    __slots__ = (
+        *("bytes_sent", "delays", "kind", "noted", "outcome", "places", "row", "sizes", "unasked"),
+    )
 
     def __init__(self, row: Row, outcome: Outcome) -> None:
         self.row = row
         self.outcome = outcome
         self.kind = KIND_OF.get(outcome, NONE)
+        self.delays: list[bytes] = []
+        self.sizes: list[bytes] = []
         self.committed()
 
     def committed(self) -> None:
-        self.delays: list[bytes] = []
-        self.sizes: list[bytes] = []
-        self.unasked = self.noted = 0
+        self.places = b""
+        self.bytes_sent = self.unasked = self.noted = 0
 
     @property
     def pending(self) -> int:
-        return self.unasked + len(self.delays) // 2
+        return self.unasked + len(self.delays) + len(self.places) // len(PARTS)
 
     def not_a_first(self, kind: int) -> None:
         """One that was sent was UNKNOWN or LATER."""
         self.row.firsts[SENT] -= 1
         self.row.firsts[kind] += 1
+
+
+def gather(rows: Iterable[Row]) -> None:
+    """Makes little of what was read: texts that stay until a commit drive all else from a core's
+    cache. All at once: one at a time costs many times as much.
+    """
+    counts = [count for row in rows for count in row.counts.values() if count.delays]
+    places = histogram.places([text for count in counts for text in count.delays])
+    start = 0
+    for count in counts:
+        end = start + len(count.delays) * len(PARTS)
+        count.places += places[start:end]
+        count.delays.clear()
+        start = end
+        if count.sizes:
+            count.bytes_sent += sum(map(int, count.sizes))
+            count.sizes.clear()
 
 
 def changed(rows: Iterable[Row], totals: Mapping[CellKey, Cell]) -> tuple[Cell, ...]:

@@ -12,8 +12,7 @@ from deliverability import receivers
 CLIENTS_MAX = 31
 CLIENTS_REMEMBERED_MAX = 1024
 CLIENT_CHARACTERS_MAX = 64
-_ORIGIN = itemgetter(Accepted._fields.index("origin"))
-_TOLD = itemgetter(Accepted._fields.index("instance"), Accepted._fields.index("client"))
+_TOLD = itemgetter(*map(Accepted._fields.index, ("instance", "client", "origin")))
 _OTHERS = ("", receivers.OTHER)
 
 
@@ -23,13 +22,13 @@ class Clients:
     def __init__(self, known: Iterable[Intake]) -> None:
         self._totals = {(one.instance, one.client): one.messages for one in known}
         self._pending: dict[tuple[str, str], int] = {}
-        self._keys: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+        self._keys: dict[tuple[bytes, ...], tuple[str, str]] = {}
 
     def add(self, came: Sequence[tuple[bytes, bytes, bytes, bytes]], names: Names) -> None:
         """What a content filter gave back came in before."""
-        if any(map(_ORIGIN, came)):
-            came = [one for one in came if not _ORIGIN(one)]
         for told, count in Counter(map(_TOLD, came)).items():
+            if told[2]:
+                continue
             key = self._keys.get(told)
             if key is None:
                 if len(self._keys) >= CLIENTS_REMEMBERED_MAX:

@@ -85,7 +85,8 @@ def is_time(text: bytes) -> bool:
     st.lists(st.tuples(*[st.sampled_from(DELAYS) | st.binary(max_size=9)] * 2), max_size=6),
 )
 def test_whatever_stands_there_only_times_count(pairs: list[tuple[bytes, bytes]]) -> None:
-    found = histogram.add((), [text for pair in pairs for text in pair])
+    texts = [histogram.text_of(whole, delays=parts) for whole, parts in pairs]
+    found = histogram.add((), histogram.places(texts))
     counted = sum(
         is_time(whole) and parts.count(b"/") == 3 and all(map(is_time, parts.split(b"/")))
         for whole, parts in pairs
@@ -95,9 +96,10 @@ def test_whatever_stands_there_only_times_count(pairs: list[tuple[bytes, bytes]]
 
 
 def test_histograms_add_up() -> None:
-    once = histogram.add((), [b"100000", b"0.01/0.02/5/99999"])
-    twice = histogram.add(once, [b"100000", b"0.01/0.02/5/99999"])
-    assert histogram.add((), [b"100000", b"0.01/0.02/5/99999"] * 2) == twice
+    text = histogram.text_of(b"100000", delays=b"0.01/0.02/5/99999")
+    once = histogram.add((), histogram.places([text]))
+    twice = histogram.add(once, histogram.places([text]))
+    assert histogram.add((), histogram.places([text, text])) == twice
     whole, before, queue, connect, transmit = twice
     assert (whole[23], before[0], queue[1], connect[11], transmit[23]) == (2, 2, 2, 2, 2)
 

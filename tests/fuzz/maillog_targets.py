@@ -3,10 +3,10 @@
 Each target takes the bytes of a log and raises AssertionError when something does not hold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from agent.maillog import parse
-from agent.maillog.lines import Delivery, Parsed
+from agent.maillog.lines import Delivery, Parsed, delivery_of, event_of
 from tests.fuzz import maillog_oracle
 from tests.fuzz.maillog_oracle import Told
 
@@ -25,7 +25,10 @@ def agrees_with_oracle(data: bytes) -> None:
     expected = maillog_oracle.deliveries(data)
     assert told(parse.parse_chunk(data)) == expected
     assert told(parse.parse_chunk(BULK + data + b"\n")) == BULK_TOLD + expected
-    assert told(parse.parse_counted(BULK + data + b"\n")) == BULK_TOLD + expected
+    counted = told(parse.parse_counted(BULK + data + b"\n"))
+    assert [_without_reply(one) for one in counted] == [
+        _without_reply(one) for one in BULK_TOLD + expected
+    ]
 
 
 def is_the_sum_of_its_lines(data: bytes) -> None:
@@ -39,7 +42,10 @@ def is_the_sum_of_its_lines(data: bytes) -> None:
         assert sorted(together.removed) == removed
         for field in ("events", "accepted", "queued", "probes"):
             parts = [one for parsed in alone for one in getattr(parsed, field)]
-            assert getattr(together, field) == getattr(usual, field) + parts, field
+            expected = as_counted([*getattr(usual, field), *parts])
+            assert as_counted(getattr(together, field)) == expected, field
+            if read is parse.parse_chunk:
+                assert getattr(together, field) == getattr(usual, field) + parts, field
         assert together.unparsed == sum(parsed.unparsed for parsed in alone)
         assert sum(together.unknown.values()) == sum(sum(p.unknown.values()) for p in alone)
     assert parse.parse_chunk(BULK + data + b"\n").foreign == sum(p.foreign for p in alone)
@@ -60,7 +66,23 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
+def as_counted(facts: Iterable[object]) -> list[object]:
+    """What was sent in one form, without what nobody counts of it: dsn and text."""
+    plain = [delivery_of(one) if type(one) is tuple and len(one) > 4 else one for one in facts]
+    return [
+        one._replace(dsn=b"", text=b"")
+        if isinstance(one, Delivery) and one.status == b"sent"
+        else one
+        for one in plain
+    ]
+
+
+def _without_reply(told: Told) -> Told:
+    return told._replace(text=b"") if told.status == b"sent" else told
+
+
 def told(parsed: Parsed) -> list[Told]:
+    events = map(event_of, parsed.events)
     return [
         Told(
             event.instance,
@@ -71,7 +93,7 @@ def told(parsed: Parsed) -> list[Told]:
             event.status,
             event.text,
         )
-        for event in parsed.events
+        for event in events
         if isinstance(event, Delivery)
     ]
 
