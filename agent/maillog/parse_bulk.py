@@ -133,7 +133,7 @@ def read_bulk(
                 if not accepting:
                     return False
             if _COMMA in client:
-                accept(accepted(accepting, client, id_))
+                accept(accepted(accepting, queue_id=id_, said=client))
             else:
                 accept((accepting, client, b"", id_))
         else:

@@ -33,10 +33,10 @@ def read_smtpd(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
     if place < 0 or not line[body:place].isalnum():
         _read_refusal(found, line, tag=tag, body=body)
     else:
-        found.accepted.append(accepted(tag.instance, client, line[body:place]))
+        found.accepted.append(accepted(tag.instance, queue_id=line[body:place], said=client))
 
 
-def accepted(instance: bytes, said: bytes, queue_id: bytes) -> Accepted:
+def accepted(instance: bytes, *, queue_id: bytes, said: bytes) -> Accepted:
     """`said`: the client, and perhaps more about it."""
     client, _, more = said.partition(b", ")
     origin = _ORIGIN.search(more) if more else None
