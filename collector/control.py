@@ -16,6 +16,7 @@ from collector.core import judge, liveness
 from collector.core.judgement import Judgement
 from collector.core.model import Detector, Snapshot
 from collector.core.policy import Policy
+from collector.core.settled import Settled
 from collector.ports import Clock, Doorbell, JudgementStore, StoreError
 from collector.vitals import Vitals
 from deliverability.catalogue import Catalogue
@@ -60,6 +61,7 @@ class Control:
         self._backlog = Backlog()
         self._wants_round = False
         self._lost: set[str] = set()
+        self._settled: Settled | None = None
         self._detector = Detector(frozen=False, healthy_since=None)
         self._was_in_grace = True
         self._round_at = clock.monotonic()
@@ -92,12 +94,13 @@ class Control:
         batch = self._backlog.take(self._clock.now())
         try:
             snapshot = await self._load(batch, policy)
-            judgement = judge.judge(snapshot, policy, now=self._clock.now())
+            judgement = judge.judge(snapshot, policy, now=self._clock.now(), settled=self._settled)
             if not judgement.is_empty:
                 await self._commit(judgement)
         except StoreError:
             self._backlog.give_back(batch)
             raise
+        self._settled = judgement.settled
         self._schedule(snapshot, judgement)
         self._vitals.passes += 1
         return judgement

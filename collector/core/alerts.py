@@ -45,8 +45,11 @@ def update(
     if snapshot.fleet.detector.frozen:
         wanted = {key: one for key, one in wanted.items() if not _is_doubted(key, standing)}
     judged = {node.facts.id for node in nodes}
+    # Of much that stands only what this pass may have looked at is looked at.
+    near = [one for one in snapshot.alerts if one.node_id is None or one.node_id in judged]
+    near += [standing[key] for key in wanted if key in standing]
     return levels.changes(
-        wanted.values(), standing=snapshot.alerts, is_ours=lambda alert: _ours(alert, judged)
+        wanted.values(), standing=near, is_ours=lambda alert: _ours(alert, judged)
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import count
 
 from collector.core import causes, deeds, notices, silences, telling
+from collector.core import settled as settling
 from collector.core.deeds import Scene
 from collector.core.incident import Docket, Incident, IncidentDraft, Place, Told
 from collector.core.judgement import EffectDraft
@@ -19,21 +20,24 @@ from collector.core.notice import Notice
 from collector.core.notices import Telling
 from collector.core.phrases import lines
 from collector.core.policy import Policy
+from collector.core.settled import Settled
 from collector.core.severity import Severity, gravest
 from collector.core.signals import NodeSignals
 from collector.core.telling import Next, Thread
 
 # Lines of one notice that repeats what stands.
 WORDS_MAX = 2 * notices.NAMED_MAX
+NO_CHANGES = AlertChanges()
 _Key = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentChanges:
-    """Incidents as they will stand, and what is to be sent."""
+    """Incidents as they will stand, and what is to be sent; nothing of either: what is settled."""
 
     incidents: tuple[IncidentDraft, ...] = ()
     notices: tuple[EffectDraft, ...] = ()
+    settled: Settled | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +49,19 @@ class Made:
     decisions: Sequence[Decision] = ()
 
 
-def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> IncidentChanges:
-    """What becomes of every incident."""
+def update(
+    snapshot: Snapshot,
+    made: Made,
+    *,
+    policy: Policy,
+    now: datetime,
+    settled: Settled | None = None,
+) -> IncidentChanges:
+    """What becomes of every incident. `settled`: what a pass before found so; no incident is looked
+    at while it holds."""
+    is_quiet = made.alerts == NO_CHANGES
+    if is_quiet and settled is not None and settled.covers(snapshot, policy, now=now):
+        return IncidentChanges(settled=settled)
     standing = stand(snapshot.alerts, made.alerts)
     about = {alert.node_id for alert in standing.values()}
     nodes = {node.facts.id: node.facts for node in made.nodes if node.facts.id in about}
@@ -60,10 +75,10 @@ def update(snapshot: Snapshot, made: Made, *, policy: Policy, now: datetime) -> 
         policy=policy,
         now=now,
     )
-    told = [
-        _told(thread, telling.step(thread), scene)
-        for thread in _cases(standing, scene, docket=snapshot.docket)
-    ]
+    threads = tuple(_cases(standing, scene, docket=snapshot.docket))
+    told = [_told(thread, telling.step(thread), scene) for thread in threads]
+    if is_quiet and all(draft is None for draft, _ in told):
+        return IncidentChanges(settled=settling.of(snapshot, threads, policy=policy, now=now))
     return IncidentChanges(
         incidents=tuple(draft for draft, _ in told if draft is not None),
         notices=tuple(notice for _, notice in told if notice is not None),

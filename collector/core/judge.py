@@ -22,14 +22,18 @@ from collector.core.model import NodeFacts, Snapshot, StandingKey, ZoneFact
 from collector.core.policy import Policy
 from collector.core.reputation import Opinion
 from collector.core.rule import Case
+from collector.core.settled import Settled
 from collector.core.signals import NodeSignals
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
 CORE_VERSION = 8
 
 
-def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
-    """signals → decide → safety → effects → alerts → incidents, over one snapshot."""
+def judge(
+    snapshot: Snapshot, policy: Policy, *, now: datetime, settled: Settled | None = None
+) -> Judgement:
+    """signals → decide → safety → effects → alerts → incidents, over one snapshot. `settled`: of
+    the pass before, if it is known; it changes nothing but the work."""
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.apply(nodes, snapshot.fleet, policy=policy, now=now)
     turns = warming.turns(snapshot, policy, now=now)
@@ -43,7 +47,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
     warmups = tuple(warming.changes(turns, decisions))
     alerted = alerts.update(nodes, snapshot, brakes=brakes, policy=policy, now=now)
     made = incidents.Made(alerts=alerted, nodes=nodes, decisions=decisions)
-    told = incidents.update(snapshot, made, policy=policy, now=now)
+    told = incidents.update(snapshot, made, policy=policy, now=now, settled=settled)
     proposed = {safety.standing_key(proposal) for proposal in proposals}
     return Judgement(
         at=now,
@@ -67,6 +71,7 @@ def judge(snapshot: Snapshot, policy: Policy, *, now: datetime) -> Judgement:
         alerts_resolve=alerted.resolved,
         incidents=told.incidents,
         notices=told.notices,
+        settled=told.settled,
         brakes_engage=brakes.engage,
         brakes_release=brakes.release,
         standing_clear=tuple(_settled(cases, snapshot, proposed=proposed)),

@@ -15,6 +15,7 @@ from collector.core.model import (
     StandingKey,
     Subject,
 )
+from collector.core.settled import Settled
 from collector.core.warmup_plan import Plan, SendingDay
 
 
@@ -105,7 +106,7 @@ class EffectDraft:
     payload: Mapping[str, object]
 
 
-UNWRITTEN = ("at", "term", "due")
+UNWRITTEN = ("at", "term", "due", "settled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,8 @@ class Judgement:
     denials_end: tuple[StandingKey, ...] = ()
     # Who must be judged again by when though nothing new is said; nothing that is written.
     due: tuple[tuple[str, datetime], ...] = ()
+    # For the next pass, which need not look at what has nothing to tell.
+    settled: Settled | None = None
 
     @property
     def is_empty(self) -> bool:

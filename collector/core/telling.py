@@ -4,7 +4,7 @@ At once when it is High or a listing, else gathered; paced, slower the more was 
 one cause has many subjects; damped when it comes and goes; its end always, if its beginning was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -99,6 +99,21 @@ def _due(thread: Thread) -> Next:
     return Next(incident=incident)
 
 
+def moments(thread: Thread) -> Iterator[datetime]:
+    """When time alone may change what the next step is, past ones among them: each is the other
+    side of a comparison with `now` above or below."""
+    incident, policy = thread.incident, thread.policy
+    if incident.calm_since is not None:
+        yield incident.calm_since + policy.calm_after_flapping
+    fresh = news(thread)
+    if fresh:
+        yield min(alert.opened_at for alert in fresh) + policy.notify_gather
+    if incident.told_at is not None:
+        yield incident.told_at + policy.notify_gather / HASTE
+        yield incident.told_at + _pace(thread)
+        yield incident.told_at + _patience(thread)
+
+
 def news(thread: Thread) -> list[AlertFact]:
     """What nobody was told, or not as so grave."""
     told = thread.incident.told
@@ -151,5 +166,10 @@ def _is_forgotten(thread: Thread, waited: timedelta) -> bool:
     """High, and nobody said that they saw it."""
     if thread.incident.acknowledged_by or all(a.severity is not Severity.HIGH for a in thread.loud):
         return False
+    return waited >= _patience(thread)
+
+
+def _patience(thread: Thread) -> timedelta:
+    """Until people are reminded, longer each time."""
     doublings = min(thread.incident.reminders, REMINDER_DOUBLINGS)
-    return waited >= thread.policy.notify_again_after * (1 << doublings)
+    return thread.policy.notify_again_after * (1 << doublings)

@@ -20,6 +20,7 @@ from collector.core.model import (
 )
 from collector.core.notice import Notice
 from collector.core.policy import Policy
+from collector.core.settled import Settled
 from collector.core.signals import NodeSignals
 from tests.core import fleet
 from tests.core.fleet import NOON, POLICY
@@ -30,7 +31,7 @@ Nodes = tuple[NodeFacts, ...]
 
 @dataclass
 class Thread:
-    """Commits what each pass says, as the store would."""
+    """Commits what each pass says, as the store would. Whatever is settled changes no outcome."""
 
     alerts: dict[str, AlertFact] = field(default_factory=dict)
     known: dict[int, Incident] = field(default_factory=dict)
@@ -39,6 +40,9 @@ class Thread:
     now: datetime = NOON
     notices: list[Notice] = field(default_factory=list)
     policy: Policy = POLICY
+    settled: Settled | None = None
+    # Passes that looked at no incident.
+    skipped: int = 0
 
     def opens(self, *alerts: AlertFact, **rest: Any) -> list[Notice]:
         """They open in the pass that tells of them."""
@@ -77,7 +81,11 @@ class Thread:
         )
         signals = tuple(NodeSignals(facts=node, addresses=(), is_back=False) for node in nodes)
         made = Made(alerts=changes, nodes=signals, decisions=decisions)
-        done = incidents.update(seen, made, policy=self.policy, now=self.now)
+        done = incidents.update(seen, made, policy=self.policy, now=self.now, settled=self.settled)
+        bare = incidents.update(seen, made, policy=self.policy, now=self.now)
+        assert (done.incidents, done.notices) == (bare.incidents, bare.notices)
+        self.skipped += done.settled is not None and done.settled is self.settled
+        self.settled = done.settled
         self.alerts = incidents.stand(seen.alerts, changes)
         for draft in done.incidents:
             by = "" if draft.unacknowledge else draft.incident.acknowledged_by
