@@ -138,7 +138,7 @@ class Minute:
 class Counted:
     """What lines changed, to be stored together with how far they were read.
 
-    Cells and intake are whole new values; `history` is to be added up. `opened` and `closed` are
+    Cells and intake are whole new values; `history` is to be added up. `closed` and `opened` are
     hashes of deferred recipients (`agent.maillog.recipients`), in this order. `blind_until`: whose
     message came before may have been attempted where nobody counted.
     `unknown_lines`: None, as before.
@@ -148,8 +148,8 @@ class Counted:
     intake: Sequence[Intake] = ()
     replies: Sequence[Reply] = ()
     history: Sequence[MinuteCount] = ()
-    opened: Sequence[int] = ()
     closed: Sequence[int] = ()
+    opened: Sequence[int] = ()
     blind_until: datetime | None = None
     unknown_lines: UnknownLines | None = None
 

@@ -5,7 +5,7 @@ All of it within the caller's transaction on the state file. Knows no line.
 
 import struct
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -50,6 +50,7 @@ _PUT_REPLY = """INSERT INTO replies SELECT ?, ?, ?, ?, ?, sequence + 1 FROM node
 _ADD_MINUTE = """INSERT INTO history VALUES (?, ?, ?, ?, ?)
  ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts"""
 SHRINK_BYTES = 64 * 1024
+PASSES = 1024
 
 
 def put(file: StateFile, counted: Counted) -> None:
@@ -153,11 +154,18 @@ def open_recipients(file: StateFile) -> OpenRecipients:
     """Every change since the beginning, or since they were last written anew."""
     found = OpenRecipients()
     for opened, closed in file.rows("SELECT opened, closed FROM open_recipients ORDER BY id"):
-        for one in array("Q", opened):
-            found.add(one)
-        for one in array("Q", closed):
+        for one in _mixed(closed):
             found.discard(one)
+        for one in _mixed(opened):
+            found.add(one)
     return found
+
+
+def _mixed(packed: bytes) -> Iterator[int]:
+    """They were often written in the order of their places, and by that order one end of a growing
+    or shrinking table would take them all, and each of them a long walk."""
+    hashes = array("Q", packed)
+    return (one for start in range(PASSES) for one in hashes[start::PASSES])
 
 
 def forget(file: StateFile) -> None:

@@ -1,17 +1,25 @@
 """Which recipients are deferred at present, so that a first attempt is told from a later one.
 
-64-bit hashes in one array, bounded; knows no receiver and keeps nothing on disk. Half of a hash is
-of the message, half of the recipient: all recipients of a message stand together, and leave
-together when it is removed.
+64-bit hashes in arrays, bounded; knows no receiver and keeps nothing on disk. Half of a hash is of
+the message, half of the recipient: all recipients of a message stand together, and leave together
+when it is removed.
 """
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
+from agent.maillog.recipients_slots import Slots
+
 OPEN_MAX = 500_000
 INSTANCES_REMEMBERED_MAX = 64
+NAME_REMEMBERED_BYTES_MAX = 64
+ROW_LONG = 64
+CROWD_MIN = 32  # of one message in a long row: they get a table of their own
+CROWD_LEFT_MAX = 8
 _SLOTS_MIN = 1024
+_CROWD_SLOTS_MIN = 64
+_RECIPIENT = (1 << 32) - 1
+_MESSAGE = _RECIPIENT << 32
 _begun: dict[bytes, int] = {}  # the sum over an instance's name, which that of an id goes on from
 
 
@@ -31,16 +39,19 @@ def hash_of(message: int, recipient: bytes) -> int:
 
 
 class OpenRecipients:
-    """A set of such hashes: open addressing with linear probing, at most half full, 8 MiB at most.
+    """A set of such hashes. To add, to ask and to take out costs the same however many of them are
+    one message's; half a million take 8 to 13 MiB.
 
-    A Python set of as many whole numbers takes six times the memory.
+    All stand in one table, those of a message side by side. Very many of one message would make a
+    row that is walked for each of them: they get a table of their own, until few are left.
     """
 
-    __slots__ = ("_mask", "_shift", "_slots", "count")
+    __slots__ = ("_crowds", "_table", "count")
 
     def __init__(self, hashes: Iterable[int] = ()) -> None:
         self.count = 0
-        self._allot(_SLOTS_MIN)
+        self._table = Slots(64, slots_min=_SLOTS_MIN)
+        self._crowds: dict[int, Slots] = {}  # by message: halves of recipients, spread
         for one in hashes:
             self.add(one)
 
@@ -48,98 +59,91 @@ class OpenRecipients:
         return self.count
 
     def __iter__(self) -> Iterator[int]:
-        return (one for one in self._slots if one)
+        yield from self._table
+        for message, crowd in self._crowds.items():
+            yield from _hashes(message, crowd)
 
     def __contains__(self, one: int) -> bool:
-        return self._slots[self._place(one)] == one
+        if self._crowds and (crowd := self._crowds.get(one & _MESSAGE)) is not None:
+            return crowd.slots[crowd.place(_spread(one))] != 0
+        table = self._table
+        return table.slots[table.place(one)] != 0
 
     def add(self, one: int) -> bool:
         """Whether it is in; False when there is no room."""
-        place = self._place(one)
-        if self._slots[place] == one:
+        to, half = self._table, one
+        if self._crowds and (crowd := self._crowds.get(one & _MESSAGE)) is not None:
+            to, half = crowd, _spread(one)
+        place = to.place(half)
+        if to.slots[place]:
             return True
         if self.count >= OPEN_MAX:
             return False
-        self._slots[place] = one
+        is_far = (place - (half >> to.shift)) & to.mask >= ROW_LONG
+        to.put(half, at=place)
         self.count += 1
-        if 2 * self.count > len(self._slots):
-            self._grow()
+        if is_far and to is self._table:
+            self._part(one & _MESSAGE)
         return True
 
     def discard(self, one: int) -> bool:
         """Whether it was in."""
-        place = self._place(one)
-        if self._slots[place] != one:
-            return False
-        self.count -= 1
-        self._close_gap(place)
-        return True
+        crowd = self._crowds.get(one & _MESSAGE) if self._crowds else None
+        was_in = self._table.discard(one) if crowd is None else crowd.discard(_spread(one))
+        self.count -= was_in
+        if crowd is not None and crowd.count <= CROWD_LEFT_MAX:
+            del self._crowds[one & _MESSAGE]
+            for left in _hashes(one & _MESSAGE, crowd):
+                self._table.add(left)
+        return was_in
 
     def has_message(self, message: int) -> bool:
         """Whether any recipient of it is open: seldom, and quickly told."""
-        slots, mask = self._slots, self._mask
-        place = message >> self._shift
+        slots, mask = self._table.slots, self._table.mask
+        place = message >> self._table.shift
         while one := slots[place]:
             if one ^ message < 1 << 32:
                 return True
             place = (place + 1) & mask
-        return False
+        return message in self._crowds
 
     def perhaps(self, messages: Sequence[int]) -> list[int]:
         """Those that may have an open recipient: most of the others are told by one look."""
-        slots, shift = self._slots, self._shift
-        return [message for message in messages if slots[message >> shift]]
+        slots, shift, crowds = self._table.slots, self._table.shift, self._crowds
+        if crowds:
+            return [one for one in messages if slots[one >> shift] or one in crowds]
+        return [one for one in messages if slots[one >> shift]]
 
-    def discard_message(self, message: int) -> list[int]:
-        """All recipients of the message; which they were. They stand side by side: what stands
-        behind them is put in anew once, and not after each of them."""
-        slots, mask = self._slots, self._mask
-        place, behind = message >> self._shift, []
-        while one := slots[place]:
-            behind.append(one)
-            place = (place + 1) & mask
-        found = [one for one in behind if one ^ message < 1 << 32]
-        if not found:
-            return []
-        for back in range(1, len(behind) + 1):
-            slots[(place - back) & mask] = 0
-        for one in behind:
-            if one ^ message >= 1 << 32:
-                slots[self._place(one)] = one
+    def discard_message(self, message: int) -> Iterable[int]:
+        """All recipients of the message; which they were."""
+        crowd = self._crowds.pop(message, None) if self._crowds else None
+        if crowd is not None:
+            self.count -= crowd.count
+            return _hashes(message, crowd)
+        found = self._table.discard_between(message, last=message | _RECIPIENT)
         self.count -= len(found)
         return found
 
-    def _place(self, one: int) -> int:
-        """Where it is, or the free slot where it would go."""
-        slots, mask = self._slots, self._mask
-        place = one >> self._shift
-        while (found := slots[place]) and found != one:
+    def _part(self, message: int) -> None:
+        """Gives the message a table of its own if it is what made its row long."""
+        slots, mask = self._table.slots, self._table.mask
+        place, count = message >> self._table.shift, 0
+        while one := slots[place]:
+            count += one ^ message < 1 << 32
             place = (place + 1) & mask
-        return place
+        if count < CROWD_MIN:
+            return
+        crowd = self._crowds[message] = Slots(32, slots_min=_CROWD_SLOTS_MIN)
+        for one in self._table.discard_between(message, last=message | _RECIPIENT):
+            crowd.add(_spread(one))
 
-    def _close_gap(self, gap: int) -> None:
-        """Moves back whoever could not be found behind an empty slot."""
-        slots, mask = self._slots, self._mask
-        place = gap
-        while True:
-            slots[gap] = 0
-            while True:
-                place = (place + 1) & mask
-                if not (one := slots[place]):
-                    return
-                if (place - (one >> self._shift)) & mask >= (place - gap) & mask:
-                    break
-            slots[gap] = one
-            gap = place
 
-    def _allot(self, size: int) -> None:
-        self._slots = array("Q", (0,)) * size
-        self._mask = size - 1
-        self._shift = 64 - (size.bit_length() - 1)
+def _spread(one: int) -> int:
+    """A recipient's half so that it differs in its uppermost bits, other ones for each message:
+    who chooses the recipients does not choose the queue id."""
+    return one * (one >> 32 | 1) & _RECIPIENT
 
-    def _grow(self) -> None:
-        before = self._slots
-        self._allot(2 * len(before))
-        for one in before:
-            if one:
-                self._slots[self._place(one)] = one
+
+def _hashes(message: int, crowd: Slots) -> list[int]:
+    back = pow(message >> 32 | 1, -1, 1 << 32)
+    return [message | half * back & _RECIPIENT for half in crowd]

@@ -6,7 +6,8 @@ than are remembered, an open recipient may be unknown: of messages that came bef
 nobody can tell, and they are counted as such.
 """
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from agent.maillog import recipients
@@ -36,7 +37,7 @@ class Firsts:
         self._slack = _ENDLESS if blind_until is None else 0.0
         self._at = blind_until
         self._opened: dict[int, None] = {}
-        self._closed: dict[int, None] = {}
+        self._closed = array("Q")  # one message's may be all there are
         # Nobody is open and nothing was missed: whatever was not deferred was a first attempt.
         self.is_plain = False
         self._settle()
@@ -88,42 +89,44 @@ class Firsts:
         messages = [recipients.message_of(instance, queue_id=id_) for instance, id_ in gone]
         for message in self._open.perhaps(messages):
             for found in self._open.discard_message(message):
-                self._note(found, into=self._closed, other=self._opened)
+                self._note_closed(found)
         self._settle()
 
-    def changed(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Who became open and who no longer is, since the last `committed`."""
-        return tuple(self._opened), tuple(self._closed)
+    def changed(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Who no longer is open since the last `committed`, and who became so: in this order."""
+        return self._closed, tuple(self._opened)
 
     def committed(self) -> None:
         self._opened.clear()
-        self._closed.clear()
+        self._closed = array("Q")
 
     def _remember(self, one: int) -> bool:
         """Whether it was open before."""
-        if one in self._open:
+        count = self._open.count
+        if not self._open.add(one):
+            if self._at is not None:
+                self.missed(self._at)
+        elif self._open.count == count:
             return True
-        if self._open.add(one):
-            self._note(one, into=self._opened, other=self._closed)
-            self._settle()
-        elif self._at is not None:
-            self.missed(self._at)
+        else:
+            self._opened[one] = None
+            self.is_plain = False
         return False
 
     def _close(self, one: int) -> bool:
         """Whether it was open before."""
         if not self._open.discard(one):
             return False
-        self._note(one, into=self._closed, other=self._opened)
+        self._note_closed(one)
         self._settle()
         return True
 
+    def _note_closed(self, one: int) -> None:
+        """Opened and closed between two commits: nothing to store."""
+        if one in self._opened:
+            del self._opened[one]
+        else:
+            self._closed.append(one)
+
     def _settle(self) -> None:
         self.is_plain = not self._open.count and self._slack == _ENDLESS
-
-    @staticmethod
-    def _note(one: int, *, into: dict[int, None], other: dict[int, None]) -> None:
-        """Opened and closed between two commits: nothing to store."""
-        if other.pop(one, 0) is None:
-            return
-        into[one] = None

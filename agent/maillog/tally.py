@@ -95,7 +95,7 @@ class Tally:
     def counted(self) -> Counted:
         """What is to be stored: whole new totals of every cell anything pending belongs to."""
         self._note_minute()
-        opened, closed = self._firsts.changed()
+        closed, opened = self._firsts.changed()
         self._told = Counted(
             cells=tally_cells.changed(self._rows.values(), self._totals),
             intake=self._clients.changed(),
@@ -110,8 +110,8 @@ class Tally:
                 for (receiver, meant), (event, outcome, at) in self._replies.items()
             ),
             history=tuple(self._history),
-            opened=opened,
             closed=closed,
+            opened=opened,
             blind_until=self._firsts.blind_until,
         )
         return self._told

@@ -1,6 +1,7 @@
 """What the state keeps: totals, sequence, events, zones, directive; and what survives what."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -278,3 +279,19 @@ def test_who_is_deferred_is_written_anew_before_it_grows_long(
         "SELECT sum(length(opened) + length(closed)) FROM open_recipients"
     )
     assert size < 3 * 8 * 200
+
+
+def test_who_is_deferred_again_is_open(state: State) -> None:
+    state.count(position=POSITION, counted_to=NOW, counted=Counted(opened=(7, 8)))
+    state.count(position=POSITION, counted_to=NOW, counted=Counted(closed=(7, 8), opened=(7,)))
+    assert set(state.known().open_recipients) == {7}
+
+
+def test_very_many_deferred_of_one_message_are_known_again_soon(state: State) -> None:
+    many = range(1, 1 << 32, (1 << 32) // 30_000)  # in the order in which a table holds them
+    state.count(position=POSITION, counted_to=NOW, counted=Counted(opened=many))
+    began = time.process_time()
+    assert set(state.known().open_recipients) == set(many)
+    state.count(position=POSITION, counted_to=NOW, counted=Counted(closed=many[:-1]))
+    assert set(state.known().open_recipients) == {many[-1]}
+    assert time.process_time() - began < 4
