@@ -172,6 +172,6 @@ def _add_host(totals: Totals, host: str) -> None:
 
 def _add_messages(totals: Totals, parsed: Parsed) -> None:
     totals.messages["accepted"] += len(parsed.accepted)
-    totals.messages["queued"] += len(parsed.queued)
+    totals.messages["queued"] += len(parsed.queued) + len(parsed.shared)
     totals.messages["removed"] += sum(1 for _ in parsed.removed)
     totals.messages["probes"] += len(parsed.probes)

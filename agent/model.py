@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from agent.maillog.unknown import UnknownLines
+from agent.model_senders import SenderCount as SenderCount
 from agent.model_zones import HandedOut as HandedOut
 from agent.model_zones import NameserverReading as NameserverReading
 from agent.model_zones import ZoneCounts as ZoneCounts
@@ -138,14 +139,19 @@ class Minute:
 class Counted:
     """What lines changed, to be stored together with how far they were read.
 
-    Cells and intake are whole new values; `history` is to be added up. `closed` and `opened` are
-    hashes of deferred recipients (`agent.maillog.recipients`), in this order. `blind_until`: whose
-    message came before may have been attempted where nobody counted.
+    Cells, intake and senders are whole new values; `history` is to be added up. `taken_up` are
+    messages under way with what was said of them, after those `let_go` are forgotten
+    (`agent.maillog.tally_senders`). `closed` and `opened` are hashes of deferred recipients
+    (`agent.maillog.recipients`), in this order. `blind_until`: whose message came before may have
+    been attempted where nobody counted.
     `unknown_lines`: None, as before.
     """
 
     cells: Sequence[Cell] = ()
     intake: Sequence[Intake] = ()
+    senders: Sequence[SenderCount] = ()
+    taken_up: Mapping[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    let_go: Sequence[bytes] = ()
     replies: Sequence[Reply] = ()
     history: Sequence[MinuteCount] = ()
     closed: Sequence[int] = ()
@@ -301,6 +307,7 @@ class Heartbeat:
     counted_to: datetime | None
     replies: tuple[Reply, ...] = ()
     intake: tuple[Intake, ...] = ()
+    senders: tuple[SenderCount, ...] = ()
     history: tuple[Minute, ...] = ()
     zone_counts: ZoneCounts = ZoneCounts()
     nameservers: tuple[NameserverReading, ...] = ()

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agent import report
 from agent.details import Details, UnknownNews
+from agent.details_senders import SenderNews
 from agent.host.machine import Machine
 from agent.host.services import Services
 from agent.model import (
@@ -80,6 +81,7 @@ class Pulse:
         changed = state.cells() if full else state.cells_changed_since(since)
         self._details.add(changed, state.replies_changed_since(-1 if full else since))
         cells, replies = self._details.choose(sequence, changed, whole=full)
+        self._senders.add(state.senders_changed_since(-1 if full else since))
         history = self._history()
         position = state.position
         account = Account(
@@ -93,6 +95,7 @@ class Pulse:
             full_state=full,
             replies=replies,
             intake=state.intake_changed_since(-1 if full else since),
+            senders=self._senders.choose(sequence, whole=full),
             history=history,
             nameservers=self._sources.nameservers(),
             unknown_lines=self._unknown.choose(sequence, state.unknown_lines, whole=full, now=now),
@@ -112,6 +115,7 @@ class Pulse:
             return
         self._state.acknowledged(ack.sequence, events_upto=ack.events_upto)
         self._details.acknowledged(ack.sequence)
+        self._senders.acknowledged(ack.sequence)
         self._unknown.acknowledged(ack.sequence)
         sent = self._sent.acknowledged(ack.sequence)
         if sent is not None:
@@ -134,8 +138,10 @@ class Pulse:
         """What waits was counted in this one, nothing in another."""
         self._epoch = epoch
         self._details = Details()
+        self._senders = SenderNews()
         self._unknown = UnknownNews()
         self._details.add(self._state.cells(), self._state.replies_changed_since(-1))
+        self._senders.add(self._state.senders_changed_since(-1))
 
     def _history(self) -> tuple[Minute, ...]:
         if self._lacking is None:

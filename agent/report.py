@@ -22,6 +22,7 @@ from agent.model import (
     PostfixReading,
     QueueReading,
     Reply,
+    SenderCount,
     ServiceReading,
     ZoneCounts,
     ZoneReading,
@@ -30,10 +31,12 @@ from deliverability.zones import Sentinels, Verdict
 
 EVENTS_MAX = 16
 ZONE_BYTES_MAX = 1_200
-# Histograms, classes and replies may come a little later than the counts: a few in each heartbeat,
-# the longest waiting first. A minute of history takes about 15 bytes.
-DETAIL_BYTES_MAX = 900
+# Histograms, classes and replies may come a little later than the counts, and sending domains too:
+# a few in each heartbeat, the longest waiting first. A minute of history takes about 15 bytes.
+DETAIL_BYTES_MAX = 560
 REPLIES_MAX = 3
+SENDERS_MAX = 32
+SENDER_BYTES_MAX = 240
 MINUTES_MAX = 60
 
 Rounds = Mapping[tuple[str, str], int]
@@ -65,6 +68,7 @@ class Account:
     full_state: bool
     replies: Sequence[Reply] = ()
     intake: Sequence[Intake] = ()
+    senders: Sequence[SenderCount] = ()
     history: Sequence[Minute] = ()
     nameservers: Sequence[NameserverReading] = ()
     unknown_lines: UnknownLines | None = None
@@ -91,6 +95,7 @@ def build(
         counted_to=account.counted_to,
         replies=tuple(account.replies),
         intake=tuple(account.intake),
+        senders=tuple(account.senders),
         history=tuple(account.history),
         zone_counts=zone_counts(account.zones),
         nameservers=tuple(account.nameservers),

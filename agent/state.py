@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent import state_counts, state_events, state_zones
+from agent import state_counts, state_events, state_senders, state_zones
 from agent.maillog import position as positions
 from agent.maillog.position import Position
 from agent.maillog.silence import Silence
@@ -32,6 +32,7 @@ from agent.model import (
     MinuteCount,
     Reply,
     SelfSilence,
+    SenderCount,
     ZoneReading,
 )
 from agent.state_file import StateError, StateFile, to_datetime, to_microseconds
@@ -118,6 +119,8 @@ class State:
         return Known(
             cells=self.cells(),
             intake=state_counts.intake(self._file, since=-1),
+            senders=state_senders.counts(self._file, since=-1),
+            underway=state_senders.underway(self._file),
             open_recipients=state_counts.open_recipients(self._file),
             blind_until=to_datetime(self._file.node("blind_until")),
         )
@@ -203,6 +206,9 @@ class State:
 
     def intake_changed_since(self, sequence: int) -> tuple[Intake, ...]:
         return state_counts.intake(self._file, since=sequence)
+
+    def senders_changed_since(self, sequence: int) -> tuple[SenderCount, ...]:
+        return state_senders.counts(self._file, since=sequence)
 
     def replies_changed_since(self, sequence: int) -> tuple[Reply, ...]:
         return state_counts.replies(self._file, since=sequence)

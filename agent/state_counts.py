@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from agent import state_schema
+from agent import state_schema, state_senders
 from agent.maillog.recipients import OpenRecipients
 from agent.model import Cell, CellKey, Counted, Intake, Minute, MinuteCount, Reply
 from agent.state_file import StateFile, to_datetime, to_microseconds
@@ -70,6 +70,7 @@ def put(file: StateFile, counted: Counted) -> None:
             for one in counted.replies
         ],
     )
+    state_senders.put(file, counted)
     add_history(file, counted.history)
     if counted.opened or counted.closed:
         _put_open(file, counted)
@@ -170,7 +171,7 @@ def _mixed(packed: bytes) -> Iterator[int]:
 
 def forget(file: StateFile) -> None:
     """A new epoch counts from zero; the minutes stay, they are history."""
-    for table in ("cells", "intake", "replies", "open_recipients"):
+    for table in ("cells", "intake", "replies", "open_recipients", *state_senders.TABLES):
         file.rows(f"DELETE FROM {table}")  # noqa: S608
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-VERSION = 5
+VERSION = 6
 TABLES = frozenset(("node", "cells", "readings", "events", "reserve"))
 
 # Times are microseconds since 1970-01-01 UTC, minutes are minutes since then. `changed_in` is the
@@ -81,6 +81,30 @@ COUNTS = (
     ) STRICT
     """,
 )
+# Totals by sending domain, and what is known of the messages under way
+# (agent.maillog.tally_senders).
+SENDERS = (
+    """
+    CREATE TABLE senders (
+        domain TEXT NOT NULL PRIMARY KEY,
+        sent INTEGER NOT NULL,
+        deferred INTEGER NOT NULL,
+        bounced INTEGER NOT NULL,
+        first_sent INTEGER NOT NULL,
+        first_deferred INTEGER NOT NULL,
+        first_bounced INTEGER NOT NULL,
+        first_unknown INTEGER NOT NULL,
+        changed_in INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE underway (
+        message BLOB NOT NULL PRIMARY KEY,
+        said BLOB NOT NULL,
+        recipients INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
 SCHEMA = (
     """
     CREATE TABLE node (
@@ -109,6 +133,7 @@ SCHEMA = (
     ) STRICT
     """,
     *COUNTS,
+    *SENDERS,
     """
     CREATE TABLE readings (
         address TEXT NOT NULL,
@@ -156,6 +181,7 @@ MIGRATIONS = {
     2: ("ALTER TABLE node ADD COLUMN unknown_lines TEXT", "PRAGMA user_version = 3"),
     3: ("ALTER TABLE node ADD COLUMN catalogue TEXT", "PRAGMA user_version = 4"),
     4: ("ALTER TABLE node ADD COLUMN standing TEXT", "PRAGMA user_version = 5"),
+    5: (*SENDERS, "PRAGMA user_version = 6"),
 }
 
 # What is committed is on the disk. A small log that is written over again and again: with the

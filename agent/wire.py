@@ -107,6 +107,7 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
         counted_to_ms=milliseconds(beat.counted_to),
         replies=[wire_counts.reply_out(reply) for reply in beat.replies],
         intake=[wire_counts.intake_out(one) for one in beat.intake],
+        senders=[wire_counts.sender_out(one) for one in beat.senders],
         history=[wire_counts.minute_out(minute) for minute in beat.history],
         unknown_lines=None
         if beat.unknown_lines is None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
 from agent.maillog.unknown import UnknownLines
-from agent.model import Cell, Intake, Minute, Recount, Reply
+from agent.model import Cell, Intake, Minute, Recount, Reply, SenderCount
 from deliverability.delays import PARTS
 from deliverability.replies import Outcome, ReplyClass
 from protos import fleet_pb2 as pb
@@ -88,6 +88,10 @@ def intake_out(intake: Intake) -> pb.Intake:
         client=cut(intake.client, NAME_MAX),
         messages=intake.messages,
     )
+
+
+def sender_out(sender: SenderCount) -> pb.Sender:
+    return pb.Sender(**{name: getattr(sender, name) for name in SenderCount.__slots__})
 
 
 def minute_out(minute: Minute) -> pb.HistoryMinute:

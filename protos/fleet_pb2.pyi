@@ -890,6 +890,7 @@ class Heartbeat(_message.Message):
     ZONES_CLEAR_FIELD_NUMBER: _builtins.int
     ZONE_COUNTS_FIELD_NUMBER: _builtins.int
     NAMESERVERS_FIELD_NUMBER: _builtins.int
+    SENDERS_FIELD_NUMBER: _builtins.int
     epoch: _builtins.str
     sequence: _builtins.int
     sent_at_ms: _builtins.int
@@ -945,6 +946,10 @@ class Heartbeat(_message.Message):
     def nameservers(self) -> _containers.RepeatedCompositeFieldContainer[Global___NameserverReading]:
         """Absent: no news."""
 
+    @_builtins.property
+    def senders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sender]:
+        """Cumulative since the epoch, those that changed, a few at a time. Absent: no news."""
+
     def __init__(
         self,
         *,
@@ -969,10 +974,11 @@ class Heartbeat(_message.Message):
         zones_clear: _abc.Iterable[Global___ZonesClear] | None = ...,
         zone_counts: Global___ZoneCounts | None = ...,
         nameservers: _abc.Iterable[Global___NameserverReading] | None = ...,
+        senders: _abc.Iterable[Global___Sender] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "host", b"host", "postfix", b"postfix", "queue", b"queue", "unknown_lines", b"unknown_lines", "zone_counts", b"zone_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "history", b"history", "host", b"host", "intake", b"intake", "log_position", b"log_position", "nameservers", b"nameservers", "postfix", b"postfix", "queue", b"queue", "replies", b"replies", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "unknown_lines", b"unknown_lines", "zone_counts", b"zone_counts", "zones", b"zones", "zones_clear", b"zones_clear"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "cells", b"cells", "counted_to_ms", b"counted_to_ms", "epoch", b"epoch", "events", b"events", "full_state", b"full_state", "history", b"history", "host", b"host", "intake", b"intake", "log_position", b"log_position", "nameservers", b"nameservers", "postfix", b"postfix", "queue", b"queue", "replies", b"replies", "senders", b"senders", "sent_at_ms", b"sent_at_ms", "sequence", b"sequence", "services", b"services", "unknown_lines", b"unknown_lines", "zone_counts", b"zone_counts", "zones", b"zones", "zones_clear", b"zones_clear"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1299,6 +1305,52 @@ class Intake(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Intake: _TypeAlias = Intake  # noqa: Y015
+
+@_typing.final
+class Sender(_message.Message):
+    """What left the machine for one domain of envelope senders, all addresses and receivers together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    DEFERRED_FIELD_NUMBER: _builtins.int
+    BOUNCED_FIELD_NUMBER: _builtins.int
+    FIRST_SENT_FIELD_NUMBER: _builtins.int
+    FIRST_DEFERRED_FIELD_NUMBER: _builtins.int
+    FIRST_BOUNCED_FIELD_NUMBER: _builtins.int
+    FIRST_UNKNOWN_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    """`<>`: the null sender, of bounces; `unknown`: nobody read who sent; `other`: no room for more, or
+    no domain of the DNS.
+    """
+    sent: _builtins.int
+    deferred: _builtins.int
+    bounced: _builtins.int
+    first_sent: _builtins.int
+    """First attempts of unique recipients, as a Cell has them."""
+    first_deferred: _builtins.int
+    first_bounced: _builtins.int
+    first_unknown: _builtins.int
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        sent: _builtins.int = ...,
+        deferred: _builtins.int = ...,
+        bounced: _builtins.int = ...,
+        first_sent: _builtins.int = ...,
+        first_deferred: _builtins.int = ...,
+        first_bounced: _builtins.int = ...,
+        first_unknown: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounced", b"bounced", "deferred", b"deferred", "domain", b"domain", "first_bounced", b"first_bounced", "first_deferred", b"first_deferred", "first_sent", b"first_sent", "first_unknown", b"first_unknown", "sent", b"sent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sender: _TypeAlias = Sender  # noqa: Y015
 
 @_typing.final
 class HistoryMinute(_message.Message):

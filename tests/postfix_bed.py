@@ -126,11 +126,11 @@ class PostfixBed:
         self.settle()
         return out
 
-    def send(self, count: int, *, to: str, sessions: int = 5) -> None:
+    def send(self, count: int, *, to: str, sessions: int = 5, sender: str = "s@vps.test") -> None:
         """All are accepted by Postfix when this returns."""
         options = ("-s", str(min(sessions, count)), "-m", str(count), "-l", "1024")
         target = f"{self.address}:{SMTP_PORT}"
-        _run("smtp-source", *options, "-f", "s@vps.test", "-t", to, target)
+        _run("smtp-source", *options, "-f", sender, "-t", to, target)
 
     def lines(self) -> list[str]:
         return self.log.read_text().splitlines() if self.log.exists() else []

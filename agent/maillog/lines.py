@@ -94,11 +94,31 @@ class Accepted(NamedTuple):
 class Queued(NamedTuple):
     """The queue manager took a message up: at its first attempt, and again at every later one.
 
-    `message`: its instance and queue id, one behind the other; `size`: bytes in decimal digits.
+    `message`: its instance and queue id, one behind the other. `said`: the domain of its sender
+    (empty: nobody sent it) and its bytes, as `said_of` puts them together.
     """
 
     message: bytes
-    size: bytes
+    said: bytes
+
+
+class Shared(NamedTuple):
+    """The same of a message of several recipients, or none."""
+
+    message: bytes
+    said: bytes
+    recipients: int
+
+
+_DOMAIN = re.compile(rb"[^\"@<>=, \t\n\r\f\v]{0,253}")
+
+
+def said_of(mailbox: bytes, *, size: bytes) -> bytes:
+    """As the queue manager's line has it from the domain on. Of what no DNS could hold nothing is
+    kept but `?`."""
+    domain = mailbox.rpartition(b"@")[2]
+    domain = domain if _DOMAIN.fullmatch(domain) else b"?"
+    return b"%b>, size=%b" % (domain, size)
 
 
 class Removed(NamedTuple):
@@ -161,12 +181,13 @@ def event_of(found: MailEvent | Sent) -> MailEvent:
 class Parsed(NamedTuple):
     """The facts of some lines, each kind in the log's order.
 
-    Messages come in three plain lists, because there are so many: what came in, what was taken up,
-    what left; where many are read at once, as plain tuples of the fields above. Folded in the order
-    accepted, queued, events, removed no message is seen after it left; the removed are in no order,
-    and looked for each time they are asked for. `unparsed`: lines that look
-    like a delivery's and could not be understood. `unknown`: so many lines of each Postfix daemon
-    that are of no kind we know. The newest few of both stand in `newest_unknown`, as they were.
+    Messages come in plain lists, because there are so many: what came in, what was taken up
+    (`shared`: for several recipients), what left; where many are read at once, as plain tuples of
+    the fields above. Folded in the order accepted, queued and shared, events, removed no message
+    is seen after it left; the removed are in no order, and looked for each time they are asked
+    for. `unparsed`: lines that look like a delivery's and could not be understood. `unknown`: so
+    many lines of each Postfix daemon that are of no kind we know. The newest few of both stand in
+    `newest_unknown`, as they were.
     `foreign`: lines of other programs, and of none. `probes`: deliveries that were none, because
     only whether an address exists was asked.
     """
@@ -174,6 +195,7 @@ class Parsed(NamedTuple):
     events: list[MailEvent | Sent]
     accepted: list[tuple[bytes, bytes, bytes, bytes]]
     queued: list[tuple[bytes, bytes]]
+    shared: list[tuple[bytes, bytes, int]]
     removed: Iterable[tuple[bytes, bytes]]
     unparsed: int
     unknown: dict[bytes, int]

@@ -35,8 +35,14 @@ _DELIVERY = (
 # Of what was sent nobody asks for more.
 _SENT = rb"[0-9.]+, status=sent \("
 _UNSENT = rb"(" + _LINE_VALUE + rb"), status=(%b) \((.*)\)(?=\n)"
-_QUEUED = rb"from=<.*>, size=([0-9]{1,12}), nrcpt=[0-9]+ \(queue active\)(?=\n)"
-_CLIENT = rb"client=(.+)"
+# From the sender's domain on: one group, taken apart later.
+_FROM = rb"from=<(?:.*@|)"
+_DOMAIN_AND_SIZE = rb"[^ \n,=]{0,254}, size=[0-9]{1,12}"
+_QUEUED = _FROM + rb"(" + _DOMAIN_AND_SIZE + rb"), nrcpt=1 \(queue active\)(?=\n)"
+# In the same group, for such messages are fewer: one of several recipients.
+_SEVERAL = _FROM + rb"(?=" + _DOMAIN_AND_SIZE + rb", nrcpt=[0-9]{1,9} \(queue active\)\n)"
+_CLIENT = rb"(?:client=|" + _SEVERAL + rb")(.+)"
+_SHARED = re.compile(rb"(.*), nrcpt=([0-9]+) \(queue active\)")
 _REMOVED = rb"qmgr\[[0-9]+\]: (" + QUEUE_ID + rb"): removed(?=\n)"
 _QUIET = (
     rb"qmgr@" + QUEUE_ID + rb": removed\n|"
@@ -112,7 +118,7 @@ def read_bulk(
     # A match begins with the end of the line before: so the first line has none.
     read_line(chunk[: chunk.find(b"\n")])
     for row in _pattern(form, is_exact).findall(chunk):
-        at, tag, id_, body, _, _, _, status, _, size, client, line = row
+        at, tag, id_, body, _, _, _, status, _, said, client, line = row
         if body:
             if at != stamp or tag != deliverer:
                 if _NEWLINE in at or not _instance(tag, _DELIVERERS):
@@ -121,23 +127,34 @@ def read_bulk(
             if _NEWLINE in body:
                 return False
             tell(delivery_of(row) if status else row)
-        elif size:
+        elif said:
             if tag != manager:
                 manager, queuing = tag, _instance(tag, _QUEUE_MANAGERS)
                 if not queuing:
                     return False
-            queue((queuing + id_, size))
+            queue((queuing + id_, said))
         elif client:
             if tag != door:
                 door, accepting = tag, _instance(tag, _DOORS)
-                if not accepting:
+            if not accepting:
+                if not _take_up(found, row):
                     return False
-            if _COMMA in client:
+            elif _COMMA in client:
                 accept(accepted(accepting, queue_id=id_, said=client))
             else:
                 accept((accepting, client, b"", id_))
         else:
             read_line(line)
+    return True
+
+
+def _take_up(found: Found, row: tuple[bytes, ...]) -> bool:
+    """A message of several recipients; False: it is none."""
+    _, tag, id_, *_, client, _ = row
+    manager, shared = _instance(tag, _QUEUE_MANAGERS), _SHARED.fullmatch(client)
+    if not manager or shared is None:
+        return False
+    found.shared.append((manager + id_, shared[1], int(shared[2])))
     return True
 
 
@@ -156,7 +173,8 @@ def _instance(tag: bytes, daemons: frozenset[bytes]) -> bytes:
 @lru_cache(maxsize=FORMS_KEPT_MAX)
 def _pattern(form: Form, is_exact: bool) -> re.Pattern[bytes]:
     """Groups: the fields of a Sent; dsn, status and text of a delivery that is to be told in full;
-    the size, the client, and a line that is read in no other way.
+    what is said of a message taken up; the client, or what is said of one of several recipients; a
+    line that is read in no other way.
     """
     instances = b"|".join(map(re.escape, form.instances))
     # Of a line that nobody asks for it is enough to know where it ends.

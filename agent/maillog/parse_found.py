@@ -20,6 +20,7 @@ class Found:
     events: list[MailEvent | Sent] = field(default_factory=list)
     accepted: list[tuple[bytes, bytes, bytes, bytes]] = field(default_factory=list)
     queued: list[tuple[bytes, bytes]] = field(default_factory=list)
+    shared: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     removed: list[tuple[bytes, bytes]] = field(default_factory=list)
     unparsed: int = 0
     unknown: dict[bytes, int] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Found:
             events=self.events,
             accepted=self.accepted,
             queued=self.queued,
+            shared=self.shared,
             removed=removed,
             unparsed=self.unparsed,
             unknown=self.unknown,

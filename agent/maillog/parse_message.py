@@ -2,7 +2,7 @@
 
 import re
 
-from agent.maillog.lines import Accepted, Expiry, Queued, Rejected, Removed
+from agent.maillog.lines import Accepted, Expiry, Queued, Rejected, Removed, Shared, said_of
 from agent.maillog.parse_delivery import read_delivery
 from agent.maillog.parse_found import Found, Tag
 from agent.maillog.parse_refusal import MAILBOX
@@ -13,7 +13,9 @@ _TO = b": to=<"
 _QUEUE_ID_BYTES_MAX = 64
 _ORIGIN = re.compile(rb"(?:\A|, )orig_queue_id=([0-9A-Za-z]+)")
 _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
-_QUEUED = re.compile(rb"([0-9A-Za-z]+): from=<.*>, size=(\d{1,12}), nrcpt=\d+ \(queue active\)\Z")
+_QUEUED = re.compile(
+    rb"([0-9A-Za-z]+): from=<(.*)>, size=(\d{1,12}), nrcpt=(\d{1,9}) \(queue active\)\Z"
+)
 _EXPIRED = re.compile(rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, status=(?:force-)?expired,")
 _REJECT = re.compile(
     rb"([0-9A-Za-z]+): (?:milter-)?reject: ([A-Za-z-]+) from (\S*\[[^\]\s]*\](?::\d+)?): (.*)\Z"
@@ -68,7 +70,12 @@ def read_queue_manager(found: Found, line: bytes, *, tag: Tag, body: int) -> Non
     if line[-9:] == b": removed" and line[body:-9].isalnum():
         found.removed.append(Removed(tag.instance, line[body:-9]))
     elif (active := _QUEUED.match(line, body)) is not None:
-        found.queued.append(Queued(tag.instance + active[1], active[2]))
+        queue_id, mailbox, size, recipients = active.groups()
+        message, said = tag.instance + queue_id, said_of(mailbox, size=size)
+        if recipients == b"1":
+            found.queued.append(Queued(message, said))
+        else:
+            found.shared.append(Shared(message, said, int(recipients)))
     elif (expired := _EXPIRED.match(line, body)) is not None:
         found.events.append(Expiry(line[: body - tag.back], expired[1], tag.instance))
     elif line.startswith(_TO, line.find(b": ", body)):  # deferred or bounced without being tried

@@ -4,8 +4,8 @@ apart.
 One delivery line is one attempt for one recipient. Every table is bounded, and no total ever moves.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,19 +20,18 @@ from agent.maillog.lines import (
     delivery_of,
     is_nearby,
 )
-from agent.maillog.recipients_firsts import NONE, SENT, Firsts
+from agent.maillog.recipients_firsts import BOUNCED, NONE, SENT, Firsts
 from agent.maillog.tally_cells import Count, Row
 from agent.maillog.tally_intake import Clients
 from agent.maillog.tally_names import Names
+from agent.maillog.tally_senders import Senders, Underway
 from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock, minute_of
-from agent.model import Cell, CellKey, Counted, Intake, MinuteCount, Reply
+from agent.model import Cell, CellKey, Counted, Intake, MinuteCount, Reply, SenderCount
 from deliverability import receivers, replies
 from deliverability.replies import Outcome, ReplyClass
 
 SHORTCUTS_MAX = 4096
-# Messages whose size is known, of those between the queue manager's line and their deliveries'.
-SIZES_MAX = 8192
 
 _BY_HOST = frozenset((b"smtp", b"lmtp"))
 
@@ -47,6 +46,8 @@ class Known:
 
     cells: Iterable[Cell] = ()
     intake: Iterable[Intake] = ()
+    senders: Iterable[SenderCount] = ()
+    underway: Mapping[bytes, tuple[bytes, int]] = field(default_factory=dict)
     open_recipients: Iterable[int] = ()
     blind_until: datetime | None = None
 
@@ -62,6 +63,8 @@ class Tally:
         self._totals = {cell.key: cell for cell in known.cells}
         self._names = Names(self._totals, pipes_out=whose.pipes_out)
         self._clients = Clients(known.intake)
+        self._senders = Senders(known.senders)
+        self._underway = Underway(known.underway)
         self._firsts = Firsts(known.open_recipients, blind_until=known.blind_until)
         self._rows: dict[_Place, Row] = {}
         # By instance, daemon, relay and status: nearly every line is one of few such four.
@@ -69,8 +72,6 @@ class Tally:
         # Of what was sent by instance/daemon and then by relay, or by both and the relay's host.
         self._sent: dict[bytes, dict[bytes, Count]] = {}
         self._hosts: dict[tuple[bytes, bytes], Count] = {}
-        self._sizes: dict[bytes, bytes] = {}
-        self._sizes_before: dict[bytes, bytes] = {}
         self._stamp = b""
         self._stamp_bytes = 1
         self._minute: datetime | None = None
@@ -82,23 +83,28 @@ class Tally:
         """Counts the facts of some lines."""
         if parsed.accepted:
             self._clients.add(parsed.accepted, self._names)
-        if parsed.queued:
-            self._remember_sizes(parsed.queued)
+        if parsed.queued or parsed.shared:
+            self._underway.taken_up(parsed.queued, parsed.shared)
         self._fold_events(parsed.events)
-        tally_cells.gather(self._rows.values())
+        self._senders.sent(*tally_cells.gather(self._rows.values()))
         self._firsts.removed(parsed.removed)
 
     def missed(self, until: datetime) -> None:
         """Lines of before may never have been read."""
         self._firsts.missed(until)
+        self._underway.missed()
 
     def counted(self) -> Counted:
         """What is to be stored: whole new totals of every cell anything pending belongs to."""
         self._note_minute()
         closed, opened = self._firsts.changed()
+        taken_up, let_go = self._underway.changed()
         self._told = Counted(
             cells=tally_cells.changed(self._rows.values(), self._totals),
             intake=self._clients.changed(),
+            senders=self._senders.changed(),
+            taken_up=taken_up,
+            let_go=let_go,
             replies=tuple(
                 Reply(
                     receiver=receiver,
@@ -124,6 +130,8 @@ class Tally:
         for row in self._rows.values():
             row.committed()
         self._clients.committed()
+        self._senders.committed()
+        self._underway.committed()
         self._firsts.committed()
         self._history.clear()
         self._replies.clear()
@@ -133,7 +141,7 @@ class Tally:
 
         `events`: MailEvents and Sents, told apart by their exact type.
         """
-        firsts, sizes, sizes_before = self._firsts, self._sizes, self._sizes_before
+        firsts, pop, shared = self._firsts, self._underway.pop, self._underway.shared
         at = tag = instance = b""
         counts: dict[bytes, Count] = {}
         for event in events:
@@ -154,11 +162,17 @@ class Tally:
             if count is None:
                 continue
             count.delays.append(delays)
-            if not firsts.is_plain and (found := firsts.sent(event, instance)) != SENT:
-                count.not_a_first(found)
             message = instance + queue_id
-            if size := sizes.get(message) or sizes_before.get(message):
-                count.sizes.append(size)
+            if said := pop(message, None):
+                count.said.append(said)
+            elif one := shared.get(message):
+                one[1] -= 1
+                said = one[0]
+                count.said.append(said)
+            elif said := self._underway.get(instance, queue_id=queue_id):
+                count.said.append(said)
+            if not firsts.is_plain and (found := firsts.sent(event, instance)) != SENT:
+                self._not_a_first(count, said, found)
 
     def _fold_delivery(self, event: Delivery) -> None:
         if event.stamp[: self._stamp_bytes] != self._stamp:
@@ -166,6 +180,9 @@ class Tally:
         count = self._shortcuts.get(_way(event)) or self._find(event)
         if count is None:
             return
+        is_over = count.kind in (SENT, BOUNCED)
+        get = self._underway.get if is_over else self._underway.get_deferred
+        said = get(event.instance, queue_id=event.queue_id)
         if count.kind == NONE:
             count.unasked += 1
             return
@@ -173,13 +190,19 @@ class Tally:
         kind = self._firsts.kind(count.kind, event)
         if count.kind != SENT:
             count.row.firsts[kind] += 1
+            if count.row.is_away:
+                self._senders.refused(said, outcome=count.kind, kind=kind)
             self._classify(event, count)
             return
+        if said is not None:
+            count.said.append(said)
         if kind != SENT:
-            count.not_a_first(kind)
-        message = event.instance + event.queue_id
-        if size := self._sizes.get(message) or self._sizes_before.get(message):
-            count.sizes.append(size)
+            self._not_a_first(count, said, kind)
+
+    def _not_a_first(self, count: Count, said: bytes | None, kind: int) -> None:
+        count.not_a_first(kind)
+        if count.row.is_away:
+            self._senders.not_a_first(said, kind)
 
     def _fold_other(self, event: MailEvent) -> None:
         if isinstance(event, Delivery):
@@ -240,12 +263,6 @@ class Tally:
         if row is None:
             row = self._rows[place] = Row(CellKey(*place))
         return row
-
-    def _remember_sizes(self, queued: Iterable[tuple[bytes, bytes]]) -> None:
-        """By message; the older ones are forgotten half of all at a time."""
-        if len(self._sizes) > SIZES_MAX // 2:
-            self._sizes, self._sizes_before = {}, self._sizes
-        self._sizes.update(queued)
 
     def _turn(self, stamp: bytes) -> None:
         """The lines that follow are of this time."""

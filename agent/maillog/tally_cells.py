@@ -2,28 +2,33 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import TypeVar
 
 from agent.maillog import histogram
 from agent.maillog.recipients_firsts import KIND_OF, KINDS, LATER, NONE, SENT
 from agent.model import Cell, CellKey
+from deliverability import receivers
 from deliverability.delays import PARTS
 from deliverability.replies import Outcome, ReplyClass
 
 _Key = TypeVar("_Key")
+# The senders' domains, as they were said, of what was sent; and of how many that is not known.
+Senders = tuple[list[bytes], int]
 
 
 class Row:
     """What is not committed yet, of one cell. `counts`: its attempts, by outcome.
 
-    `firsts`: first attempts, by what they came to. Of SENT, which nearly all of them are, it has
-    how many were none after all, less than nothing.
+    `is_away`: it left the machine. `firsts`: first attempts, by what they came to. Of SENT, which
+    nearly all of them are, it has how many were none after all, less than nothing.
     """
 
-    __slots__ = ("classes", "counts", "firsts", "key", "rejected")
+    __slots__ = ("classes", "counts", "firsts", "is_away", "key", "rejected")
 
     def __init__(self, key: CellKey) -> None:
         self.key = key
+        self.is_away = key.receiver != receivers.LOCAL
         self.counts: dict[str, Count] = {}
         self._begin()
 
@@ -71,14 +76,15 @@ class Row:
 class Count:
     """Attempts not committed yet, of one cell and outcome; `noted` of them in a minute's count.
 
-    `delays` and `sizes` are of the lines that are being read, as they stand there: of each attempt
-    at a receiver what it took, and of each message that was sent its size, where known. `places`
+    `delays` and `said` are of the lines that are being read, as they stand there: of each attempt
+    at a receiver what it took, and of each message that was sent what the queue manager said, where
+    known. `places`
     are the buckets of the delays before them, `bytes_sent` the sum of such sizes. `unasked`:
     attempts no receiver was asked about.
     """
 
     __slots__ = (
-        *("bytes_sent", "delays", "kind", "noted", "outcome", "places", "row", "sizes", "unasked"),
+        *("bytes_sent", "delays", "kind", "noted", "outcome", "places", "row", "said", "unasked"),
     )
 
     def __init__(self, row: Row, outcome: Outcome) -> None:
@@ -86,7 +92,7 @@ class Count:
         self.outcome = outcome
         self.kind = KIND_OF.get(outcome, NONE)
         self.delays: list[bytes] = []
-        self.sizes: list[bytes] = []
+        self.said: list[bytes] = []
         self.committed()
 
     def committed(self) -> None:
@@ -103,21 +109,30 @@ class Count:
         self.row.firsts[kind] += 1
 
 
-def gather(rows: Iterable[Row]) -> None:
+def gather(rows: Iterable[Row]) -> Senders:
     """Makes little of what was read: texts that stay until a commit drive all else from a core's
     cache. All at once: one at a time costs many times as much.
     """
     counts = [count for row in rows for count in row.counts.values() if count.delays]
     places = histogram.places([text for count in counts for text in count.delays])
-    start = 0
+    # `domain>, size=number` of each.
+    said = b"=".join(chain.from_iterable(one.said for one in counts)).split(b"=")
+    domains: list[bytes] = []
+    start = begin = unknown = 0
     for count in counts:
         end = start + len(count.delays) * len(PARTS)
         count.places += places[start:end]
-        count.delays.clear()
         start = end
-        if count.sizes:
-            count.bytes_sent += sum(map(int, count.sizes))
-            count.sizes.clear()
+        if count.kind == SENT:
+            sent = begin + 2 * len(count.said)
+            count.bytes_sent += sum(map(int, said[begin + 1 : sent : 2]))
+            if count.row.is_away:
+                domains += said[begin:sent:2]
+                unknown += len(count.delays) - len(count.said)
+            count.said.clear()
+            begin = sent
+        count.delays.clear()
+    return domains, unknown
 
 
 def changed(rows: Iterable[Row], totals: Mapping[CellKey, Cell]) -> tuple[Cell, ...]:

@@ -79,6 +79,20 @@ class Cell:
     detail: Detail | None = None
 
 
+class SenderCount(NamedTuple):
+    """Counted since the epoch for one domain of envelope senders (`deliverability.senders`): what
+    left the machine, and the first attempts of unique recipients among it."""
+
+    domain: str
+    sent: int = 0
+    deferred: int = 0
+    bounced: int = 0
+    first_sent: int = 0
+    first_deferred: int = 0
+    first_bounced: int = 0
+    first_unknown: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """The newest words of a receiver that meant this."""
@@ -197,6 +211,7 @@ class Heartbeat:
     replies: tuple[Reply, ...] = ()
     # (instance, client, messages), since the epoch.
     intake: tuple[tuple[str, str, int], ...] = ()
+    senders: tuple[SenderCount, ...] = ()
     history: tuple[Minute, ...] = ()
     unknown_lines: UnknownLines | None = None
     zone_counts: ZoneCounts = ZoneCounts()

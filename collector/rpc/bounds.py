@@ -14,6 +14,7 @@ CELLS_MAX = ADDRESSES_MAX * 33
 CELLS_RECOUNTED_MAX = CELLS_MAX * INSTANCES_MAX
 REPLIES_MAX = 33 * 17  # the newest of each receiver and class
 INTAKE_MAX = 33
+SENDERS_MAX = 259  # domains, and what has none
 MINUTES_MAX = 240
 DAEMONS_MAX = 64
 HOSTS_MAX = 64

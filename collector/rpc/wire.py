@@ -97,6 +97,7 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
     bounds.few("events", len(m.events), most=bounds.EVENTS_MAX)
     bounds.few("replies", len(m.replies), most=bounds.REPLIES_MAX)
     bounds.few("clients", len(m.intake), most=bounds.INTAKE_MAX)
+    bounds.few("sending domains", len(m.senders), most=bounds.SENDERS_MAX)
     bounds.few("minutes of history", len(m.history), most=bounds.MINUTES_MAX)
     bounds.few("services", len(m.services), most=bounds.SERVICES_MAX)
     bounds.few("bytes of log_position", len(m.log_position), most=bounds.POSITION_BYTES_MAX)
@@ -127,6 +128,7 @@ def _heartbeat(m: pb.Heartbeat, arrival: Arrival) -> Heartbeat:
         counted_to=bounds.moment_or_none("counted_to", m.counted_to_ms),
         replies=tuple(map(wire_counts.reply, m.replies)),
         intake=tuple(map(wire_counts.intake, m.intake)),
+        senders=tuple(map(wire_counts.sender, m.senders)),
         history=tuple(map(wire_counts.minute, m.history)),
         unknown_lines=wire_counts.unknown_lines(m.unknown_lines)
         if m.HasField("unknown_lines")

@@ -14,10 +14,12 @@ from collector.core.heartbeat import (
     Numbers,
     Recount,
     Reply,
+    SenderCount,
     UnknownLines,
 )
 from collector.rpc import bounds
 from collector.rpc.bounds import ATTEMPTS_MAX, NAME_MAX, WireError
+from deliverability import senders
 from deliverability.delays import BUCKETS
 from deliverability.replies import Outcome, ReplyClass
 from protos import fleet_pb2 as pb
@@ -94,6 +96,17 @@ def intake(m: pb.Intake) -> tuple[str, str, int]:
         bounds.name("intake.client", value=m.client),
         bounds.number("intake.messages", m.messages, most=ATTEMPTS_MAX),
     )
+
+
+def sender(m: pb.Sender) -> SenderCount:
+    """A domain in lower case, or one of the words for what has none: no mailbox."""
+    if m.domain not in senders.RESERVED and not senders.is_domain(m.domain):
+        raise WireError(f"sender: {m.domain[:80]!r} is no domain")
+    counts = (m.sent, m.deferred, m.bounced)
+    firsts = (m.first_sent, m.first_deferred, m.first_bounced, m.first_unknown)
+    if max(*counts, *firsts) > ATTEMPTS_MAX:
+        raise WireError(f"sender: {max(*counts, *firsts)} of something")
+    return SenderCount(m.domain, *counts, *firsts)
 
 
 def minute(m: pb.HistoryMinute) -> Minute:

@@ -14,7 +14,7 @@ from agent.maillog.tally import Tally
 from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock
 from agent.maillog.unknown import UnknownLines
-from agent.model import Ack, PostfixReading, QueueReading
+from agent.model import Ack, PostfixReading, QueueReading, SenderCount
 from agent.pulse import Pulse, Sources
 from agent.state import State
 from deliverability.replies import Outcome
@@ -32,7 +32,9 @@ RELAYS = (
     *("mx00.gmx.net", "mx1.mail.icloud.com", "mx1.comcast.net", "mx00.t-online.de"),
     *(f"mx.firm{number}.example" for number in range(40)),
 )
+SENDERS = [f"bounce@mail{number}.client{number}.example" for number in range(60)]
 WEIGHTS = [1 / place for place in range(1, len(RELAYS) + 1)]
+SENDER_WEIGHTS = [1 / place for place in range(1, len(SENDERS) + 1)]
 REPLIES = (
     ("bounced", "5.1.1", "host x said: 550 5.1.1 <{to}>: Recipient address rejected (#{n})"),
     ("deferred", "4.7.0", "host x said: 421 4.7.0 Try again later, closing connection {n}"),
@@ -49,8 +51,11 @@ def hour_of_lines(some: random.Random, beat: int) -> bytes:
     for number in range(MESSAGES):
         at = NOW + beat * A_HEARTBEAT + number * A_HEARTBEAT / MESSAGES
         message = Message(
-            queue_id=grammar.queue_id(at, number), sender="n@shop.example", message_id="m@shop"
+            queue_id=grammar.queue_id(at, number),
+            sender=some.choices(SENDERS, SENDER_WEIGHTS)[0],
+            message_id="m@shop",
         )
+        lines.append(grammar.qmgr_active(voice, at, message=message))
         relay = some.choices(RELAYS, WEIGHTS)[0] + "[203.0.113.7]:25"
         to = f"u{some.randrange(10**6)}@customer.example"
         status, dsn, text = ("sent", "2.0.0", "250 2.0.0 OK")
@@ -86,6 +91,7 @@ async def test_a_busy_hours_heartbeats_weigh_four_kilobytes_at_most(tmp_path: Pa
     tally = Tally(Whose(ADDRESS), state.known(), clock=LineClock(NOW + timedelta(hours=2)))
     some = random.Random(11)
     sizes, with_detail, said = [], set(), set()
+    senders: dict[str, SenderCount] = {}
     strange = UnknownLines(by_daemon={f"daemon{number}": number for number in range(20)})
     for beat in range(HEARTBEATS):
         now = NOW + beat * A_HEARTBEAT
@@ -101,15 +107,22 @@ async def test_a_busy_hours_heartbeats_weigh_four_kilobytes_at_most(tmp_path: Pa
         if beat % LOST_EVERY:
             with_detail |= {cell.key for cell in sent.cells if cell.delays}
             said |= {(reply.receiver, reply.reply_class) for reply in sent.replies}
+            senders |= {one.domain: one for one in sent.senders}
             pulse.acknowledged(Ack(epoch=sent.epoch, sequence=sent.sequence, events_upto=9**15))
     cells = state.cells()
     assert sum(sum(cell.attempts.values()) for cell in cells) == HEARTBEATS * MESSAGES
     assert sum(cell.attempts.get(Outcome.BOUNCED, 0) for cell in cells) > 500
     assert with_detail == {cell.key for cell in cells}, "every cell's details had their turn"
     assert {(one.receiver, one.reply_class) for one in state.replies_changed_since(-1)} == said
+    assert len(senders) == len(SENDERS)
+    assert sum(one.sent + one.deferred + one.bounced for one in senders.values()) > 33_000
     sizes.sort()
     assert sizes[len(sizes) * 99 // 100] <= 4096, sizes[-5:]
     pulse.tell_all()
     whole = pulse.number(await pulse.gather(), now=NOW)
+    assert {one.domain: one for one in whole.senders} == {
+        one.domain: one for one in state.senders_changed_since(-1)
+    }
+    assert sum(one.first_sent for one in whole.senders) == sum(c.first_sent for c in cells)
     assert list(whole.cells) == sorted(cells, key=lambda cell: cell.key.receiver)
     state.close()

@@ -33,7 +33,14 @@ def told(line: bytes) -> str:
         return "unknown"
     if parsed.foreign:
         return "foreign"
-    (event,) = (*parsed.events, *parsed.accepted, *parsed.queued, *parsed.removed, None)[:1]
+    (event,) = (
+        *parsed.events,
+        *parsed.accepted,
+        *parsed.queued,
+        *parsed.shared,
+        *parsed.removed,
+        None,
+    )[:1]
     if isinstance(event, Reload):
         return "start" if event.is_start else "reload"
     if not isinstance(event, (Delivery, Expiry)):
@@ -188,7 +195,7 @@ PIECES = st.sampled_from(
 def test_no_bytes_raise(data: bytes) -> None:
     parse.parse_line(data)
     parsed = parse.parse_chunk(data + b"\n")
-    facts = [*parsed.events, *parsed.accepted, *parsed.queued, *parsed.removed]
+    facts = [*parsed.events, *parsed.accepted, *parsed.queued, *parsed.shared, *parsed.removed]
     told = len(facts) + parsed.unparsed + parsed.foreign + sum(parsed.unknown.values())
     assert told <= data.count(b"\n") + 1
 

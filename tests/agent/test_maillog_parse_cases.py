@@ -83,7 +83,7 @@ def told(parsed: Parsed, program: str) -> dict[str, str]:
             fields |= {"postfix_queueid": event.queue_id, "postfix_status": b"expired"}
     for *_, queue_id in parsed.accepted:
         fields |= {"postfix_queueid": queue_id}
-    for message, _ in parsed.queued:
+    for message, *_ in (*parsed.queued, *parsed.shared):
         fields |= {"postfix_queueid": message.removeprefix(b"postfix")}
     return {
         key: value.decode() if isinstance(value, bytes) else str(value)

@@ -11,6 +11,7 @@ from agent.maillog.accounting import Accounting
 from agent.maillog.logs import Logs
 from agent.maillog.tally_whose import Whose
 from agent.state import State
+from deliverability import senders
 from deliverability.replies import Outcome
 from tests import postfix_bed
 from tests.maillog_bed import ADDRESS, read_all
@@ -69,3 +70,33 @@ def test_the_account_of_a_real_log(tmp_path: Path) -> None:
         assert [event.window for event in state.events_unacknowledged(9)] == [None]
         account.close()
         state.close()
+
+
+def test_whose_mail_a_real_postfix_sent(tmp_path: Path) -> None:
+    """Its own lines, but that its receivers on loopback have an address out in the world."""
+    state = State.open(tmp_path / "state.db", now=now())
+    log = tmp_path / "mail.log"
+    account = Accounting(Logs.of(log), state, whose=Whose(ADDRESS))
+    read_all(account, now())
+    with postfix_bed.running() as bed:
+        bed.send(5, to="u@sink.test", sender="n@News.shop.example")
+        bed.send(3, to="u@google.test", sender="bounce+u=google.test@mail.shop.example")
+        bed.send(2, to="u@blocked.test", sender="n@news.shop.example")
+        bed.send(1, to="u@busy.test", sender="n@mail.shop.example")
+        bed.wait_for(lambda: len(bed.delivered("google.test")) == 3)
+        bed.wait_for(lambda: sum("status=bounced" in line for line in bed.lines()) >= 2)
+        bed.wait_for(lambda: sum("status=deferred" in line for line in bed.lines()) >= 3)
+        bed.wait_for(lambda: len(bed.delivered("sink.test")) == 5)
+        bed.stop()
+        lines = bed.log.read_text().replace(bed.address, "203.0.113.25")
+    log.write_text(lines)
+    read_all(account, now())
+    told = {one.domain: one for one in state.senders_changed_since(-1)}
+    mail, news = told["mail.shop.example"], told["news.shop.example"]
+    assert (news.first_sent, news.first_bounced, news.bounced, news.deferred) == (5, 2, 2, 0)
+    assert (mail.first_sent, mail.first_deferred) == (3, 1)
+    # Put off again and again: one attempt for each line.
+    assert mail.deferred == sum("status=deferred" in line for line in lines.splitlines()) >= 3
+    assert senders.UNKNOWN not in told
+    account.close()
+    state.close()

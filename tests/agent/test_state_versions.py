@@ -14,7 +14,12 @@ from deliverability.replies import Outcome
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 GOOGLE = CellKey("198.51.100.9", "google")
 # What makes a file of today one of then.
-VERSION_4 = ("ALTER TABLE node DROP COLUMN standing", "PRAGMA user_version = 4")
+VERSION_5 = ("DROP TABLE senders", "DROP TABLE underway", "PRAGMA user_version = 5")
+VERSION_4 = (
+    *VERSION_5,
+    "ALTER TABLE node DROP COLUMN standing",
+    "PRAGMA user_version = 4",
+)
 VERSION_3 = (
     *VERSION_4,
     "ALTER TABLE node DROP COLUMN catalogue",
@@ -75,6 +80,7 @@ def test_a_file_of_version_2_is_taken_over(tmp_path: Path) -> None:
         assert (state.epoch, cell.attempts) == (epoch, {Outcome.SENT: 7})
         assert (state.unknown_lines, state.handed_out) == (UnknownLines(), None)
         assert state.self_silence is None
+        assert (state.senders_changed_since(-1), state.known().underway) == ((), {})
         state.close()
 
 

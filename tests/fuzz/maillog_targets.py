@@ -99,5 +99,12 @@ def told(parsed: Parsed) -> list[Told]:
 
 
 def said(parsed: Parsed) -> int:
-    facts = [*parsed.events, *parsed.accepted, *parsed.queued, *parsed.removed, *parsed.probes]
+    facts = [
+        *parsed.events,
+        *parsed.accepted,
+        *parsed.queued,
+        *parsed.shared,
+        *parsed.removed,
+        *parsed.probes,
+    ]
     return len(facts) + parsed.unparsed + parsed.foreign + sum(parsed.unknown.values())

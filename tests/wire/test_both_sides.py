@@ -16,6 +16,7 @@ from agent.model import (
     NameserverState,
     NewEpoch,
     ReconnectAfter,
+    SenderCount,
     ZoneCounts,
 )
 from agent.wire_counts import OUTCOMES
@@ -23,6 +24,7 @@ from collector.core import heartbeat as collected
 from collector.core.model import Order
 from collector.rpc import wire as collector_wire
 from collector.rpc.wire import Arrival
+from deliverability import senders
 from deliverability.zones import Verdict
 from tests.agent.samples import HEARTBEAT, HELLO, NOW, ZONE
 
@@ -53,6 +55,26 @@ def test_a_heartbeat_arrives_whole() -> None:
     assert beat.events[1].window == HEARTBEAT.events[1].window
     assert beat.log_position == HEARTBEAT.log_position
     assert beat.counted_to == HEARTBEAT.counted_to
+
+
+def test_sending_domains_arrive_whole() -> None:
+    one = SenderCount(
+        domain="news.shop.example",
+        sent=1,
+        deferred=2,
+        bounced=3,
+        first_sent=4,
+        first_deferred=5,
+        first_bounced=6,
+        first_unknown=2**40,
+    )
+    many = tuple(SenderCount(domain=name, sent=7) for name in sorted(senders.RESERVED))
+    told = heard(senders=(one, *many)).senders
+    assert told[0] == collected.SenderCount("news.shop.example", 1, 2, 3, 4, 5, 6, 2**40)
+    assert [(found.domain, found.sent) for found in told[1:]] == [
+        (name, 7) for name in sorted(senders.RESERVED)
+    ]
+    assert heard().senders == ()
 
 
 def test_what_was_not_understood_arrives_whole() -> None:

@@ -84,7 +84,7 @@ def test_an_agent_of_0_1_tells_no_details() -> None:
     assert isinstance(beat, Heartbeat)
     (cell,) = beat.cells
     assert (cell.instance, cell.numbers, cell.detail) == ("", Numbers(), None)
-    assert (beat.replies, beat.intake, beat.history) == ((), (), ())
+    assert (beat.replies, beat.intake, beat.history, beat.senders) == ((), (), (), ())
 
 
 @pytest.mark.parametrize("meant", ReplyClass)
@@ -118,6 +118,17 @@ REFUSED: dict[str, dict[str, object]] = {
     },
     "clients without end": {"intake": [pb.Intake(client="x")] * (bounds.INTAKE_MAX + 1)},
     "a client without a name": {"intake": [pb.Intake(messages=1)]},
+    "sending domains without end": {
+        "senders": [pb.Sender(domain="a.example")] * (bounds.SENDERS_MAX + 1)
+    },
+    "a sender's whole address": {"senders": [pb.Sender(domain="a@shop.example")]},
+    "a sending domain in capitals": {"senders": [pb.Sender(domain="Shop.example")]},
+    "a sending domain without a dot": {"senders": [pb.Sender(domain="shop")]},
+    "a sending domain without a name": {"senders": [pb.Sender(sent=1)]},
+    "a sending domain that moves the cursor": {"senders": [pb.Sender(domain="\x1b[a.example")]},
+    "too many of a sending domain": {
+        "senders": [pb.Sender(domain="a.example", first_unknown=2**41)]
+    },
     "minutes without end": {"history": [pb.HistoryMinute(minute=1)] * (bounds.MINUTES_MAX + 1)},
     "a minute after the end of time": {"history": [pb.HistoryMinute(minute=2**62)]},
     "unknown lines without end": {
