@@ -279,25 +279,7 @@ class Tally:
 
     def _note_minute(self) -> None:
         """What was counted in the minute that is over, or not yet over."""
-        found: dict[tuple[str, str, Outcome], int] = {}
-        for row in self._rows.values():
-            for count in row.counts.values():
-                pending = count.pending
-                if pending > count.noted and self._minute is not None:
-                    key = (row.key.address, row.key.receiver, count.outcome)
-                    found[key] = found.get(key, 0) + pending - count.noted
-                count.noted = pending
-        for (address, receiver, outcome), attempts in found.items():
-            assert self._minute is not None
-            self._history.append(
-                MinuteCount(
-                    minute=self._minute,
-                    address=address,
-                    receiver=receiver,
-                    outcome=outcome,
-                    attempts=attempts,
-                )
-            )
+        self._history += tally_cells.noted(self._rows.values(), self._minute)
 
 
 def _way(event: Delivery) -> _Way:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from typing import TypeVar
 
 from agent.maillog import histogram
 from agent.maillog.recipients_firsts import KIND_OF, KINDS, LATER, NONE, SENT
-from agent.model import Cell, CellKey
+from agent.model import Cell, CellKey, MinuteCount
 from deliverability import receivers
 from deliverability.delays import PARTS
 from deliverability.replies import Outcome, ReplyClass
@@ -133,6 +134,25 @@ def gather(rows: Iterable[Row]) -> Senders:
             begin = sent
         count.delays.clear()
     return domains, unknown
+
+
+def noted(rows: Iterable[Row], minute: datetime | None) -> list[MinuteCount]:
+    """Attempts since the last such look, which were in this minute; None: nobody knows in which."""
+    found: dict[tuple[str, str, Outcome], int] = {}
+    for row in rows:
+        for count in row.counts.values():
+            pending = count.pending
+            if pending > count.noted and minute is not None:
+                key = (row.key.address, row.key.receiver, count.outcome)
+                found[key] = found.get(key, 0) + pending - count.noted
+            count.noted = pending
+    return [
+        MinuteCount(
+            minute=minute, address=address, receiver=receiver, outcome=outcome, attempts=attempts
+        )
+        for (address, receiver, outcome), attempts in found.items()
+        if minute is not None
+    ]
 
 
 def changed(rows: Iterable[Row], totals: Mapping[CellKey, Cell]) -> tuple[Cell, ...]:
