@@ -22,6 +22,10 @@ from tests.simulation.world import Saying, frozen, reply
 CODES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9", "127.0.0.4")
 FLAP_SECONDS = 300.0
 MAIL_EVERY_SECONDS = 7200.0
+# After a restart: everybody has said Hello, and the start-up grace goes on for longer than it takes
+# until a node that is silent from now on is lost.
+HEARD_AFTER_SECONDS = 20.0
+LISTED_LONGER_SECONDS = 1200.0
 
 
 @dataclass(slots=True)
@@ -203,6 +207,11 @@ class Happening:
         self._fleet.kill_collector()
         self.later(5, self._fleet.start_collector)
 
+    def cut_after_restart(self, mishap: Mishap) -> None:
+        """It is heard once, and falls silent while everybody else may still look so."""
+        self.restarts(mishap)
+        self.later(5 + HEARD_AFTER_SECONDS, lambda: self.cut(mishap))
+
     def down(self, mishap: Mishap) -> None:
         self._fleet.kill_collector()
         self.later(mishap.lasts, self._fleet.start_collector)
@@ -253,6 +262,13 @@ class Happening:
     async def automation(self, mishap: Mishap) -> None:
         await self._switch("automation_stopped", lasts=mishap.lasts)
 
+    async def listed_while_stopped(self, mishap: Mishap) -> None:
+        """Nothing automatic happens to it; now and then it is still listed when that is over."""
+        await self._switch("automation_stopped", lasts=mishap.lasts)
+        longer = LISTED_LONGER_SECONDS * (mishap.number % 2)
+        saying = Saying(zone=ZONE, reply=reply("127.0.0.2"), about=self._addresses(mishap))
+        self._says(saying, lasts=mishap.lasts + longer)
+
     async def sending(self, mishap: Mishap) -> None:
         await self._switch("sending_stopped", lasts=mishap.lasts)
 
@@ -295,6 +311,8 @@ DO: Mapping[str, Callable[[Happening, Mishap], object]] = {
     "operator pauses": Happening.operator,
     "automation stopped": Happening.automation,
     "sending stopped": Happening.sending,
+    "cut after a restart": Happening.cut_after_restart,
+    "listed while stopped": Happening.listed_while_stopped,
     "resolver rewrites": lambda happening, one: happening.troubles.rewrites(one),
     "clock of a node": lambda happening, one: happening.troubles.clock(one),
     "heartbeat again": lambda happening, one: happening.troubles.again(one),

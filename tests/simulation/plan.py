@@ -15,6 +15,7 @@ HOUR, DAY = 3600.0, 86_400.0
 QUIET_FIRST = 1200.0
 QUIET_LAST = 3 * HOUR
 MISHAPS_A_DAY = 1.2
+WHILE = 900.0
 ZONE = "zen.spamhaus.org"
 
 
@@ -100,6 +101,12 @@ def _long(chance: Random) -> float:
 
 def _of_one(chance: Random, plan: Plan) -> Mishap:
     return _draft(nodes=_one(chance, plan), lasts=_long(chance), number=chance.randrange(5))
+
+
+def _of_one_for_a_while(chance: Random, plan: Plan) -> Mishap:
+    """Long enough for a sweep, and for three missed heartbeats."""
+    mishap = _of_one(chance, plan)
+    return replace(mishap, lasts=max(WHILE, mishap.lasts))
 
 
 def _of_some(chance: Random, plan: Plan) -> Mishap:
@@ -195,6 +202,8 @@ KINDS: Mapping[str, tuple[int, Drawing]] = {
     "operator pauses": (3, _of_one),
     "automation stopped": (1, _of_one),
     "sending stopped": (1, _of_one),
+    "cut after a restart": (1, _of_one_for_a_while),
+    "listed while stopped": (1, _of_one_for_a_while),
 }
 
 # As they are counted: of a zone by what it says.

@@ -18,6 +18,7 @@ from tests.simulation.plan import HOUR, Mishap, Plan
 
 YEARS = 1.0
 SEEDS = range(1, 200)
+MORE = 20
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +29,14 @@ def _quiet() -> None:
 @pytest.mark.timeout(1200)
 def test_a_fleet_year_without_a_violation() -> None:
     summary = many.simulate(SEEDS, workers=2, years=YEARS)
+    # What is rare may be missing from one year of them: a few more are played for it.
+    for seed in range(SEEDS.start + summary.fleets, SEEDS.start + summary.fleets + MORE):
+        if summary.holes:
+            many.simulate([seed], workers=1, summary=summary)
     assert [(one.seed, one.violation) for one in summary.violations] == []
     assert summary.years >= YEARS
     assert summary.decisions > summary.fleets
-    assert set(plan.EVERY) <= set(summary.happened), "something never happened"
+    assert summary.holes == [], "something never happened, or a brake never mattered"
 
 
 def test_a_number_says_it_all() -> None:
