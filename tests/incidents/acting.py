@@ -1,23 +1,23 @@
 # long: one act for each kind of fact
 """Facts of an incident into acts upon the fleet, each at its time."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from collector.core.model import Automation
 from collector.core.readings import DnsFact, DnsState
 from collector.ports import OperatorPause
 from deliverability.replies import Outcome
-from tests.incidents.incident import Fact, seconds
+from tests.incidents.durations import MAIL_EVERY_SECONDS, seconds, span
+from tests.incidents.incident import Fact
+from tests.incidents.refusing import network_of
 from tests.simulation.agent import Agent, State
 from tests.simulation.fleet import Fleet
 from tests.simulation.journal import Journal
 from tests.simulation.machine import Entry
 from tests.simulation.mishaps import Mishaps
 from tests.simulation.world import COLLECTOR, Saying, frozen, reply
-
-MAIL_EVERY_SECONDS = 300.0
 
 
 class Stage(Protocol):
@@ -68,9 +68,14 @@ class Acting:
             self._fleet.at(self._begins_at + fact.until, act)
 
     def _nodes(self, fact: Fact) -> list[str]:
-        about: Iterable[str] = fact.said["about"]
-        every = list(self._fleet.links)
-        return [name for one in about for name in (every if one == "all" else [one])]
+        return [node for name in fact.said["about"] for node in self._of_name(name)]
+
+    def _of_name(self, name: str) -> list[str]:
+        links = self._fleet.links
+        if name == "all" or name in links:
+            return [name] if name in links else list(links)
+        named = set(self._stage.names(name))
+        return [node for node, link in links.items() if named & set(link.agent.addresses)]
 
     def _agents(self, fact: Fact) -> list[tuple[str, Agent]]:
         """Each address named, with its agent."""
@@ -102,8 +107,13 @@ class Acting:
         self._at(fact, begin)
 
     def _points(self, name: str) -> tuple[str, ...]:
-        """A test point is written as its address."""
-        return (name,) if name.startswith("127.") else self._stage.names(name)
+        """A test point is written as its address, and so is a stranger; with an IPv6 address goes
+        all of its /64, as zones list it."""
+        network = network_of(name)
+        if network is None:
+            return self._stage.names(name)
+        every = (ip for link in self._fleet.links.values() for ip in link.agent.addresses)
+        return (name, *(ip for ip in every if ":" in ip and network_of(ip) == network))
 
     def _askers(self, seen_by: str | list[str] | None) -> list[str] | None:
         if seen_by is None:
@@ -198,12 +208,19 @@ class Acting:
                     pool_id=pool_id, node_id=None, value=Automation(act), entry=entry
                 )
             else:
-                for name in fact.said["about"]:
+                for name in self._named(fact):
                     await store.operator_pause(self._wish(act, name), entry)
             if self._fleet.process is not None:
                 self._fleet.process.bell.ring()
 
         self._at(fact, do)
+
+    def _named(self, fact: Fact) -> list[str]:
+        """Nodes, and `n3/2` where a single address is meant."""
+        about: list[str] = fact.said["about"]
+        whole = [one for one in about if "/" not in one]
+        nodes = self._nodes(replace(fact, said={**fact.said, "about": whole})) if whole else []
+        return [*nodes, *(one for one in about if "/" in one)]
 
     def _wish(self, act: str, name: str) -> OperatorPause:
         node, _, place = name.partition("/")
@@ -314,12 +331,6 @@ SWITCHES = {
     "stop sending": ("sending_stopped", True),
     "start sending": ("sending_stopped", False),
 }
-
-
-def span(text: str) -> timedelta:
-    """`+1h` or `-90s`."""
-    sign = -1 if text.startswith("-") else 1
-    return sign * timedelta(seconds=seconds(text.lstrip("+-")))
 
 
 def _share(an_hour: int, step: int) -> int:

@@ -15,6 +15,7 @@ import tomllib
 from collector.core.model import Automation
 from collector.core.policy import Policy
 from tests.incidents import refusing
+from tests.incidents.durations import MAIL_EVERY_SECONDS
 from tests.incidents.durations import IncidentError as IncidentError
 from tests.incidents.durations import seconds as seconds
 from tests.simulation.link import PoolPlan
@@ -154,6 +155,9 @@ def _incident(name: str, said: Mapping[str, Any]) -> Incident:
     names = refusing.Names(pools, more=refusing.readdressed(facts))
     with _within("policy"):
         policy = _policy(said.get("policy", {}))
+    read = tuple(_each("fact", facts, lambda one: _fact(one, names, lasts=lasts)))
+    with _within(""):
+        _refused(refusing.of_turns([(one.at, one.said) for one in read]))
     return Incident(
         name=name,
         title=title,
@@ -161,7 +165,7 @@ def _incident(name: str, said: Mapping[str, Any]) -> Incident:
         lasts=lasts,
         pools=pools,
         policy=policy,
-        facts=tuple(_each("fact", facts, lambda one: _fact(one, names, lasts=lasts))),
+        facts=read,
         expectations=tuple(
             _each("expect", wanted, lambda one: _expectation(one, names, lasts=lasts))
         ),
@@ -227,6 +231,8 @@ def _fact(said: Mapping[str, Any], names: refusing.Names, *, lasts: float) -> Fa
         raise IncidentError(f"at = {said['at']!r} is after the end of the watch")
     if fact.until is not None and fact.until <= at:
         raise IncidentError(f"until = {until!r} is not after at = {said['at']!r}")
+    if what == "mail" and fact.until is not None and fact.until - at < MAIL_EVERY_SECONDS:
+        raise IncidentError("mail is written every 5m: it lasts for less")
     return fact
 
 

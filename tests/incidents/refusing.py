@@ -3,7 +3,8 @@ A misspelt expectation that nothing could ever miss is refused before anything i
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from collector.core.causes import CAUSES
@@ -11,7 +12,8 @@ from collector.core.readings import DnsState
 from collector.core.words import Automation, Brake, Reason
 from deliverability.catalogue import CATALOGUE
 from deliverability.replies import Outcome
-from tests.incidents.durations import seconds
+from deliverability.replies_classes import ReplyClass
+from tests.incidents.durations import seconds, span
 from tests.simulation.link import PoolPlan, address
 from tests.simulation.world import WORDS
 
@@ -48,6 +50,7 @@ TIMES = ("after", "by", "over_by", "stays_until", "back_by", "at")
 NODE = re.compile(r"n([1-9]\d*)(?:/([1-9]\d*))?")
 OUTCOMES = frozenset(one.value for one in Outcome)
 REASONS = frozenset(one.value for one in Reason)
+CLASSES = frozenset(one.value for one in ReplyClass)
 BRAKES = frozenset(one.value for one in Brake)
 
 
@@ -62,7 +65,8 @@ class Names:
             for _ in range(pool.nodes):
                 number = len(self._first) + 1
                 self._first.append(address(number, 0, pool))
-        self._pools = {pool.name for pool in pools}
+        self.pools = {pool.name for pool in pools}
+        self.zones = {zone for pool in pools for zone in pool.zones}
         self._addresses = [pool.addresses for pool in pools for _ in range(pool.nodes)]
 
     def problem(self, name: object) -> str:
@@ -71,7 +75,7 @@ class Names:
             return f"{name!r} is no name"
         if name == "all" or name in self._more or name in self._first:
             return ""
-        if name.startswith("pool:") and name.removeprefix("pool:") in self._pools:
+        if name.startswith("pool:") and name.removeprefix("pool:") in self.pools:
             return ""
         found = NODE.fullmatch(name)
         if found is None:
@@ -86,7 +90,7 @@ class Names:
 def of_fact(what: str, said: Mapping[str, Any], names: Names) -> Iterator[str]:
     """Sentences, none when the fact may be played."""
     is_zone = what == "zone"
-    about = [one for one in listed(said, "about") if not (is_zone and _is_point(one))]
+    about = [one for one in listed(said, "about") if not (is_zone and network_of(one))]
     yield from filter(None, map(names.problem, about))
     yield from CHECKS.get(what, _nothing)(said, names)
     if what in ACTS:
@@ -94,6 +98,9 @@ def of_fact(what: str, said: Mapping[str, Any], names: Names) -> Iterator[str]:
         needed = NEEDS.get(str(said["act"]))
         if needed is not None and needed not in said:
             yield f"{said['act']!r} needs {needed}"
+    for key, read in (("by", span), ("lasts", seconds)):
+        if key in said:
+            read(said[key])
 
 
 def of_expectation(
@@ -119,6 +126,18 @@ def of_expectation(
             yield f"{name} = {said[name]!r} is after the end of the watch"
 
 
+def of_turns(facts: Iterable[tuple[float, Mapping[str, Any]]]) -> Iterator[str]:
+    """What is put back was kept before. Facts with their times."""
+    kept: set[object] = set()
+    for _, said in sorted(facts, key=lambda one: one[0]):
+        act, about = said.get("act"), listed(said, "about")
+        if act == "restore" and "backup" not in kept:
+            yield "'restore' needs a 'backup' before it"
+        if act == "put back" and not kept >= set(about):
+            yield "'put back' needs a 'snapshot' of the same nodes before it"
+        kept.update(about if act == "snapshot" else ["backup"] if act == "backup" else ())
+
+
 def of_zone(name: object) -> Iterator[str]:
     if name not in CATALOGUE:
         yield f"{name!r} is no zone of the catalogue"
@@ -136,9 +155,13 @@ def listed(said: Mapping[str, Any], key: str) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _is_point(name: object) -> bool:
-    """A zone's own test point, or an address nobody of the fleet has."""
-    return isinstance(name, str) and name.startswith("127.")
+def network_of(name: object) -> IPv4Network | IPv6Network | None:
+    """What a zone lists by this address: itself, or its /64; None for any other name."""
+    try:
+        ip = ip_address(str(name))
+    except ValueError:
+        return None
+    return ip_network((ip, 32 if ip.version == 4 else 64), strict=False)
 
 
 def _nothing(_: Mapping[str, Any], __: Names) -> Iterator[str]:
@@ -146,8 +169,11 @@ def _nothing(_: Mapping[str, Any], __: Names) -> Iterator[str]:
 
 
 def _zone(said: Mapping[str, Any], names: Names) -> Iterator[str]:
-    if said["zone"] != "*":
-        yield from of_zone(said["zone"])
+    zone = said["zone"]
+    if zone != "*":
+        yield from of_zone(zone)
+        if zone in CATALOGUE and zone not in names.zones:
+            yield f"nobody asks {zone}: add it to zones of a pool"
     answers = said["answers"]
     if isinstance(answers, str):
         yield from _among(answers, WORDS, called="answer in words")
@@ -164,6 +190,18 @@ def _mail(said: Mapping[str, Any], _: Names) -> Iterator[str]:
         yield from _among(outcome, OUTCOMES, called="outcome")
         if not isinstance(number, int) or number < 0:
             yield f"{outcome} = {number!r} is no number of messages"
+    if "class" in said:
+        yield from _among(said["class"], CLASSES, called="class of a reply")
+
+
+def _operator(said: Mapping[str, Any], names: Names) -> Iterator[str]:
+    if said["act"] in {one.value for one in Automation}:
+        yield from _among(said.get("pool", "default"), names.pools, called="pool")
+
+
+def _complaints(said: Mapping[str, Any], _: Names) -> Iterator[str]:
+    if not isinstance(said["count"], int) or said["count"] < 0:
+        yield f"count = {said['count']!r} is no number of complaints"
 
 
 def _service(said: Mapping[str, Any], _: Names) -> Iterator[str]:
@@ -190,6 +228,8 @@ def _among(value: object, known: Collection[str], *, called: str) -> Iterator[st
 CHECKS: Mapping[str, Callable[[Mapping[str, Any], Names], Iterator[str]]] = {
     "zone": _zone,
     "mail": _mail,
+    "operator": _operator,
+    "complaints": _complaints,
     "service": _service,
     "disk": _disk,
     "dns": _dns,
