@@ -241,7 +241,7 @@ CAUSES: Mapping[str, Cause] = {
         owner=Owner.NODE,
         reasons=("STANDING_ORDER",),
         many="{n} nodes silenced themselves while they heard no collector",
-        coming=("it is lifted when its listings are over, or are pauses of their own",),
+        coming=("it is lifted when its listings are over, pauses of their own, or held as a wave",),
         can=("mailfleet why {node}",),
     ),
     "channel": Cause(

@@ -26,7 +26,7 @@ from collector.core.settled import Settled
 from collector.core.signals import NodeSignals
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
-CORE_VERSION = 8
+CORE_VERSION = 9
 
 
 def judge(

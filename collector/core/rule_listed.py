@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from collector.core import evidence, listed
 from collector.core.listed import Ground, Vote
 from collector.core.model import Reason
+from collector.core.policy import Policy
+from collector.core.readings import MailFacts
 from collector.core.reputation import is_clean
 from collector.core.rule import Asked, Case, Rule
 
@@ -98,8 +100,13 @@ def is_corroborated(case: Case, vote: Vote) -> bool:
 
 
 def _receivers_confirm(case: Case) -> bool:
-    refused = sum(one.blocked for one in case.mail.receivers) if case.mail else 0
-    return refused >= case.policy.receiver_confirms_min
+    return receivers_confirm(case.mail, case.policy)
+
+
+def receivers_confirm(mail: MailFacts | None, policy: Policy) -> bool:
+    """Enough of what was sent lately was refused for the sender's reputation."""
+    refused = sum(one.blocked for one in mail.receivers) if mail else 0
+    return refused >= policy.receiver_confirms_min
 
 
 def _votes(case: Case) -> tuple[Vote, ...]:

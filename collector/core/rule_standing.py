@@ -1,13 +1,14 @@
 """STANDING_ORDER: a node that silenced itself while it heard no collector, and how that ends.
 
 What it did is so, whatever automation may do now: the pause is a record of it, made even where the
-pool only observes. Only the collector lifts it: when what the critical zones said is over, or has
-become a LISTED pause.
+pool only observes. Only the collector lifts it: when what the critical zones said is over, has
+become a LISTED pause, or is part of a wave that the zone brake does not believe.
 """
 
 from collections.abc import Iterable, Set
 from datetime import datetime
 
+from collector.core import rule_listed
 from collector.core.model import Automation, Denial, Fleet, NodeFacts, Pause, Reason, Snapshot
 from collector.core.policy import Policy
 from collector.core.readings import StandingOrders
@@ -16,6 +17,8 @@ from collector.core.rule import Asked, Case, Rule
 from collector.core.signals import NodeSignals
 from collector.core.zonebrake import ZoneBrakes
 from deliverability.zones import Tier
+
+ENDED = "what made it silence itself is over, is a LISTED pause by now, or is held as a wave"
 
 
 def _opens(case: Case) -> Asked | None:
@@ -32,7 +35,7 @@ def _opens(case: Case) -> Asked | None:
 
 def _ends(case: Case) -> Asked | None:
     """With news since it was opened: the critical zones say clear for two rounds, or what they list
-    is paused as LISTED."""
+    is paused as LISTED, or is held by the zone brake, as it would have been had we been there."""
     opened = [p.opened_at for p in case.node.facts.pauses if p.reason is Reason.STANDING_ORDER]
     asked = _critical(case.node)
     if not asked or any(one.fact.received_at < max(opened, default=case.now) for one in asked):
@@ -40,7 +43,7 @@ def _ends(case: Case) -> Asked | None:
     if not all(_is_settled(one, case) for one in asked):
         return None
     return Asked(
-        rule="what made it silence itself is over, or is a LISTED pause by now",
+        rule=ENDED,
         evidence={one.fact.zone: one.fact.verdict.value for one in asked},
     )
 
@@ -60,7 +63,22 @@ def _is_settled(said: Opinion, case: Case) -> bool:
     if is_clean(said.fact) and said.fact.rounds >= case.policy.clean_rounds:
         return True
     pauses = case.node.pauses_of(said.fact.address)
-    return any(pause.reason is Reason.LISTED for pause in pauses)
+    return any(pause.reason is Reason.LISTED for pause in pauses) or _is_of_wave(said, case)
+
+
+def _is_of_wave(said: Opinion, case: Case) -> bool:
+    """Confirmed, and one of too many at once; receivers that refuse it too believe the zone."""
+    (address,) = (one for one in case.node.addresses if one.facts.ip == said.fact.address)
+    is_known = said.stand is Stand.CONFIRMED or said.listing is not None
+    is_refused = rule_listed.receivers_confirm(address.facts.mail, case.policy)
+    opened_at = said.listing.opened_at if said.listing else None
+    return (
+        is_known
+        and not is_refused
+        and case.brakes.holds(
+            said.fact.zone, listed_at=opened_at, is_corroborated=False, now=case.now
+        )
+    )
 
 
 def denied(snapshot: Snapshot) -> frozenset[str]:

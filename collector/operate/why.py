@@ -27,7 +27,10 @@ BY_ITSELF = {
     "SERVICE_DOWN": "when the SMTP service runs again",
     "DISK_FULL": "when the queue's disk has room again",
     "DNS_BROKEN": "when its records are right again",
-    "STANDING_ORDER": "when the critical zones are clear for enough rounds, or list it as LISTED",
+    "STANDING_ORDER": (
+        "when the critical zones are clear for enough rounds, list it as LISTED, or are held"
+        " by the zone brake"
+    ),
 }
 
 

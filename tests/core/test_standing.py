@@ -1,7 +1,7 @@
 """Standing orders: who is given them, what a node's own silence becomes, and how it ends."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -21,7 +21,8 @@ from collector.core.model import (
     ZoneBrake,
     ZoneFact,
 )
-from collector.core.readings import StandingReport
+from collector.core.rates import Window
+from collector.core.readings import MailFacts, ReceiverFacts, StandingReport
 from deliverability.catalogue import Catalogue, Override
 from deliverability.zones import Sentinels, Verdict
 from tests.core import fleet
@@ -163,6 +164,36 @@ def test_what_ends_it(
     judgement = judged(seen)
     assert (MINE.id in judgement.pauses_close) is ends
     assert ordered(seen).standing_lifted == (SINCE if ends else None)
+
+
+def refused(number: int) -> MailFacts:
+    lately = ReceiverFacts(receiver="gmail", attempts=40, blocked=number, until=NOON)
+    return MailFacts(day=Window(), week=Window(), since=fleet.ago(days=9), receivers=(lately,))
+
+
+@pytest.mark.parametrize(
+    ("rest", "at", "ends"),
+    [
+        ({}, fleet.ago(minutes=1), True),
+        ({"mail": refused(1)}, fleet.ago(minutes=1), True),
+        ({"mail": refused(40)}, fleet.ago(minutes=1), False),
+        ({}, fleet.ago(hours=2), False),
+    ],
+    ids=["part of a wave", "hardly refused", "receivers refuse it too", "listed long before"],
+)
+def test_a_wave_of_listings_keeps_no_silence(
+    rest: dict[str, object], at: datetime, *, ends: bool
+) -> None:
+    """What the node would not have been paused for had we been there."""
+    mine = fleet.listing(at=at)
+    others = (replace(fleet.listing(node=f"m{i}", at=NOON), id=f"{i}") for i in range(9))
+    address = fleet.address(zones=(fleet.fact(rounds=4),), listings=(mine,), in_rotation=False)
+    seen = fleet.snapshot(
+        node(MINE, address=replace(address, **rest), standing=REPORT),  # type: ignore[arg-type]
+        open_listings={ZEN: (mine, *others)},
+        brakes={ZEN: ZoneBrake(zone=ZEN, engaged_at=NOON)},
+    )
+    assert (MINE.id in judged(seen).pauses_close) is ends
 
 
 def test_a_zone_switched_off_keeps_no_silence() -> None:
