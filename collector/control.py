@@ -23,8 +23,10 @@ from deliverability.catalogue import Catalogue
 
 PACE_MIN_SECONDS = 0.2
 PACE_MAX_SECONDS = 1.0
-# Everybody is judged anew this often whatever happened, for what only time makes true.
+# Everybody is judged anew this often whatever happened, for what only time makes true: a few in
+# each pass, over most of that time.
 ROUND_SECONDS = 300.0
+ROUND_PASSES = int(0.8 * ROUND_SECONDS / PACE_MIN_SECONDS)
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +61,8 @@ class Control:
         self._vitals = vitals
         self._ties = ties
         self._backlog = Backlog()
-        self._wants_round = False
+        # Everybody as soon as may be; everybody in the course of time.
+        self._wants_round = self._is_round_due = False
         self._lost: set[str] = set()
         self._settled: Settled | None = None
         self._detector = Detector(frozen=False, healthy_since=None)
@@ -88,7 +91,7 @@ class Control:
         policy = self._ties.policy()
         self._backlog.add(dirty or ())
         self._wants_round = self._wants_round or dirty is None
-        if self._wants_round:
+        if self._wants_round or self._is_round_due:
             await self._begin_round()
         self._backlog.add(sorted(self._newly_lost(policy)))
         batch = self._backlog.take(self._clock.now())
@@ -114,8 +117,8 @@ class Control:
         """Everybody is known before the first is judged: the brakes count the whole fleet."""
         members = await self._store.members()
         self._census.meet(members, now=self._clock.monotonic())
-        self._backlog.add_round(sorted(members))
-        self._wants_round = False
+        self._backlog.add_round(sorted(members), passes=1 if self._wants_round else ROUND_PASSES)
+        self._wants_round = self._is_round_due = False
 
     async def _load(self, ids: list[str], policy: Policy) -> Snapshot:
         read = await self._store.load(ids)
@@ -187,7 +190,7 @@ class Control:
         self._vitals.late(self._clock.monotonic() - started - PACE_MAX_SECONDS)
         if self._clock.monotonic() - self._round_at > ROUND_SECONDS:
             self._round_at = self._clock.monotonic()
-            doorbell.ring()
+            self._is_round_due = True
         return doorbell.take()
 
     async def _sleep(self, seconds: float) -> None:

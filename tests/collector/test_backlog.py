@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from collector import backlog
 from collector.adapters.doorbell import Bell
-from collector.backlog import BATCH, SLICE, Backlog
+from collector.backlog import BATCH, SLICE, SLICE_MIN, Backlog
 from tests.core.fleet import NOON
 
 MANY = [f"n{i:05}" for i in range(BATCH * 3)]
@@ -46,6 +46,29 @@ def test_a_second_round_does_not_starve_the_first() -> None:
     waiting.take(NOON)
     waiting.add_round(MANY)
     assert waiting.take(NOON) == MANY[SLICE : 2 * SLICE]
+
+
+def test_a_round_that_nothing_hurries_is_spread_over_its_passes() -> None:
+    waiting, passes = Backlog(), 20
+    waiting.add_round(MANY, passes=passes)
+    taken = [waiting.take(NOON) for _ in range(passes)]
+    assert {len(batch) for batch in taken} == {len(MANY) // passes}
+    assert not waiting
+    assert sorted(node_id for batch in taken for node_id in batch) == MANY
+    waiting.add_round(MANY[:SLICE], passes=passes)
+    assert len(waiting.take(NOON)) == SLICE_MIN
+
+
+def test_a_round_in_haste_is_not_slowed_down_by_a_slow_one() -> None:
+    waiting = Backlog()
+    waiting.add_round(MANY)
+    waiting.take(NOON)
+    waiting.add_round(MANY, passes=1000)
+    assert len(waiting.take(NOON)) == SLICE
+    slow = Backlog()
+    slow.add_round(MANY, passes=1000)
+    slow.add_round(MANY)
+    assert len(slow.take(NOON)) == SLICE
 
 
 def test_timers_run_out_once_at_the_earliest() -> None:
