@@ -58,6 +58,11 @@ async def test_the_fleet_is_counted_by_what_is_asked(tmp_path: Path) -> None:
         assert fleet.all == fleet.without_key_of("Abusix") == Size(ip4=3, nodes=3)
         assert fleet.without_key_of("Spamhaus") == Size(ip4=2, nodes=2)
         assert fleet.without_key_of("Nobody") == fleet.all
+        wide = ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")
+        await journal.record_hello(hello(3, addresses=(ip(3), *wide)))
+        fleet = await journal.fleet_size()
+        assert fleet.all == Size(ip4=3, ip6=2, nodes=3), "two networks"
+        assert fleet.without_key_of("Spamhaus") == Size(ip4=2, ip6=2, nodes=2)
 
 
 def said(number: int, round_: int) -> ZoneReading:
