@@ -183,7 +183,10 @@ def meant(zone: Zone, answers: Iterable[str]) -> tuple[Code, ...]:
 
 
 def why_wrong(zone: Zone, *, positive: Reply, negative: Reply) -> str:
-    """Which test point answered wrongly, and how; empty when both answered rightly."""
+    """Which test point answered wrongly, and how; empty when both answered rightly. A zone that has
+    none is never right."""
+    if not (zone.sentinel_listed and zone.sentinel_clear):
+        return "it has no test points"
     return why_point_wrong(zone, zone.sentinel_listed, reply=positive) or why_point_wrong(
         zone, zone.sentinel_clear, reply=negative
     )

@@ -86,6 +86,14 @@ def test_a_zone_whose_test_points_are_wrong_says_nothing(
     assert found.why
 
 
+def test_a_zone_without_test_points_says_nothing() -> None:
+    zone = SHIPPED["superblock.ascams.com"]
+    assert not zone.sentinel_listed
+    said = Reply(addresses=("127.0.0.2",))
+    found = zones.assess(zone, said, positive=said, negative=Reply(is_nxdomain=True))
+    assert (found.verdict, found.why) == (Verdict.UNKNOWN, "it has no test points")
+
+
 @given(text=st.text())
 def test_a_number_is_only_made_of_what_ipaddress_takes(text: str) -> None:
     assert number_of(text) is None or text_of(number_of(text) or 0) == text
