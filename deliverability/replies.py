@@ -50,6 +50,7 @@ UNASKED_TEXTS = (b"delivery temporarily suspended", b"deferred transport")
 _NOBODY_HOME = re.compile(rb"connect to [^\s\[]*\[(?:127\.[0-9.]+|::1|[^\]\s]*/[^\]\s]*)\]")
 
 TEXT_BYTES_MAX = 1024  # of a text that are read; the longest replies known, of Gmail, have 700
+DSN_BYTES_MAX = 9  # RFC 3463, 2: 5.999.999; what is longer says nothing
 KEPT_MAX = 512  # replies remembered with their class
 REDACTED_LENGTH_MAX = 500
 HIDDEN = "***"
@@ -105,6 +106,7 @@ def classify(*, receiver: str, outcome: Outcome, dsn: bytes, text: bytes) -> Rep
     """
     if outcome is _DEFERRED or outcome is _BOUNCED:
         # All others have the same rules, and often the same words.
+        dsn = dsn if len(dsn) <= DSN_BYTES_MAX else b""
         return _classify((receiver if receiver in _DISTINCT else "", dsn, essence(text)))
     if outcome is Outcome.OURS:
         return ReplyClass.LOCAL

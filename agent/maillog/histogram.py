@@ -14,6 +14,7 @@ from deliverability.delays import BUCKETS, EDGES, PARTS
 Histograms = tuple[tuple[int, ...], ...]
 
 TEXTS_REMEMBERED_MAX = 8192
+TEXT_BYTES_MAX = 24  # of one that is remembered
 _NOWHERE = BUCKETS
 _NOWHERES = frozenset((_NOWHERE,))
 _BETWEEN = b", delays="
@@ -28,9 +29,11 @@ class _Seconds(dict[bytes, float]):
             seconds = float(text)
         except ValueError:
             seconds = inf
-        if len(self) >= TEXTS_REMEMBERED_MAX:
-            self.clear()
-        self[text] = seconds = seconds if isfinite(seconds) and seconds >= 0 else inf
+        seconds = seconds if isfinite(seconds) and seconds >= 0 else inf
+        if len(text) <= TEXT_BYTES_MAX:
+            if len(self) >= TEXTS_REMEMBERED_MAX:
+                self.clear()
+            self[text] = seconds
         return seconds
 
 
@@ -39,9 +42,11 @@ class _Buckets(dict[bytes, int]):
 
     def __missing__(self, text: bytes) -> int:
         seconds = _SECONDS[text]
-        if len(self) >= TEXTS_REMEMBERED_MAX:
-            self.clear()
-        self[text] = bucket = _NOWHERE if seconds == inf else bisect_left(EDGES, seconds)
+        bucket = _NOWHERE if seconds == inf else bisect_left(EDGES, seconds)
+        if len(text) <= TEXT_BYTES_MAX:
+            if len(self) >= TEXTS_REMEMBERED_MAX:
+                self.clear()
+            self[text] = bucket
         return bucket
 
 

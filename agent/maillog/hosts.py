@@ -21,6 +21,8 @@ from agent.maillog.unknown import UnknownLines
 
 WAITS_FOR = timedelta(seconds=30)
 WAITING_BYTES_MAX = 4 << 20
+NAMES_MAX = 4096  # that are being told apart; past it that begins anew
+INSTANCE_BYTES_MAX = 128
 FOREIGN_MAX = 4096  # of more machines than that the lines count as ours
 # What Postfix and syslogd call a machine that has no name (yet).
 NAMELESS = frozenset((b"", b"-", b"localhost", b"amnesiac", b"unknown"))
@@ -148,8 +150,13 @@ class Hosts:
             instance, host = parse.writer_of(line)
             name = name_of(host)
             self._lines.append((name, line))
-            if instance and name not in self._foreign:
+            if instance and name not in self._foreign and len(instance) <= INSTANCE_BYTES_MAX:
                 self._note(name, instance=instance)
+        tables = (self._since_ours, self._before_ours, self._followed)
+        names = sum(1 + len(names) for table in tables for names in table.values())
+        if names + len(self._ours) + len(self._we_wrote) > NAMES_MAX:
+            for learnt in (*tables, self._ours, self._we_wrote):
+                learnt.clear()
 
     def sifted(self) -> tuple[bytes, Counter[bytes]]:
         """Our lines, and the numbers of the others'. Who is still in doubt is ours."""

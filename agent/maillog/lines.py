@@ -257,3 +257,11 @@ def is_nearby(relay: bytes) -> bool:
         return True
     slash = relay.find(b"/", start)
     return slash >= 0 and relay.find(b"]", start, slash) < 0
+
+
+def cut(delivery: Delivery, *, most: int) -> Delivery:
+    """Of its reply and of its mailbox's name at most so many bytes: it is kept for a while."""
+    if len(delivery.text) <= most and len(delivery.recipient) <= most:
+        return delivery
+    name, at, _ = delivery.recipient.rpartition(b"@")
+    return delivery._replace(recipient=name[:most] + at, text=delivery.text[:most])

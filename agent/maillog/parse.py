@@ -28,7 +28,7 @@ from agent.maillog.lines import (
 )
 from agent.maillog.parse_bulk import Form, read_bulk, removed_of
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
-from agent.maillog.parse_tags import TAGS_REMEMBERED_MAX, instances, tag_of
+from agent.maillog.parse_tags import TAG_BYTES_MAX, TAGS_REMEMBERED_MAX, instances, tag_of
 
 __all__ = [
     "LINE_BYTES_MAX",
@@ -196,7 +196,7 @@ def _read_new(found: Found, line: bytes) -> None:
     tag_end = head.tag_start + head.tag.back - 3
     if head.tag.instance:
         _notice(line, head)
-    if head.host_at == 0:
+    if head.host_at == 0 or tag_end - head.host_at > TAG_BYTES_MAX:
         head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
         return
     if len(_tags) >= TAGS_REMEMBERED_MAX:

@@ -13,7 +13,7 @@ from deliverability import replies
 
 DELIVERERS = (b"smtp", b"lmtp", b"local", b"virtual", b"pipe", b"error", b"retry", b"discard")
 
-QUEUE_ID = rb"[0-9A-Za-z]+"
+QUEUE_ID = rb"[0-9A-Za-z]{1,64}"  # far longer than any (postconf(5), enable_long_queue_ids)
 # Without quotes or blanks in the addresses: those are read by pairs.
 _USUAL = re.compile(
     rb"(" + QUEUE_ID + rb"): to=<([^\">\s]*)>, (?:orig_to=<[^\">\s]*>, )?"

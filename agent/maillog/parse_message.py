@@ -11,6 +11,7 @@ from agent.maillog.parse_trouble import read_other
 _CLIENT_IS = b": client="
 _TO = b": to=<"
 _QUEUE_ID_BYTES_MAX = 64
+_MESSAGE_BYTES_MAX = 192  # of an instance and a queue id whose size is remembered
 _ORIGIN = re.compile(rb"(?:\A|, )orig_queue_id=([0-9A-Za-z]+)")
 _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
 _QUEUED = re.compile(
@@ -72,6 +73,8 @@ def read_queue_manager(found: Found, line: bytes, *, tag: Tag, body: int) -> Non
     elif (active := _QUEUED.match(line, body)) is not None:
         queue_id, mailbox, size, recipients = active.groups()
         message, said = tag.instance + queue_id, said_of(mailbox, size=size)
+        if len(message) > _MESSAGE_BYTES_MAX:
+            return
         if recipients == b"1":
             found.queued.append(Queued(message, said))
         else:

@@ -7,6 +7,7 @@ from agent.maillog.parse_readers import READERS
 from agent.maillog.parse_trouble import read_foreign, read_other
 
 TAGS_REMEMBERED_MAX = 8192
+TAG_BYTES_MAX = 128  # of a host and a tag that are remembered; DNS and Postfix have no longer ones
 INSTANCES_MAX = 8
 
 _NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)\[\d+\]")
@@ -23,6 +24,6 @@ def tag_of(name: bytes) -> Tag | None:
     back = len(name) + len(b": ")
     if instance is None or not (daemon in READERS or instance.startswith(b"postfix")):
         return Tag(read_foreign, b"", daemon, back)
-    if len(instances) < INSTANCES_MAX:
+    if len(instances) < INSTANCES_MAX and len(instance) <= TAG_BYTES_MAX:
         instances.setdefault(instance)
     return Tag(READERS.get(daemon, read_other), instance, daemon, back)

@@ -12,7 +12,7 @@ from agent.maillog.recipients_slots import Slots
 
 OPEN_MAX = 500_000
 INSTANCES_REMEMBERED_MAX = 64
-NAME_REMEMBERED_BYTES_MAX = 64
+INSTANCE_BYTES_MAX = 128  # of one that is remembered
 ROW_LONG = 64
 CROWD_MIN = 32  # of one message in a long row: they get a table of their own
 CROWD_LEFT_MAX = 8
@@ -27,9 +27,11 @@ def message_of(instance: bytes, *, queue_id: bytes) -> int:
     """The upper half of its recipients' hashes. Alike in every run, since it is stored."""
     begun = _begun.get(instance)
     if begun is None:
-        if len(_begun) >= INSTANCES_REMEMBERED_MAX:
-            _begun.clear()
-        begun = _begun[instance] = crc32(instance + b"\0")
+        begun = crc32(instance + b"\0")
+        if len(instance) <= INSTANCE_BYTES_MAX:
+            if len(_begun) >= INSTANCES_REMEMBERED_MAX:
+                _begun.clear()
+            _begun[instance] = begun
     return crc32(queue_id, begun) << 32
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from agent.maillog import histogram, tally_cells, tally_names
+from agent.maillog import histogram, lines, tally_cells, tally_names
 from agent.maillog.lines import (
     Delivery,
     Expiry,
@@ -32,6 +32,8 @@ from deliverability import receivers, replies
 from deliverability.replies import Outcome, ReplyClass
 
 SHORTCUTS_MAX = 4096
+RELAY_BYTES_MAX = 320  # of one that is remembered: a name of DNS, an address and a port
+REPLY_BYTES_MAX = replies.TEXT_BYTES_MAX + 1  # that it was longer is to be seen
 
 _BY_HOST = frozenset((b"smtp", b"lmtp"))
 
@@ -220,7 +222,8 @@ class Tally:
         )
         row.classes[meant] = row.classes.get(meant, 0) + 1
         at = self._minute or self._clock.now
-        self._replies[row.key.receiver, meant] = (event, count.outcome, at)
+        kept = lines.cut(event, most=REPLY_BYTES_MAX)
+        self._replies[row.key.receiver, meant] = (kept, count.outcome, at)
 
     def _find_sent(self, event: Sent) -> Count | None:
         """None: no receiver was asked, and it is counted. A new address of a host that is known
@@ -240,7 +243,8 @@ class Tally:
                 return count  # its recipient decided
             if is_far and delivery.daemon in _BY_HOST:
                 _remember(self._hosts, (tag, host), count)
-        _remember(self._sent[tag], relay, count)
+        if len(relay) <= RELAY_BYTES_MAX:
+            _remember(self._sent[tag], relay, count)
         return count
 
     def _find(self, event: Delivery) -> Count | None:
@@ -252,7 +256,8 @@ class Tally:
         by_relay = self._names.by_relay(daemon, relay=relay)
         receiver = by_relay or tally_names.by_domain(event.recipient)
         count = self._row(receiver, event.instance).count(outcome)
-        if by_relay and relay != b"none":
+        is_long = len(relay) > RELAY_BYTES_MAX or len(event.instance) > RELAY_BYTES_MAX
+        if by_relay and relay != b"none" and not is_long:
             _remember(self._shortcuts, _way(event), count)
         return count
 

@@ -12,6 +12,7 @@ from deliverability import receivers
 CLIENTS_MAX = 31
 CLIENTS_REMEMBERED_MAX = 1024
 CLIENT_CHARACTERS_MAX = 64
+CLIENT_BYTES_MAX = 320  # of one that is remembered: a name of DNS and an address
 _TOLD = itemgetter(*map(Accepted._fields.index, ("instance", "client", "origin")))
 _OTHERS = ("", receivers.OTHER)
 
@@ -31,9 +32,11 @@ class Clients:
                 continue
             key = self._keys.get(told)
             if key is None:
-                if len(self._keys) >= CLIENTS_REMEMBERED_MAX:
-                    self._keys.clear()
-                key = self._keys[told] = self._row(names.instance(told[0]), told[1])
+                key = self._row(names.instance(told[0]), told[1])
+                if len(told[0]) + len(told[1]) <= CLIENT_BYTES_MAX:
+                    if len(self._keys) >= CLIENTS_REMEMBERED_MAX:
+                        self._keys.clear()
+                    self._keys[told] = key
             self._pending[key] = self._pending.get(key, 0) + count
 
     def _row(self, instance: str, client: bytes) -> tuple[str, str]:

@@ -17,6 +17,7 @@ STRANGERS_MAX = RECEIVERS_MAX - len(receivers.KNOWN)
 INSTANCES_MAX = 8
 INSTANCE_CHARACTERS_MAX = 64
 NAMES_REMEMBERED_MAX = 1024
+HOST_BYTES_MAX = 253  # RFC 1035, 3.1; what is longer is nobody's name
 
 _AT_HOME = frozenset((b"local", b"virtual", b"discard"))
 
@@ -34,9 +35,11 @@ class Names:
     def instance(self, name: bytes) -> str:
         known = self._by_name.get(name)
         if known is None:
-            if len(self._by_name) >= NAMES_REMEMBERED_MAX:
-                self._by_name.clear()
-            known = self._by_name[name] = self._instance(name)
+            known = self._instance(name)
+            if len(name) <= INSTANCE_CHARACTERS_MAX:
+                if len(self._by_name) >= NAMES_REMEMBERED_MAX:
+                    self._by_name.clear()
+                self._by_name[name] = known
         return known
 
     def _instance(self, name: bytes) -> str:
@@ -66,12 +69,14 @@ class Names:
         # `host[ip]:port`, `none`, `host[/a/socket]`
         if is_nearby(relay):
             return receivers.LOCAL
-        return _of_relay(relay.partition(b"[")[0])
+        host = relay.partition(b"[")[0]
+        return _of_relay(host) if len(host) <= HOST_BYTES_MAX else ""
 
 
 def by_domain(recipient: bytes) -> str:
     _, at, domain = recipient.rpartition(b"@")
-    return _of_domain(domain) if at else receivers.UNKNOWN
+    is_name = at and len(domain) <= HOST_BYTES_MAX
+    return _of_domain(domain) if is_name else receivers.UNKNOWN
 
 
 @lru_cache(maxsize=NAMES_REMEMBERED_MAX)

@@ -12,7 +12,7 @@ from dataclasses import fields
 from itertools import chain, islice
 from typing import Any
 
-from agent.maillog.recipients import INSTANCES_REMEMBERED_MAX
+from agent.maillog.recipients import INSTANCE_BYTES_MAX, INSTANCES_REMEMBERED_MAX
 from agent.maillog.recipients_firsts import LATER, SENT
 from agent.model_senders import SenderCount
 from deliverability import senders
@@ -126,7 +126,7 @@ class Underway:
     def _home(self, instance: bytes, *, queue_id: bytes) -> bytes:
         """Itself, where messages of its own are under way; else whoever has this id. Looked for
         once in a chunk while nobody has."""
-        if instance in self._homeless:
+        if instance in self._homeless or len(instance) > INSTANCE_BYTES_MAX:
             return instance
         for message in chain(self._fresh, self.shared, self._kept):
             if message.startswith(instance) and message[len(instance) :].isalnum():
@@ -134,6 +134,8 @@ class Underway:
         for message in chain(self._fresh, self.shared, self._kept):
             if message.endswith(queue_id):
                 return self._settle(instance, home=message[: -len(queue_id)])
+        if len(self._homeless) >= INSTANCES_REMEMBERED_MAX:
+            self._homeless.clear()
         self._homeless.add(instance)
         return instance
 
