@@ -64,6 +64,7 @@ class Fleet:
         self.happenings = (
             *(self.alert, self.over, self.incident, self.list, self.delist),
             *(self.acknowledge, self.silence, self.rename, self.wait),
+            *(self.block, self.relent, self.place, self.place, self.live),
         )
 
     async def alert(self) -> None:
@@ -107,16 +108,45 @@ class Fleet:
         await self.journal.add_silence(made, entry("silenced"))
 
     async def rename(self) -> None:
+        table = self.dice.choice(("nodes", "pools"))
+        values = (f"n{self.dice.randrange(10**9)}", self.dice.choice(("t1", None)))
+        self.does(f"UPDATE {table} SET name = ?, tenant_id = ? WHERE rowid = 1", *values)
+
+    async def block(self) -> None:
+        node, at = self.one(), to_ms(self.clock.now())
+        self.does(
+            "INSERT OR IGNORE INTO pauses (id, node_id, address, receiver, reason, owner, note,"
+            " decision_id, opened_at) SELECT ?, node_id, ip, ?, 'BLOCKED', 'automation', '', 'd', ?"
+            " FROM addresses WHERE node_id = ?",
+            *(str(self.dice.random()), self.dice.choice(("gmail", "yahoo", "")), at, node),
+        )
+
+    async def relent(self) -> None:
+        at = to_ms(self.clock.now())
+        self.does("UPDATE pauses SET closed_at = ? WHERE node_id = ?", at, self.one())
+
+    async def place(self) -> None:
+        reason = self.dice.choice(("LISTED", "SILENCE", "OPERATOR"))
+        self.does(
+            "UPDATE addresses SET in_rotation = ?, rotation_reason = ?, rotation_since = ?"
+            " WHERE node_id = ?",
+            *(self.dice.randrange(2), reason, to_ms(self.clock.now()), self.one()),
+        )
+
+    async def live(self) -> None:
+        life = self.dice.choice(("active", "active", "warming", "draining"))
+        self.does("UPDATE nodes SET lifecycle = ? WHERE id = ?", life, self.one())
+
+    def one(self) -> str:
+        return node_id(self.dice.choice(NODES))
+
+    def does(self, statement: str, *values: object) -> None:
+        """What no judgement of this test does."""
         with closing(sqlite3.connect(self.folder / "journal.db")) as file, file:
-            table = self.dice.choice(("nodes", "pools"))
-            name = f"n{self.dice.randrange(10**9)}"
-            where = "id = ?" if table == "nodes" else "? <> ''"
-            one = node_id(self.dice.choice(NODES))
-            change = f"UPDATE {table} SET name = ?, tenant_id = ? WHERE {where}"
-            file.execute(change, (name, self.dice.choice(("t1", None)), one))
+            file.execute(statement, values)
 
     async def wait(self) -> None:
-        self.clock.move(self.dice.choice((60, 7_200, 90_000)))
+        self.clock.move(self.dice.choice((60, 400, 7_200, 90_000)))
 
 
 def anew(folder: Path, clock: HandClock) -> Snapshot:
@@ -133,7 +163,7 @@ async def test_what_is_carried_on_is_what_stands(
     journal: SqlStore, tmp_path: Path, clock: HandClock
 ) -> None:
     fleet, seen = Fleet(journal, tmp_path, clock), set[tuple[int, ...]]()
-    for step in range(150):
+    for step in range(220):
         await fleet.dice.choice(fleet.happenings)()
         if step % 47 == 0:
             await journal.members()
@@ -141,10 +171,11 @@ async def test_what_is_carried_on_is_what_stands(
         for one, other in ((found, real), (await journal.troubles(), real)):
             assert one.alerts == other.alerts
             assert one.docket == other.docket
-        assert found.fleet.open_listings == real.fleet.open_listings
-        stands = (found.alerts, found.docket.incidents, [*found.fleet.open_listings.values()])
-        seen.add(tuple(map(len, stands)))
-    assert len(seen) > len(NODES), "enough happened"
+        assert found.fleet == real.fleet
+        (pool,) = found.fleet.pools.values()
+        stands = (found.alerts, found.docket.incidents, found.fleet.open_listings, pool.blocked)
+        seen.add((*map(len, stands), pool.baseline, *pool.blocked_lately.values()))
+    assert len(seen) > 5 * len(NODES), "enough happened"
 
 
 async def test_what_was_handed_out_stays_as_it_was(journal: SqlStore) -> None:

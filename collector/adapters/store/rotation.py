@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from collector.adapters.store.among import among
-from collector.adapters.store.moments import MILLISECOND, to_ms
+from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema import (
     addresses,
     moves,
@@ -30,6 +30,7 @@ BLOCKED = (
         pauses.c.receiver,
         func.count(),
         func.sum(case((pauses.c.opened_at >= bindparam("since"), 1), else_=0)),
+        func.min(case((pauses.c.opened_at >= bindparam("since"), pauses.c.opened_at))),
     )
     .join(
         addresses,
@@ -42,7 +43,7 @@ BLOCKED = (
 
 # By the index of what is counted: few are out, or there is trouble.
 TAKEN_OUT = (
-    select(addresses.c.pool_id, func.count())
+    select(addresses.c.pool_id, func.count(), func.min(addresses.c.rotation_since))
     .join(nodes, nodes.c.id == addresses.c.node_id)
     .where(addresses.c.pool_id.in_(select(pools.c.id)))
     .where(addresses.c.is_present == 1, addresses.c.in_rotation == 0)
@@ -123,18 +124,24 @@ def lately(connection: Connection, *, since: int) -> dict[tuple[str, bool], int]
     return {(row[0], bool(row[1])): row[2] for row in rows}
 
 
-def taken_out(connection: Connection, *, now: int) -> dict[str, int]:
-    """Addresses of sending nodes that automation took out lately and would take back, by pool."""
-    since = now - brake_table.TAKEN_OUT_FOR // MILLISECOND
-    return {row[0]: row[1] for row in connection.execute(TAKEN_OUT, {"since": since})}
+def taken_out(connection: Connection, *, since: int) -> tuple[dict[str, int], int | None]:
+    """Addresses of sending nodes that automation took out since then and would take back, by pool;
+    and when the first of them was."""
+    rows = connection.execute(TAKEN_OUT, {"since": since}).all()
+    return {row[0]: row[1] for row in rows}, min((row[2] for row in rows), default=None)
 
 
-def blocked(connection: Connection, *, since: int) -> dict[str, dict[str, tuple[int, int]]]:
-    """Pool -> receiver -> addresses paused for it alone: in all, and by a pause opened since."""
+def blocked(
+    connection: Connection, *, since: int
+) -> tuple[dict[str, dict[str, tuple[int, int]]], int | None]:
+    """Pool -> receiver -> addresses paused for it alone: in all, and by a pause opened since; and
+    when the first of these was."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
-    for pool_id, receiver, number, recent in connection.execute(BLOCKED, {"since": since}):
+    oldest = []
+    for pool_id, receiver, number, recent, first in connection.execute(BLOCKED, {"since": since}):
         found.setdefault(pool_id, {})[receiver] = (number, recent)
-    return found
+        oldest += [] if first is None else [first]
+    return found, min(oldest, default=None)
 
 
 def revise(connection: Connection, pool_id: str, *, at: int) -> None:

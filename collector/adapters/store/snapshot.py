@@ -12,12 +12,13 @@ from sqlalchemy import Connection, false, or_, select
 
 from collector.adapters.store import counting, denials, facts, rotation, troubled, zones
 from collector.adapters.store.among import given, named
-from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.kept import Kept
+from collector.adapters.store.mirror import read_changes
 from collector.adapters.store.moments import MILLISECOND, from_ms
 from collector.adapters.store.reign import read_policy, read_switches, read_term
 from collector.adapters.store.schema import nodes, orders, pools
 from collector.adapters.store.schema_acts import alerts, standing, zone_brakes
+from collector.core import brake_table
 from collector.core.model import (
     AlertFact,
     Automation,
@@ -103,7 +104,7 @@ def _standing(connection: Connection, chunk: list[str]) -> dict[StandingKey, Sta
 
 
 def _fleet(connection: Connection, *, kept: Kept, now: int) -> Fleet:
-    pools_by_id = read_pools(connection, baselines=kept.baselines, now=now)
+    pools_by_id = read_pools(connection, kept=kept, now=now)
     switches = read_switches(connection)
     return Fleet(
         addresses=sum(pool.addresses for pool in pools_by_id.values()),
@@ -123,15 +124,15 @@ def brakes_held(connection: Connection) -> dict[str, ZoneBrake]:
     }
 
 
-def read_pools(connection: Connection, *, baselines: Baselines, now: int) -> dict[str, PoolFacts]:
+def read_pools(connection: Connection, *, kept: Kept, now: int) -> dict[str, PoolFacts]:
     counted = counting.read(connection)
-    median = baselines.read(connection, now=now)
-    out = rotation.taken_out(connection, now=now)
-    since = now - read_policy(connection).velocity_span // MILLISECOND
-    lately, blocked = (
-        rotation.lately(connection, since=since),
-        rotation.blocked(connection, since=since),
+    median, changes = kept.baselines.read(connection, now=now), read_changes(connection)
+    out = kept.taken_out.read(
+        connection, changes, since=now - brake_table.TAKEN_OUT_FOR // MILLISECOND
     )
+    since = now - read_policy(connection).velocity_span // MILLISECOND
+    lately = rotation.lately(connection, since=since)
+    blocked = kept.blocked.read(connection, changes, since=since)
     found: dict[str, PoolFacts] = {}
     for row in connection.execute(POOLS):
         number, members, known = counted.get(row.id, counting.NONE)

@@ -9,8 +9,8 @@ from sqlalchemy import Row as SqlRow
 from collector.adapters.store import encode, migrate, reign, snapshot, views_nodes
 from collector.adapters.store.alerting import alert_row
 from collector.adapters.store.among import given, named
-from collector.adapters.store.baselines import Baselines
 from collector.adapters.store.database import Part
+from collector.adapters.store.kept import Kept
 from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.schema import nodes, policies, pools, rotations
 from collector.adapters.store.schema_acts import alerts, decisions, effects, timeline
@@ -48,8 +48,8 @@ class Views(Part):
 
     async def pools(self) -> Sequence[Row]:
         now = to_ms(self._database.clock.now())
-        baselines = self._database.kept.baselines
-        return await self._database.read(lambda c: _pools(c, baselines=baselines, now=now))
+        kept = self._database.kept
+        return await self._database.read(lambda c: _pools(c, kept=kept, now=now))
 
     async def switches(self) -> Mapping[str, bool]:
         return await self._database.read(reign.read_switches)
@@ -81,8 +81,8 @@ class Views(Part):
         return await self._database.read(migrate.revision)
 
 
-def _pools(connection: Connection, *, baselines: Baselines, now: int) -> list[Row]:
-    found = snapshot.read_pools(connection, baselines=baselines, now=now)
+def _pools(connection: Connection, *, kept: Kept, now: int) -> list[Row]:
+    found = snapshot.read_pools(connection, kept=kept, now=now)
     latest = select(rotations.c.pool_id, func.max(rotations.c.revision).label("revision"))
     newest = {
         row.pool_id: row.revision
