@@ -4,7 +4,7 @@ Rules look at levels, not edges: whatever is wanted and not so is proposed again
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 
 from collector.core import membership, rule_listed, rule_machine, rule_rates, rule_standing
@@ -124,16 +124,5 @@ def _with_denial(rule: Rule, case: Case, snapshot: Snapshot) -> Case:
 
 
 def _proposal(kind: Kind, rule: Rule, case: Case, *, asked: Asked) -> Proposal:
-    return Proposal(
-        kind=kind,
-        subject=case.subject,
-        reason=rule.reason,
-        rule=asked.rule,
-        evidence=asked.evidence,
-        zone=asked.zone,
-        listed_at=asked.listed_at,
-        is_critical=asked.is_critical,
-        is_corroborated=asked.is_corroborated,
-        expires_at=asked.expires_at,
-        probe_at=asked.probe_at,
-    )
+    said = {item.name: getattr(asked, item.name) for item in fields(asked)}
+    return Proposal(kind=kind, subject=case.subject, reason=rule.reason, **said)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from collector.core.asked import Asked
+from collector.core.asked import Evidence as Evidence
 from collector.core.incident import Docket
 from collector.core.readings import (
     CertificateFact,
@@ -232,9 +234,6 @@ class PoolFacts:
     blocked_lately: Mapping[str, int] = field(default_factory=dict)
 
 
-Evidence = Mapping[str, object]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """Whom a decision is about. `address` None: the whole node; `receiver` None: all of them."""
@@ -246,26 +245,12 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """What a rule asks for, before the brakes have seen the whole batch.
-
-    `is_critical`: on a confirmed listing of a critical zone, which only the zone brake may hold.
-    `listed_at`: since when that listing is known; None: only now. `is_corroborated`: a second
-    resolver and the receivers' own replies say the same. `expires_at`, `probe_at`: of the pause it
-    asks for.
-    """
+class Proposal(Asked):
+    """What a rule asks for of somebody, before the brakes have seen the whole batch."""
 
     kind: Kind
     subject: Subject
     reason: Reason
-    rule: str
-    evidence: Evidence
-    zone: str | None = None
-    listed_at: datetime | None = None
-    is_critical: bool = False
-    is_corroborated: bool = False
-    expires_at: datetime | None = None
-    probe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ other, nothing can be said beside it, and the second sweep decides as it does fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -73,6 +73,9 @@ class _Heard:
     zone: Zone
     fact: ZoneFact
     look: Look | None
+
+    def opinion(self, stand: Stand, listing: Listing | None) -> Opinion:
+        return Opinion(stand=stand, fact=self.fact, look=self.look, listing=listing, zone=self.zone)
 
     @property
     def is_grave(self) -> bool:
@@ -146,15 +149,8 @@ def _of_hit(heard: _Heard, listing: Listing | None, *, policy: Policy, now: date
         stand = Stand.DISAGREE
     else:
         stand = Stand.UNCONFIRMED
-    return Opinion(
-        stand=stand,
-        fact=heard.fact,
-        look=heard.look,
-        listing=listing,
-        confirmed_by=by,
-        wants_look=not by and _is_due(heard.look, policy, now=now),
-        zone=heard.zone,
-    )
+    wants = not by and _is_due(heard.look, policy, now=now)
+    return replace(heard.opinion(stand, listing), confirmed_by=by, wants_look=wants)
 
 
 def _of_open(heard: _Heard, listing: Listing, *, policy: Policy, now: datetime) -> Opinion:
@@ -168,15 +164,8 @@ def _of_open(heard: _Heard, listing: Listing, *, policy: Policy, now: datetime) 
             wants = _is_due(heard.look, policy, now=now)
         else:
             stand = Stand.OVER
-    return Opinion(
-        stand=stand,
-        fact=heard.fact,
-        look=heard.look,
-        listing=listing,
-        wants_look=wants,
-        awaits_look=is_rid and stand is Stand.STILL,
-        zone=heard.zone,
-    )
+    awaits = is_rid and stand is Stand.STILL
+    return replace(heard.opinion(stand, listing), wants_look=wants, awaits_look=awaits)
 
 
 def _since(look: Look | None, fact: ZoneFact, *, policy: Policy, now: datetime) -> Look | None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.core.model import Denial, Evidence, Reason, Subject
+from collector.core.asked import Asked as Asked
+from collector.core.model import Denial, Reason, Subject
 from collector.core.policy import Policy
 from collector.core.readings import MailFacts, ReceiverFacts
 from collector.core.signals import AddressSignals, NodeSignals
@@ -46,20 +47,6 @@ class Case:
     def at_receiver(self) -> ReceiverFacts | None:
         receivers = self.mail.receivers if self.mail else ()
         return next((one for one in receivers if one.receiver == self.receiver), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a rule asks for, in the words of a Proposal."""
-
-    rule: str
-    evidence: Evidence
-    zone: str | None = None
-    listed_at: datetime | None = None
-    is_critical: bool = False
-    is_corroborated: bool = False
-    expires_at: datetime | None = None
-    probe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ Slices know of each other what the brakes count of a pool: who left the rotation
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypedDict
 
 import anyio.lowlevel
 
@@ -17,6 +16,7 @@ from collector.core.model import Decision, Detector, Fate, Fleet, Kind, PoolFact
 from collector.core.policy import Policy
 from collector.operate import policy as policies
 from collector.operate.desk import Desk
+from collector.ports import Row
 
 NODES_AT_ONCE = 200
 LIMITS = (
@@ -26,21 +26,6 @@ LIMITS = (
 )
 # How many of a pool's addresses left the rotation, and how many came back.
 Moved = Mapping[str, tuple[int, int]]
-
-
-class Item(TypedDict):
-    """`fate` under these values, `fate_now` under those in force; None: it is not asked for."""
-
-    node: str
-    pool: str
-    address: str | None
-    receiver: str | None
-    kind: str
-    reason: str
-    rule: str
-    fate: str | None
-    fate_now: str | None
-    brake: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +92,8 @@ def _detector(snapshot: Snapshot, fleet: Fleet) -> Detector:
 _Key = tuple[str, str | None, str | None, Kind, str]
 
 
-def _differing(snapshot: Snapshot, *, now: Judgement, then: Judgement) -> Iterator[Item]:
+def _differing(snapshot: Snapshot, *, now: Judgement, then: Judgement) -> Iterator[Row]:
+    """`fate` under these values, `fate_now` under those in force; None: it is not asked for."""
     names = {node.id: node.name for node in snapshot.nodes}
     here, there = _by_key(now.decisions), _by_key(then.decisions)
     for key in sorted(here.keys() | there.keys(), key=str):

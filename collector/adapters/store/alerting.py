@@ -88,28 +88,21 @@ class Alerting(Part):
 
 
 def _incident(row: Row[Any]) -> dict[str, object]:
-    return {
-        "number": row.number,
-        "cause": row.cause,
-        "tenant": row.tenant,
-        "severity": row.severity,
-        "opened_at": iso(row.opened_at),
-        "resolved_at": iso(row.resolved_at),
-        "calm_since": iso(row.calm_since),
-        "reopened": row.reopened,
-        "notices": row.notices,
-        "told_at": iso(row.told_at),
-        "told": sorted(encode.value(row.told)),
-        "acknowledged_at": iso(row.acknowledged_at),
-        "acknowledged_by": row.acknowledged_by,
-        "acknowledged_why": row.acknowledged_why,
-    }
+    plain = ("number", "cause", "tenant", "severity", "reopened", "notices")
+    seen = ("acknowledged_by", "acknowledged_why")
+    times = ("opened_at", "resolved_at", "calm_since", "told_at", "acknowledged_at")
+    return _shown(row, *plain, *seen, times=times) | {"told": sorted(encode.value(row.told))}
 
 
 def _silence(row: Row[Any]) -> dict[str, object]:
     names = ("number", "made_by", "reason", "cause", "zone", "node", "pool", "address", "ended_by")
-    times = {"starts_at": iso(row.starts_at), "ends_at": iso(row.ends_at)}
-    return {**{name: getattr(row, name) for name in names}, **times}
+    return _shown(row, *names, times=("starts_at", "ends_at"))
+
+
+def _shown(row: Row[Any], *plain: str, times: Sequence[str]) -> dict[str, object]:
+    """These columns as they are, and these moments as people read them."""
+    said: dict[str, object] = {name: getattr(row, name) for name in plain}
+    return said | {name: iso(getattr(row, name)) for name in times}
 
 
 def _alerts(connection: Connection, incident: Row[Any]) -> list[dict[str, object]]:
@@ -141,14 +134,7 @@ def begins(column: Column[str], head: str) -> ColumnElement[bool]:
 
 
 def alert_row(row: Row[Any]) -> dict[str, object]:
-    return {
-        "key": row.key,
-        "node_id": row.node_id,
-        "severity": row.severity,
-        "text": row.text,
-        "opened_at": iso(row.opened_at),
-        "resolved_at": iso(row.resolved_at),
-    }
+    return _shown(row, "key", "node_id", "severity", "text", times=("opened_at", "resolved_at"))
 
 
 def _heads(cause: str) -> list[str]:
