@@ -265,6 +265,7 @@ def _give_back(path: Path) -> None:
             if path.exists() and not place.exists():
                 with kept.open("r+b") as file:
                     file.write(bytes(_WAL_HEADER_BYTES))  # all of it was moved into the file
+                    file.flush()
                     os.fsync(file.fileno())
                 with suppress(FileExistsError):  # somebody else came to it first
                     os.link(kept, place)
