@@ -15,19 +15,14 @@ from collector.ports import AuditEntry, Clock, Doorbell, ReignStore
 INTERVALS_UNTIL_HEARD = 3
 
 
-class Governor:
-    """`told` is called after every change: who has agents to tell their new pace does so."""
+class Sway:
+    """The policy in force and the one before, in memory."""
 
-    def __init__(
-        self, policy: Policy, *, store: ReignStore, clock: Clock, doorbell: Doorbell
-    ) -> None:
+    def __init__(self, policy: Policy, *, clock: Clock) -> None:
         self._policy = policy
         self._slower = policy.heartbeat_interval
         self._settled_at = 0.0
-        self._store = store
         self._clock = clock
-        self._doorbell = doorbell
-        self.told: Callable[[], None] = lambda: None
 
     def policy(self) -> Policy:
         """The newest revision: what is judged by, and what agents are told."""
@@ -39,14 +34,31 @@ class Governor:
             return policy
         return replace(policy, heartbeat_interval=self._slower)
 
+    def follow(self, policy: Policy) -> None:
+        """It is in force from now on."""
+        self._slower = self.ears(self._policy).heartbeat_interval
+        wait = max(self._slower, policy.heartbeat_interval) * INTERVALS_UNTIL_HEARD
+        self._settled_at = self._clock.monotonic() + wait.total_seconds()
+        self._policy = policy
+
+
+class Governor:
+    """Changes it. `told` is called after every change: who has agents to tell their new pace does
+    so."""
+
+    def __init__(
+        self, sway: Sway, *, store: ReignStore, doorbell: Doorbell, told: Callable[[], None]
+    ) -> None:
+        self._sway = sway
+        self._store = store
+        self._doorbell = doorbell
+        self._told = told
+
     async def adopt(self, policy: Policy, entry: AuditEntry) -> Policy:
         """The policy with its new revision, durable and in force. Refused POLICY_STALE."""
-        found = replace(policy, revision=self._policy.revision + 1)
+        found = replace(policy, revision=self._sway.policy().revision + 1)
         await self._store.set_policy(found, entry)
-        self._slower = self.ears(self._policy).heartbeat_interval
-        wait = max(self._slower, found.heartbeat_interval) * INTERVALS_UNTIL_HEARD
-        self._settled_at = self._clock.monotonic() + wait.total_seconds()
-        self._policy = found
-        self.told()
+        self._sway.follow(found)
+        self._told()
         self._doorbell.ring()
         return found

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from collector.core.capacity import DomainUse
-from collector.core.ledger import Key, Wanted
+from collector.core.ledger import Key
 from collector.core.rotation import Member, Rotation, Strategy
 from collector.core.warmup_plan import Plan
 from collector.ports import AuditEntry, Row
@@ -70,25 +70,6 @@ class Answer:
     names: dict[Key, Member] = field(default_factory=dict)
     held: tuple[tuple[str, int], ...] = ()
     retry_at: datetime | None = None
-
-
-class Granting(Protocol):
-    """Who may send now, as `collector.rotations` keeps it."""
-
-    async def pool_id(self, pool: str) -> str:
-        """Of a pool's id or name. Refused POOL_UNKNOWN."""
-
-    async def grant(self, pool_id: str, asked: Wanted, *, key: str) -> Answer:
-        """Refused GRANT_KEY_USED, GRANT_BUSY."""
-
-    async def wait(self, pool_id: str, *, after: int, seconds: float) -> None:
-        """Until the pool's revision is past `after`, at most so long."""
-
-    def changed(self) -> None:
-        """Some pool has a new revision."""
-
-    async def run(self) -> None:
-        """For ever: shares follow what was sent."""
 
 
 class RotationStore(Protocol):

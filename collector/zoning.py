@@ -38,7 +38,7 @@ class Plan:
 
 
 class Zoning:
-    """`told` is called after every change: who has nodes to tell does so."""
+    """`told` is called with what is handed out, after every change: whoever has nodes tells them."""
 
     def __init__(
         self,
@@ -46,13 +46,14 @@ class Zoning:
         *,
         policy: Callable[[], Policy],
         doorbell: Doorbell,
+        told: Callable[[HandedOut], None],
     ) -> None:
         self._store = store
         self._policy = policy
         self._doorbell = doorbell
         self._plan = self.plan(CATALOGUE.overrides, NO_FLEET)
         self._counted = NO_FLEET
-        self.told: Callable[[], None] = lambda: None
+        self._told = told
 
     def catalogue(self) -> Catalogue:
         """With the paces that are handed out."""
@@ -136,7 +137,7 @@ class Zoning:
     def _adopt(self, plan: Plan) -> None:
         before, self._plan = self._plan, plan
         if plan.handed_out != before.handed_out:
-            self.told()
+            self._told(plan.handed_out)
             self._doorbell.ring()
 
 

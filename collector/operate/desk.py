@@ -7,6 +7,7 @@ from typing import Protocol
 
 from collector.census import Census
 from collector.core.channels import Route
+from collector.core.ledger import Wanted
 from collector.core.policy import Policy
 from collector.operate.audits import Audits
 from collector.ports import (
@@ -20,7 +21,7 @@ from collector.ports import (
     Streams,
 )
 from collector.ports_notify import Channel, NotifyStore
-from collector.ports_rotation import Granting, RotationStore
+from collector.ports_rotation import Answer, RotationStore
 from collector.ports_zones import TellingResolver
 from collector.presence import Presence
 from deliverability.catalogue import Catalogue, Override
@@ -75,6 +76,18 @@ class Zoning(Protocol):
         """With the paces there would be."""
 
     async def change(self, zone: str, override: Override | None, *, entry: AuditEntry) -> None: ...
+
+
+class Granting(Protocol):
+    """Who may send now, as `collector.rotations` keeps it."""
+
+    async def pool_id(self, pool: str) -> str: ...
+
+    async def grant(self, pool_id: str, asked: Wanted, *, key: str) -> Answer: ...
+
+    async def wait(self, pool_id: str, *, after: int, seconds: float) -> None: ...
+
+    def changed(self) -> None: ...
 
 
 class Register(Protocol):

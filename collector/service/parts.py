@@ -21,7 +21,7 @@ from collector.core.channels import Secret
 from collector.core.policy import Policy
 from collector.courier import Courier
 from collector.dispatch import Dispatch
-from collector.governor import Governor
+from collector.governor import Governor, Sway
 from collector.identity import Register
 from collector.intake import Around, Intake
 from collector.lookout import Lookout
@@ -70,6 +70,7 @@ class Parts:
     # The port each listener really has; filled when it is bound.
     ports: dict[str, int]
     desk: Desk
+    rotations: Rotations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ class _Ground:
     rotating: RotationStore
     rotations: Rotations
     authority: Authority
-    governor: Governor
+    sway: Sway
     zoning: Zoning
     zone_store: ZoneStore
     presence: Presence
@@ -137,26 +138,21 @@ def _ground(
 ) -> _Ground:
     clock, bell = SystemClock(), Bell()
     presence = Presence(started_at=clock.monotonic())
-    governor = Governor(policy, store=journal, clock=clock, doorbell=bell)
-    zoning = Zoning(
-        journal,
-        policy=governor.policy,
-        doorbell=bell,
-    )
-    streams = LiveStreams(clock)
+    sway, streams = Sway(policy, clock=clock), LiveStreams(clock)
+    zoning = Zoning(journal, policy=sway.policy, doorbell=bell, told=streams.hand_out)
     return _Ground(
         config=config,
         keys=keys,
         clock=clock,
         store=journal,
         rotating=journal,
-        rotations=Rotations(journal, clock=clock, policy=governor.policy),
+        rotations=Rotations(journal, clock=clock, policy=sway.policy),
         authority=authority,
-        governor=governor,
+        sway=sway,
         zoning=zoning,
         zone_store=journal,
         presence=presence,
-        census=Census(presence, started_at=clock.monotonic(), ears=governor.ears),
+        census=Census(presence, started_at=clock.monotonic(), ears=sway.ears),
         streams=streams,
         register=Register(store=journal, authority=authority, streams=streams, clock=clock),
         reign=Reign(store=journal, clock=clock),
@@ -169,28 +165,29 @@ def _ground(
 
 
 def _intake(ground: _Ground, vitals: Vitals) -> Intake:
-    """Whoever changes a pace or the zones tells the nodes that have a stream."""
     clock, zoning = ground.clock, ground.zoning
     around = Around(
         clock=clock,
         doorbell=ground.bell,
-        policy=ground.governor.policy,
-        ears=ground.governor.ears,
+        policy=ground.sway.policy,
+        ears=ground.sway.ears,
         fleet_size=lambda: len(ground.census),
         catalogue=zoning.catalogue,
         handed_out=zoning.handed_out,
         committed=vitals.committed,
         failed=vitals.failed,
     )
-    intake = Intake(ground.store, presence=ground.presence, terms=ground.reign, around=around)
-    zoning.told = lambda: ground.streams.hand_out(zoning.handed_out())
+    return Intake(ground.store, presence=ground.presence, terms=ground.reign, around=around)
 
-    def pace_changed() -> None:
-        zoning.tell_pace()
+
+def _governor(ground: _Ground, intake: Intake) -> Governor:
+    """Another pace is told to the nodes that have a stream."""
+
+    def told() -> None:
+        ground.zoning.tell_pace()
         ground.streams.tell_pace(intake.pace)
 
-    ground.governor.told = pace_changed
-    return intake
+    return Governor(ground.sway, store=ground.store, doorbell=ground.bell, told=told)
 
 
 def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
@@ -202,7 +199,7 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         census=ground.census,
         vitals=vitals,
         ties=Ties(
-            policy=ground.governor.policy,
+            policy=ground.sway.policy,
             catalogue=zoning.catalogue,
             rotated=ground.rotations.changed,
             told=courier.ring,
@@ -241,18 +238,19 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         progress=ground.progress,
         vitals=vitals,
         ports=ground.ports,
-        desk=_desk(ground, bureau),
+        desk=_desk(ground, bureau, governor=_governor(ground, intake)),
+        rotations=ground.rotations,
     )
 
 
-def _desk(ground: _Ground, bureau: Bureau) -> Desk:
+def _desk(ground: _Ground, bureau: Bureau, *, governor: Governor) -> Desk:
     return Desk(
         store=ground.store,
         clock=ground.clock,
         presence=ground.presence,
         census=ground.census,
-        policy=ground.governor.policy,
-        governor=ground.governor,
+        policy=ground.sway.policy,
+        governor=governor,
         zoning=ground.zoning,
         doorbell=ground.bell,
         authority=ground.authority,

@@ -83,7 +83,7 @@ async def _serve(parts: Parts) -> None:
                 loops.start_soon(_supervised, "zoning", parts.zoning.keep)
                 loops.start_soon(_supervised, "lookout", parts.lookout.run)
                 loops.start_soon(_supervised, "prune", lambda: _prune(parts))
-                loops.start_soon(_supervised, "shares", parts.desk.rotations.run)
+                loops.start_soon(_supervised, "shares", parts.rotations.run)
                 loops.start_soon(_supervised, "nuisances", lambda: _resolve(parts))
                 loops.start_soon(_supervised, "vigil", lambda: _keep_vigil(parts))
                 loops.start_soon(_supervised, "listeners", parts.listeners.keep)

@@ -1,12 +1,13 @@
 """What the fleet looks at: handed out, changed by people, paced by limits, told at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.adapters.doorbell import Bell
+from collector.core.heartbeat import HandedOut
 from collector.core.policy import Policy
 from collector.ports import Actor, AuditEntry
 from collector.ports_zones import FleetSize
@@ -46,13 +47,20 @@ class Words:
         return self.fleet
 
 
-async def zoning(size: Size, policy: Policy = Policy(), *, keyless: Size | None = None) -> Zoning:  # noqa: B008
+async def zoning(
+    size: Size,
+    policy: Policy = Policy(),  # noqa: B008
+    *,
+    keyless: Size | None = None,
+    told: Callable[[HandedOut], None] = lambda _: None,
+) -> Zoning:
     """`keyless`: of Spamhaus; None: nobody holds a key."""
     fleet = FleetSize(all=size, keyless={} if keyless is None else {"Spamhaus": keyless})
     made = Zoning(
         Words(fleet),  # type: ignore[arg-type]  # addresses without agents are the lookout's
         policy=lambda: policy,
         doorbell=Bell(),
+        told=told,
     )
     await made.load()
     return made
@@ -166,9 +174,9 @@ async def test_limits_hold_whatever_is_switched_and_whoever_comes_and_goes(
 
 
 async def test_whoever_has_nodes_to_tell_is_told_when_something_changed_and_only_then() -> None:
-    found = await zoning(Size(ip4=3, nodes=3))
     told: list[int] = []
-    found.told = lambda: told.append(found.handed_out().revision)
+    found = await zoning(Size(ip4=3, nodes=3), told=lambda zones: told.append(zones.revision))
+    told.clear()
     before = found.handed_out().revision
     await found.load()
     assert told == []
