@@ -38,7 +38,7 @@ class Plan:
 
 
 class Zoning:
-    """`told` is called with what is handed out, after every change: whoever has nodes tells them."""
+    """`told` is called with what is handed out after every change: who has nodes tells them."""
 
     def __init__(
         self,

@@ -225,32 +225,36 @@ def _parts(ground: _Ground, bureau: Bureau, *, courier: Courier) -> Parts:
         ),
         intake=intake,
         control=control,
-        dispatch=Dispatch(
-            journal,
-            resolver=ground.resolver(),
-            streams=ground.streams,
-            clock=clock,
-            judged=ground.bell,
-        ),
+        dispatch=_dispatch(ground),
         courier=courier,
         judge_bell=ground.bell,
         dispatch_bell=Bell(),
         progress=ground.progress,
         vitals=vitals,
         ports=ground.ports,
-        desk=_desk(ground, bureau, governor=_governor(ground, intake)),
+        desk=_desk(ground, bureau, intake=intake),
         rotations=ground.rotations,
     )
 
 
-def _desk(ground: _Ground, bureau: Bureau, *, governor: Governor) -> Desk:
+def _dispatch(ground: _Ground) -> Dispatch:
+    return Dispatch(
+        ground.store,
+        resolver=ground.resolver(),
+        streams=ground.streams,
+        clock=ground.clock,
+        judged=ground.bell,
+    )
+
+
+def _desk(ground: _Ground, bureau: Bureau, *, intake: Intake) -> Desk:
     return Desk(
         store=ground.store,
         clock=ground.clock,
         presence=ground.presence,
         census=ground.census,
         policy=ground.sway.policy,
-        governor=governor,
+        governor=_governor(ground, intake),
         zoning=ground.zoning,
         doorbell=ground.bell,
         authority=ground.authority,
