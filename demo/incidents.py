@@ -21,13 +21,16 @@ EXPECT: Mapping[str, tuple[str, ...]] = {
         "zen.spamhaus.org now refuses every question (127.255.255.254), as it does to public",
         "resolvers. A naive checker would pause the whole fleet.",
         "Watch: unknown neither lists nor clears; nobody is paused; after a while: blind.",
+        "Ask: mailfleet status; mailfleet why node-05",
     ),
     "list-gone-mad": (
         "zen.spamhaus.org now lists the whole world, its own test point 127.0.0.1 too.",
         "Watch: the sentinel is wrong, the zone is quarantined, nobody is paused.",
+        "Ask: mailfleet status; mailfleet why node-05",
     ),
     "mass-listing": (
         "Half the fleet is now listed (127.0.0.3, CSS), and the zone's sentinels are right.",
         "Watch: the zone brake holds its pauses, puts back the first ones, and alerts.",
+        "Ask: mailfleet why node-03",
     ),
 }
