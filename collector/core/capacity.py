@@ -22,9 +22,11 @@ def per_hour(*, hour_cap: int | None, best_hour: int) -> int:
 
 class DomainUse(NamedTuple):
     """A sending domain that warms up: its caps, and what was granted of them in the present day
-    and hour (UTC), in all pools together; `receiver`: of the day, for the one that is asked for.
+    and hour (UTC), in all pools together, or sent, if that is more; `receiver`: granted of the day
+    for the one that is asked for.
 
-    Nodes do not tell what left by sending domain, so what was granted counts as sent.
+    Nodes tell what they sent by sending domain or by receiver, never by both; and what was granted
+    counts as sent, used or not.
     """
 
     cap: Stage

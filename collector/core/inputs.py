@@ -86,6 +86,28 @@ def of(decisions: Sequence[Decision], snapshot: Snapshot) -> tuple[Inputs, ...]:
     )
 
 
+def of_domains(decisions: Sequence[Decision], snapshot: Snapshot) -> tuple[Inputs, ...]:
+    """Of decisions about sending domains, which look at nothing but their plan and its day."""
+    domains = {one.plan.subject: one for one in snapshot.domains}
+    return tuple(
+        Inputs(
+            subject=one.proposal.subject,
+            kind=one.proposal.kind,
+            reason=one.proposal.reason,
+            at=one.at,
+            snapshot=Snapshot(
+                nodes=(),
+                fleet=_NO_FLEET,
+                term=snapshot.term,
+                domains=(domains[one.proposal.subject.address or ""],),
+            ),
+            seen=one.seen,
+            unlisted={},
+        )
+        for one in decisions
+    )
+
+
 def of_order(decision: Decision, node: NodeFacts, *, applied: Order, term: int) -> Inputs:
     """Of a decision that a node's own directive asked for: no zone and no pool is looked at."""
     bare = replace(node, addresses=tuple(replace(one, **_BARE) for one in node.addresses))

@@ -14,6 +14,7 @@ from collector.core import (
     score,
     signals,
     warming,
+    warming_domains,
     zonebrake,
 )
 from collector.core.evidence import meanings
@@ -26,7 +27,7 @@ from collector.core.settled import Settled
 from collector.core.signals import NodeSignals
 
 # Grows whenever a rule changes, so that a replay knows which rules judged.
-CORE_VERSION = 9
+CORE_VERSION = 10
 
 
 def judge(
@@ -44,7 +45,8 @@ def judge(
     )
     decisions = safety.gate(proposals, snapshot, brakes=brakes, policy=policy, now=now)
     changes = effects.plan(nodes, decisions, snapshot=snapshot, brakes=brakes, policy=policy)
-    warmups = tuple(warming.changes(turns, decisions))
+    of_domains, for_domains = warming_domains.judge(snapshot, policy, now=now)
+    warmups = tuple(warming.changes((*turns, *of_domains), (*decisions, *for_domains)))
     alerted = alerts.update(nodes, snapshot, brakes=brakes, policy=policy, now=now)
     made = incidents.Made(alerts=alerted, nodes=nodes, decisions=decisions)
     told = incidents.update(snapshot, made, policy=policy, now=now, settled=settled)
@@ -52,8 +54,8 @@ def judge(
     return Judgement(
         at=now,
         term=snapshot.term,
-        decisions=decisions,
-        inputs=inputs.of(decisions, snapshot),
+        decisions=(*decisions, *for_domains),
+        inputs=(*inputs.of(decisions, snapshot), *inputs.of_domains(for_domains, snapshot)),
         listings_open=tuple(_drafts(nodes)),
         listings_close=tuple(
             listing.id for node in nodes for address in node.addresses for listing in address.over

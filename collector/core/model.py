@@ -373,3 +373,5 @@ class Snapshot:
     alerts: tuple[AlertFact, ...] = ()
     docket: Docket = Docket()
     term: int
+    # Sending domains with a day that waits to be judged.
+    domains: tuple[Warming, ...] = ()

@@ -1,6 +1,6 @@
 """Judges a stored decision once more, from its stored inputs, by the same rules that judged it."""
 
-from collector.core import decide, restored, safety, signals, warming, zonebrake
+from collector.core import decide, restored, safety, signals, warming, warming_domains, zonebrake
 from collector.core.inputs import Inputs
 from collector.core.model import Decision, Order, Proposal
 from collector.core.policy import Policy
@@ -12,6 +12,9 @@ def judge_again(inputs: Inputs, policy: Policy) -> Decision | None:
     if inputs.applied is not None:
         return _restored(inputs, inputs.applied, policy=policy)
     now, snapshot = inputs.at, inputs.snapshot
+    if snapshot.domains:
+        _, decided = warming_domains.judge(snapshot, policy, now=now)
+        return next((one for one in decided if _is_meant(one.proposal, inputs)), None)
     nodes = signals.read_all(snapshot, policy, now=now)
     brakes = zonebrake.held(inputs.seen.zones, snapshot.fleet, policy=policy, now=now)
     turns = warming.turns(snapshot, policy, now=now)

@@ -5,9 +5,7 @@ over, its windows are known, enough was sent under its cap and it stayed healthy
 whole day is ever judged, once: days without evidence do not count, whatever the clock did
 meanwhile, so no stage is ever skipped. What an operator holds stays held.
 
-Of a sending domain no facts reach the collector today: nodes do not yet tell volumes by sender
-domain. Its plan stands, its caps bind the grants that name it (`capacity.DomainUse`), and no day of
-it counts until they do.
+A sending domain's day is what all nodes sent for it and the domains below it.
 """
 
 from collections.abc import Mapping

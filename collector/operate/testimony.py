@@ -81,6 +81,11 @@ def chapters(decision: Row) -> list[tuple[str, list[str]]]:
     ]
 
 
+def short(decision: Row) -> Mapping[str, object]:
+    names = ("id", "at", "kind", "reason", "fate", "brake", "address")
+    return {name: decision[name] for name in names}
+
+
 def answer(fact: Row) -> str:
     """A zone's answer with its sentinels: `listed 127.0.0.4, sentinels right`."""
     said = " ".join(map(str, rows_of(fact, "answers")))

@@ -118,7 +118,7 @@ async def start(desk: Desk, subject: str, *, begin: Begin, wish: Wish) -> Done:
     standing = Standing(plan=plan, node_id=node_id, pool_id=pool_id)
     text = f"{subject} warms up on {ladder.name}, {warmup_words.stage_said(plan)}"
     if not is_address:
-        text += f"; {warmup_words.NO_FACTS}"
+        text += f"; {warmup_words.CAPS_BIND}"
     return await _set(desk, standing, _Word("warm-up start", text, known), wish=wish)
 
 

@@ -7,10 +7,7 @@ from collector.core.warmup_plan import Holder, Plan
 from collector.ports import Row
 from deliverability.ladders import LADDERS, Ladder
 
-NO_FACTS = (
-    "its caps bind the grants that name it; no day counts by itself: nodes do not yet tell volumes"
-    " by sender domain"
-)
+CAPS_BIND = "its caps bind the grants that name it; a day counts by what all nodes sent for it"
 
 
 def known_ladders() -> list[Row]:
@@ -47,8 +44,6 @@ def _next_step(row: Row) -> str:
         return f"no cap; usually {row['usual']} a day"
     if row["held_by"] == Holder.OPERATOR.value:
         return f"held by an operator: mailfleet warmup resume {subject}"
-    if row["kind"] == "domain":
-        return NO_FACTS
     if row["held_by"]:
         return "goes on after a healthy day"
     stage = int(str(row["stage"]))

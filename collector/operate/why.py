@@ -3,11 +3,11 @@
 Composes chapters of plain lines from rows, for people at 3 a.m.; `read` alone asks the journal.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from collector.core.effects import STOP_SENDING
-from collector.operate import overview, testimony
+from collector.operate import overview, testimony, why_domains
 from collector.operate.desk import Desk
 from collector.operate.moments import ago, clock
 from collector.operate.overview import row_of, rows_of
@@ -35,10 +35,12 @@ BY_ITSELF = {
 
 
 async def read(desk: Desk, subject: str) -> dict[str, object]:
-    """About a node (id, name), an address, one decision, or an event by its number. Refused:
-    SUBJECT_UNKNOWN."""
+    """About a node (id, name), an address, a sending domain that warms up, one decision, or an
+    event by its number. Refused: SUBJECT_UNKNOWN."""
     subject = await _of_event(desk, subject) if subject.isdecimal() else subject
     decisions = await desk.store.decisions(subject, limit=DECISIONS_MAX)
+    if decisions and not decisions[0]["node_id"]:
+        return why_domains.explain(subject, decisions)
     node = await _node(desk, subject, decisions)
     chosen = subject if decisions and decisions[0]["id"] == subject else None
     if chosen is None and not decisions:
@@ -87,7 +89,7 @@ def explain(
         "sends": sends(node),
         "chapters": [{"title": title, "lines": lines} for title, lines in chapters if lines],
         "decision": decision,
-        "decisions": [_short(one) for one in decisions],
+        "decisions": [testimony.short(one) for one in decisions],
     }
 
 
@@ -275,8 +277,3 @@ def _decisive(node: Row, decisions: Sequence[Row]) -> Row | None:
     if troubled:
         return next(iter(decisions), None)
     return None
-
-
-def _short(decision: Row) -> Mapping[str, object]:
-    names = ("id", "at", "kind", "reason", "fate", "brake", "address")
-    return {name: decision[name] for name in names}

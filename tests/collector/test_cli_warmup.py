@@ -126,12 +126,12 @@ async def test_plans_and_ladders_that_do_not_fit_are_refused(bed: Bed) -> None:
     assert "sendgrid" in await done(bed, "warmup", "ladders")
 
 
-async def test_a_sending_domain_says_that_no_facts_reach_it(bed: Bed) -> None:
+async def test_a_sending_domain_says_by_what_its_days_count(bed: Bed) -> None:
     text = await done(bed, "warmup", "start", "news.example", "--reason", "new")
-    assert "do not yet tell volumes by sender domain" in text
+    assert "a day counts by what all nodes sent for it" in text
     (item,) = (await read(bed, "warmup", "ls"))["items"]
-    assert (item["kind"], item["node"], item["sent_today"]) == ("domain", None, None)
-    assert item["next_step"] in text
+    assert (item["kind"], item["node"], item["sent_today"]) == ("domain", None, 0)
+    assert "after one more day that counts" in item["next_step"]
     asked = ("rotation", "grant", "default", "500", "google", "--domain", "News.Example")
     answer = await read(bed, *asked, "--key", "one")
     assert (answer["domain"], answer["granted"]) == ("news.example", item["cap_hour"])

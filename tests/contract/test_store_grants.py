@@ -249,5 +249,5 @@ async def test_a_persons_word_about_a_plan_is_a_decision(journal: SqlStore) -> N
     start = Standing(plan=domain, node_id="", pool_id="")
     await journal.set_warmup(start, entry("start"), before=None)
     (shown,) = await journal.warmups(subject="news.example")
-    assert (shown["kind"], shown["node"], shown["sent_today"]) == ("domain", None, None)
+    assert (shown["kind"], shown["node"], shown["sent_today"]) == ("domain", None, 0)
     assert await journal.warmup_days("news.example", limit=5) == []

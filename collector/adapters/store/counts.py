@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.adapters.store import encode, node_events
+from collector.adapters.store import encode, node_events, senders
 from collector.adapters.store.bulk import Bulk
 from collector.adapters.store.moments import to_ms
 from collector.adapters.store.schema_counts import CELL, COUNTS, OUTCOMES
@@ -93,6 +93,7 @@ class CountRows:
     blocked: list[Row] = field(default_factory=list)
     replies: list[Row] = field(default_factory=list)
     intake: list[Row] = field(default_factory=list)
+    senders: list[Row] = field(default_factory=list)
     unknown: list[Row] = field(default_factory=list)
     # By epoch number.
     sources: dict[int, Source] = field(default_factory=dict)
@@ -107,10 +108,11 @@ def is_history(before: int | None, *, received: int) -> bool:
 
 def gather(beat: Heartbeat, source: Source, *, rows: CountRows) -> None:
     number = source.epoch_number
-    if beat.cells:
+    if beat.cells or beat.senders:
         known = rows.sources.get(number)
         if known is None or not known.is_history:
             rows.sources[number] = source
+        rows.senders += [(number, *one) for one in beat.senders]
         for cell in beat.cells:
             key = (number, cell.address, cell.receiver, cell.instance)
             rows.totals[key] = key + _counts(cell) + cell.numbers
@@ -158,9 +160,11 @@ def store(journal: sqlite3.Connection, rows: CountRows) -> None:
     totals = list(rows.totals.values())
     if TOTALS.write(journal, totals) != len(totals):
         _tell_backwards(journal, totals, rows=rows)
+    senders.put(journal, rows.senders)
     for number, source in rows.sources.items():
         if source.is_history:
             journal.execute(SKIP, (number,))
+            journal.execute(senders.SKIP, (number,))
     DETAILS.write(journal, rows.details)
     journal.executemany(BLOCK, rows.blocked)
     journal.executemany(REPLY, rows.replies)

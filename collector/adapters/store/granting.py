@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from collector.adapters.store import encode
+from collector.adapters.store import encode, senders
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.core import capacity
 from collector.core.capacity import DomainUse
@@ -89,7 +89,13 @@ def domain_use(
         return None
     day, hour = (to_ms(at) // span * span for span in (DAY_MS, HOUR_MS))
     ((of_day, of_hour, there),) = journal.execute(USED, (hour, receiver, domain, day))
-    return DomainUse(stages[plan[1]], day=of_day, hour=of_hour, receiver=there)
+    told = [
+        senders.left(senders.counted_plainly(journal, domain, span=span, at=at))
+        for span in (DAY_SECONDS, HOUR_SECONDS)
+    ]
+    return DomainUse(
+        stages[plan[1]], day=max(of_day, told[0]), hour=max(of_hour, told[1]), receiver=there
+    )
 
 
 def _unfit(journal: sqlite3.Connection, draft: GrantDraft) -> tuple[tuple[Key, str], ...]:

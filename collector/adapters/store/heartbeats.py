@@ -73,7 +73,7 @@ def gather(beat: Heartbeat, known: dict[str, State], *, rows: Rows) -> Refused |
         return None
     received = to_ms(beat.received_at)
     number = state.epoch_number
-    if beat.cells or beat.replies or beat.intake or beat.unknown_lines:
+    if beat.cells or beat.senders or beat.replies or beat.intake or beat.unknown_lines:
         is_history = counts.is_history(state.last_heartbeat, received=received)
         source = Source(beat.node_id, state.number, number, received, is_history)
         counts.gather(beat, source, rows=rows.counts)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy import Row as SqlRow
 
-from collector.adapters.store import granting, members, rotation, verdicts, warmups
+from collector.adapters.store import granting, members, rotation, senders, verdicts, warmups
 from collector.adapters.store.database import Part
 from collector.adapters.store.moments import iso, to_ms
 from collector.adapters.store.reign import read_policy, read_term
@@ -18,6 +18,7 @@ from collector.core.capacity import DomainUse
 from collector.core.judgement import Judgement
 from collector.core.ledger import Key
 from collector.core.model import Decision, Fate, Kind, Proposal, Reason, Subject
+from collector.core.rates import DAY_SECONDS
 from collector.core.rotation import Rotation, Strategy
 from collector.core.warmup_plan import Plan, WarmKind
 from collector.ports import AuditEntry, Refused, Row
@@ -153,13 +154,25 @@ def _plans(connection: Connection, subject: str | None, *, now: datetime) -> lis
     counts: members.Counts = {}
     for pool_id in sorted({row.pool_id for row in rows if row.pool_id and row.day_cap}):
         counts |= members.counted(connection, pool_id, now=now)
-    return [_shown(row, counts) for row in rows]
+    return [_shown(row, _sent_today(connection, row, counts, now=now)) for row in rows]
 
 
-def _shown(row: SqlRow[Any], counts: members.Counts) -> Row:
+def _sent_today(
+    connection: Connection, row: SqlRow[Any], counts: members.Counts, *, now: datetime
+) -> int | None:
+    """Of what has a cap; of a domain as of the last quarter of an hour."""
+    if not row.day_cap:
+        return None
+    if row.kind == WarmKind.DOMAIN.value:
+        told = senders.counted(connection, row.subject, span=DAY_SECONDS, at=now)
+        return senders.left(told)
+    sent = members.merged(counts, (row.number, row.subject))
+    return sum(day for day, _ in sent.values()) if row.node else None
+
+
+def _shown(row: SqlRow[Any], sent_today: int | None) -> Row:
     plan = warmups.plan_of(row)
     cap, last = plan.cap, row.last and warmups.last_of(row.last)
-    sent = members.merged(counts, (row.number, row.subject))
     return {
         "kind": plan.kind.value,
         "subject": plan.subject,
@@ -172,7 +185,7 @@ def _shown(row: SqlRow[Any], counts: members.Counts) -> Row:
         "cap_day": cap.day if cap else None,
         "cap_hour": cap.hour if cap else None,
         "cap_receiver": cap.receiver if cap else None,
-        "sent_today": sum(day for day, _ in sent.values()) if cap and row.node else None,
+        "sent_today": sent_today,
         "since": iso(row.since),
         "started_at": iso(row.started_at),
         "healthy_days": plan.healthy_days,

@@ -10,7 +10,15 @@ from itertools import islice
 
 from sqlalchemy import Connection, false, or_, select
 
-from collector.adapters.store import counting, denials, facts, rotation, troubled, zones
+from collector.adapters.store import (
+    counting,
+    denials,
+    facts,
+    rotation,
+    troubled,
+    warmup_domains,
+    zones,
+)
 from collector.adapters.store.among import given, named
 from collector.adapters.store.kept import Kept
 from collector.adapters.store.mirror import read_changes
@@ -69,6 +77,7 @@ def load(
         alerts=kept.troubled.alerts(connection),
         docket=kept.troubled.docket(connection, now=now),
         term=read_term(connection),
+        domains=warmup_domains.waiting(connection, now=from_ms(now)),
     )
 
 

@@ -81,7 +81,7 @@ def told(id_: str, decision: Decision) -> Told:
     return Told(
         at=to_ms(decision.at),
         kind="decision",
-        node_id=proposal.subject.node_id,
+        node_id=proposal.subject.node_id or None,
         text=f"{fate}: {proposal.kind.value} {subject}, {proposal.reason.value} ({proposal.rule})",
         details={
             "decision_id": id_,

@@ -84,7 +84,7 @@ def change(connection: Connection, judgement: Judgement, *, ids: Sequence[str]) 
         if one.day is not None:
             _keep_day(connection, one, one.day)
     for pool_id in sorted(
-        {one.subject.pool_id for one in judgement.warmups if one.decision is not None}
+        {one.subject.pool_id for one in judgement.warmups if one.decision is not None} - {""}
     ):
         rotation.revise(connection, pool_id, at=to_ms(judgement.at))
     for move in judgement.lifecycles:

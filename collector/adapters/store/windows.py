@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from collector.adapters.store import senders
 from collector.adapters.store.schema_counts import CELL, SUMMED
 from collector.core.rates import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 from deliverability.receivers import LOCAL
@@ -113,10 +114,12 @@ def step(connection: Connection, *, now: int) -> int:
         # What grew since the last look did so right after it; later slots we slept through.
         slot, after = slot + QUARTER_SECONDS, 0
         connection.execute(OLD_MARKS)
+        connection.execute(senders.OLD_MARKS)
     if slot <= over and after < last:
         upto = min(after + NODES_AT_ONCE, last)
         for statement in LOOK:
             connection.execute(statement, {"slot": slot, "after": after, "upto": upto})
+        senders.look(connection, slot=slot, after=after, upto=upto)
         is_whole = upto >= last
         slot = max(slot, over - QUARTER_SECONDS) if is_whole and slot < over else slot
         connection.execute(REACH, {"id": OWN, "slot": slot, "n": upto})
@@ -144,7 +147,7 @@ def behind(connection: Connection, who: int, *, at_once: int) -> Slice | None:
 
 
 def _end(connection: Connection, *, now: int) -> int:
-    return sum(
+    return senders.end(connection, now=now) + sum(
         connection.execute(OLD, {"span": span, "edge": now - kept, "limit": SLICE_ROWS}).rowcount
         for span, kept in KEPT.items()
     )
