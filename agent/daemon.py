@@ -276,7 +276,12 @@ def main() -> None:
     try:
         anyio.run(lambda: run(settings, addresses, keys=keys), backend_options={"use_uvloop": True})
     except StateError as error:
-        log.critical("cannot use the state file", problem=str(error))
+        # Without it there is no epoch to count in and no number for a heartbeat: the next start, a
+        # few seconds from now, is soon enough. One that was made before needs no room to begin.
+        room, newer = "make room for it, or mend its folder", "install that version again"
+        remedy = room if error.retryable else newer
+        log.critical("cannot use the state file", problem=str(error), remedy=remedy)
+        notify.send(f"STATUS=cannot use the state file: {error}; {remedy}")
         sys.exit(1)
     except Exception:
         log.exception("ended by an error of its own")

@@ -207,3 +207,40 @@ def test_a_state_file_made_on_a_full_disk(small_disk: Path, tmp_path: Path) -> N
     bed.log.write(2)
     bed.read()
     bed.close()
+
+
+@pytest.mark.needs("root")
+def test_a_first_start_on_a_full_disk_says_what_it_needs(small_disk: Path, tmp_path: Path) -> None:
+    """Nothing was counted yet and nothing is lost: the unit tries again until there is room."""
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        f"""
+        [collector]
+        host = "127.0.0.1"
+        [node]
+        state = "{small_disk}"
+        addresses = ["198.51.100.7"]
+        [postfix]
+        log = "{tmp_path / "mail.log"}"
+        """
+    )
+    filler = fill(small_disk)
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.daemon"],
+        cwd=ROOT,
+        env={**os.environ, "MAILFLEET_CONFIG": str(config)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    (said,) = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert (done.returncode, said["event"]) == (1, "cannot use the state file")
+    assert str(small_disk) in said["problem"]
+    assert "full" in said["problem"] or "No space left" in said["problem"]
+    assert said["remedy"].startswith("make room")
+    unit = (ROOT / "systemd/mailfleet-agent.service").read_text().splitlines()
+    assert {"Restart=on-failure", "StartLimitIntervalSec=0", "RestartPreventExitStatus=2"} <= {
+        *unit
+    }
+    filler.unlink()
+    State.open(small_disk / "state.db", now=NOW).close()

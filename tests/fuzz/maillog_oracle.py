@@ -39,7 +39,8 @@ def delivery(line: bytes) -> Told | None:
         return None
     while line[:1] == b"\0":
         line = line[1:]
-    line = _traditional(line)
+    modern = _traditional(line)
+    line = _without_priority(line) if modern == line else modern
     head, mark, body = line.partition(b"]: ")
     stamp, blank, tag = head.rpartition(b" ")
     name, bracket, process = tag.rpartition(b"[")
@@ -143,6 +144,13 @@ def _traditional(line: bytes) -> bytes:
     if message is None:
         return line
     return b"%b %b %b[%b]: %b" % (*words[:4], message.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _without_priority(line: bytes) -> bytes:
+    """A line as syslog(3) sends it, with its facility and level before it: <22>."""
+    number, mark, rest = line[1:].partition(b">")
+    is_priority = line[:1] == b"<" and mark and number.isdigit() and len(number) <= 3
+    return rest if is_priority else line
 
 
 def _after_data(text: bytes) -> bytes | None:

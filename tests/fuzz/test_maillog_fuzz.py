@@ -106,3 +106,10 @@ def test_atheris_finds_nothing(tmp_path: Path) -> None:
 
 
 test_atheris_finds_nothing = pytest.mark.timeout(CI_SECONDS + 60)(test_atheris_finds_nothing)
+
+
+def test_a_priority_and_no_time() -> None:
+    line = b"<22>postfix/smtp[5]: 7EE668039: to=<u@x.example>, relay=none, status=deferred (no)"
+    maillog_targets.agrees_with_oracle(line)
+    (told,) = maillog_targets.told(parse.parse_chunk(line))
+    assert told.instance == b"postfix"
