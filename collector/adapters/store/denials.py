@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
+from collector.adapters.store.about import of_key
 from collector.adapters.store.among import given, named
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema_acts import denials
@@ -46,11 +47,4 @@ def read(connection: Connection, chunk: list[str]) -> dict[StandingKey, Denial]:
 
 def end(connection: Connection, keys: Iterable[StandingKey]) -> None:
     for key in keys:
-        connection.execute(
-            delete(denials).where(
-                denials.c.node_id == key.node_id,
-                denials.c.address == (key.address or ""),
-                denials.c.receiver == (key.receiver or ""),
-                denials.c.reason == key.reason.value,
-            )
-        )
+        connection.execute(delete(denials).where(of_key(denials, key)))

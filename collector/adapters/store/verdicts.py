@@ -8,6 +8,7 @@ from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from collector.adapters.store import encode
+from collector.adapters.store.about import of_key
 from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.adapters.store.schema import orders
 from collector.adapters.store.schema_acts import decisions, standing
@@ -127,15 +128,7 @@ def _standing_row(id_: str, decision: Decision) -> dict[str, object]:
 
 def clear_standing(connection: Connection, keys: Iterable[StandingKey]) -> None:
     for key in keys:
-        connection.execute(
-            delete(standing).where(
-                standing.c.node_id == key.node_id,
-                standing.c.address == (key.address or ""),
-                standing.c.receiver == (key.receiver or ""),
-                standing.c.kind == key.kind.value,
-                standing.c.reason == key.reason.value,
-            )
-        )
+        connection.execute(delete(standing).where(of_key(standing, key)))
 
 
 def put_orders(connection: Connection, given: Sequence[tuple[str, Order]], *, at: int) -> None:
