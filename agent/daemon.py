@@ -15,7 +15,7 @@ from datetime import timedelta
 import anyio
 import structlog
 
-from agent import clock, config, garbage, identity, logs, notify, outset, renewal, standing, status
+from agent import clock, config, garbage, identity, logs, notify, outset, present, renewal, status
 from agent.bell import Bell
 from agent.config import AgentConfig, ConfigError
 from agent.converge import LogWitness
@@ -239,7 +239,7 @@ class Agent:
 
     def _tell(self) -> None:
         """For `status` and for systemd."""
-        told = standing.describe(
+        told = present.describe(
             self.state, self.enforcement, uplink=self.uplink, problems=self.health.problems
         ) | {
             "written_at": clock.now().isoformat(),

@@ -17,7 +17,7 @@ from agent.enforcement import Enforcement
 from agent.filewatch import FileWatch
 from agent.health import Health
 from agent.maillog import pace
-from agent.maillog.found import Found
+from agent.maillog.news import News
 from agent.maillog.silence import Silence
 from agent.model import (
     Convergence,
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 class Log(Protocol):
     """The account of the mail log."""
 
-    def step(self, now: datetime) -> Found:
+    def step(self, now: datetime) -> News:
         """One bounded pass."""
 
     def commit(self, now: datetime) -> None:
@@ -92,10 +92,10 @@ class Loops:
     async def follow(self) -> None:
         await pace.follow(self.follow_once, self.log_watch)
 
-    def follow_once(self) -> Found:
+    def follow_once(self) -> News:
         """What the log has; a reload line wakes the loop that waits for it."""
         before = self.maillog.silence.reload_at
-        found = Found.NOTHING
+        found = News.NOTHING
         with self.health.coping(
             "counting the log", is_written=lambda: not self.maillog.owes_commit
         ):

@@ -4,9 +4,11 @@
 
 A process of its own follows a real file as the daemon does (inotify, account, synced state) and
 notes when how many lines were counted; this one writes lines at random moments, one at a time. CPU
-is the follower's, in percent of a core, commits included. There is no peer: what is asked for is
-200 ms for 99 of 100 lines, and 0.2 % of a core at 10 lines a second. With --journal it is a real
-systemd journal, written by systemd-journal-remote(8), and the CPU is journalctl's as well.
+is the follower's, in percent of a core, commits included. What is asked for is 200 ms for 99 of 100
+lines, and 0.2 % of a core at 10 lines a second. Beside it, in the same run, `tail -F` follows the
+same file: it understands no line and keeps no place, so it is the least that following costs. With
+--journal it is a real systemd journal, written by systemd-journal-remote(8), the CPU is
+journalctl's as well, and `journalctl --follow` alone is beside it.
 """
 
 import argparse
@@ -18,10 +20,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +34,8 @@ from agent import clock
 from agent.filewatch import FileWatch
 from agent.maillog import pace
 from agent.maillog.accounting import Accounting
-from agent.maillog.found import Found
 from agent.maillog.logs import Logs, Use
+from agent.maillog.news import News
 from agent.maillog.tally_whose import Whose
 from agent.state import State
 from benchmarks import measure, processes
@@ -44,6 +47,7 @@ SECONDS_ASKED = 0.2
 CPU_ASKED = 0.002
 RATE_OF_CPU = 10
 WARM_SECONDS = 3
+BEGUN_SECONDS = 0.5
 # systemd's journal-file.c rings its readers by a timer of 250 ms. Measured in a booted Debian 12
 # (systemd 252, a busy machine): an entry can be read 4 ms after it was sent (p99 21), and
 # journalctl --follow shows it after 183 ms (p99 492).
@@ -54,6 +58,7 @@ _NOTE = struct.Struct("=dQ")
 @dataclass(frozen=True, slots=True)
 class Measured:
     rate: int
+    who: str
     seconds: tuple[float, ...]  # of each line
     cpu: float  # of a core
 
@@ -71,24 +76,25 @@ def main() -> None:
     if options.follow is not None:
         follow(options.follow, is_journal=options.journal)
         return
-    found = [
+    pairs = [
         measured(rate, seconds=options.seconds, is_journal=options.journal)
         for rate in map(int, options.rates.split(","))
     ]
-    ratios = {
-        f"200 ms, p99 at {one.rate} lines/s": SECONDS_ASKED / one.percentile(99) for one in found
-    }
-    ratios |= {
-        f"0.2 % of a core at {one.rate} lines/s": CPU_ASKED / one.cpu
-        for one in found
-        if one.rate == RATE_OF_CPU
-    }
+    ratios = {}
+    for ours, peer in pairs:
+        asked, at = SECONDS_ASKED / ours.percentile(99), f"at {ours.rate} lines/s"
+        ratios[f"200 ms, p99 {at}"] = asked
+        ratios[f"{peer.who}, p99 {at}"] = peer.percentile(99) / ours.percentile(99)
+        if ours.rate == RATE_OF_CPU:
+            ratios[f"0.2 % of a core {at}"] = CPU_ASKED / ours.cpu
+    found = [one for pair in pairs for one in pair]
     measure.report(
         "latency of the journal" if options.journal else "latency",
-        columns=("lines/s", "lines", "p50 ms", "p99 ms", "worst ms", "CPU % of a core"),
+        columns=("lines/s", "who", "lines", "p50 ms", "p99 ms", "worst ms", "CPU % of a core"),
         rows=[
             (
                 one.rate,
+                one.who,
                 len(one.seconds),
                 *(round(one.percentile(percent) * 1000, 1) for percent in (50, 99)),
                 round(max(one.seconds) * 1000, 1),
@@ -98,13 +104,14 @@ def main() -> None:
         ],
         ratios=ratios,
         notes=(
-            "times: what was asked for, divided by what was found",
+            "times: what was asked for, or the other took, divided by what was found",
             *((JOURNALD,) if options.journal else ()),
         ),
     )
 
 
-def measured(rate: int, *, seconds: float, is_journal: bool) -> Measured:
+def measured(rate: int, *, seconds: float, is_journal: bool) -> tuple[Measured, Measured]:
+    """Ours, and who follows beside it."""
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
         form = Form.RFC3339 if is_journal else Form.RFC3164
@@ -121,18 +128,56 @@ def measured(rate: int, *, seconds: float, is_journal: bool) -> Measured:
         with subprocess.Popen(words, stdout=subprocess.PIPE) as follower:
             assert follower.stdout is not None
             follower.stdout.readline()  # it has begun
+            peer = stack.enter_context(Peer.following(folder, is_journal=is_journal))
             writer = Writer(log, write)
             writer.write(rate=rate, seconds=WARM_SECONDS)
-            before = cpu_seconds(follower.pid)
+            before = [cpu_seconds(one) for one in (follower.pid, peer.pid)]
             began = time.monotonic()
             written = writer.write(rate=rate, seconds=seconds)
-            spent = cpu_seconds(follower.pid) - before
-            cpu = spent / (time.monotonic() - began)
+            spent = [cpu_seconds(one) for one in (follower.pid, peer.pid)]
+            passed = time.monotonic() - began
             time.sleep(1)
             follower.send_signal(signal.SIGTERM)
             follower.wait(10)
         counted = [*_NOTE.iter_unpack((folder / "counted").read_bytes())]
-    return Measured(rate, tuple(waits(written, counted)), cpu)
+        cpus = [(after - start) / passed for start, after in zip(before, spent, strict=True)]
+    return (
+        Measured(rate, "mailfleet", tuple(waits(written, counted)), cpus[0]),
+        Measured(rate, peer.name, tuple(waits(written, peer.shown)), cpus[1]),
+    )
+
+
+class Peer:
+    """A program that shows what is written; notes when it showed which number of lines."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        self.name = name
+        self.pid = process.pid
+        self.shown: list[tuple[float, int]] = []
+        self._process = process
+
+    @classmethod
+    @contextmanager
+    def following(cls, folder: Path, *, is_journal: bool) -> Iterator["Peer"]:
+        words = ["tail", "-n", "0", "-F", str(folder / "mail.log")]
+        if is_journal:
+            place = f"--directory={folder / 'journal'}"
+            words = ["journalctl", "--follow", "--lines=0", "--output=cat", place]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+            peer = cls("journalctl" if is_journal else "tail -F", process)
+            reader = threading.Thread(target=peer._read)
+            reader.start()
+            time.sleep(BEGUN_SECONDS)
+            yield peer
+            process.terminate()
+            reader.join()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        number = 0
+        while chunk := os.read(self._process.stdout.fileno(), 1 << 16):
+            number += chunk.count(b"\n")
+            self.shown.append((time.monotonic(), number))
 
 
 class Writer:
@@ -181,7 +226,7 @@ def follow(folder: Path, *, is_journal: bool) -> None:
     watch = FileWatch(lambda: account.watched)
     notes = bytearray()
 
-    def look() -> Found:
+    def look() -> News:
         before = account.lines_read
         found = account.step(clock.now())
         if account.lines_read != before:

@@ -12,15 +12,15 @@ from typing import Protocol
 from agent.maillog import position as positions
 from agent.maillog import unknown
 from agent.maillog.follow import Batch
-from agent.maillog.found import Found
 from agent.maillog.hosts import Sieve, Sifted
 from agent.maillog.logs import Logs
+from agent.maillog.news import News
 from agent.maillog.position import LogPosition, Position
 from agent.maillog.silence import Silence, SilenceWatch
 from agent.maillog.source import Source
 from agent.maillog.tally import Known, Tally
 from agent.maillog.tally_whose import Whose
-from agent.maillog.times import LineClock, first_time
+from agent.maillog.times import LineClock, first_time, stamped_before
 from agent.model import Counted, Event, EventDraft, EventKind, NewEpoch
 from agent.watched import Watched
 
@@ -29,7 +29,6 @@ from agent.watched import Watched
 COMMITS_APART = timedelta(seconds=10)
 UNCOMMITTED_BYTES_MAX = 8 << 20
 UNCOMMITTED_FOR_MAX = timedelta(seconds=30)
-_SECOND = timedelta(seconds=1)
 
 
 class Ledger(Protocol):
@@ -116,7 +115,7 @@ class Accounting:
         """What is to be watched for news; as it was at the last step."""
         return self._watched
 
-    def step(self, now: datetime) -> Found:
+    def step(self, now: datetime) -> News:
         """Reads and counts some lines, and commits when it is time.
 
         StateError when it could not be committed: what was not is counted again, call later.
@@ -127,7 +126,7 @@ class Accounting:
         except OSError:
             self._problems = reading.source.problems
             reading.source.close()
-            return Found.NOTHING
+            return News.NOTHING
         if batch is None or batch.moved:
             self._problems = reading.source.problems
             self._watched = reading.source.watched
@@ -141,8 +140,8 @@ class Accounting:
             raise
         self._reading = reading
         if batch is not None and batch.has_more:
-            return Found.MORE
-        return Found.NOTHING if batch is None else Found.SOME
+            return News.MORE
+        return News.NOTHING if batch is None else News.SOME
 
     @property
     def owes_commit(self) -> bool:
@@ -208,8 +207,7 @@ class Accounting:
         return _Reading(
             source=self._logs.open(
                 position,
-                # A line is stamped with its second's beginning: one written since is not earlier.
-                counted_to=ledger.counted_to or since.replace(microsecond=0) - _SECOND,
+                counted_to=ledger.counted_to or stamped_before(since),
             ),
             sieve=Sieve(self._whose.own, ledger.unknown_lines.foreign),
             tally=Tally(self._whose, ledger.known(), clock=clock),

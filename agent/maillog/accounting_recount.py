@@ -18,7 +18,7 @@ from agent.maillog.position import JournalPosition, Position
 from agent.maillog.recount_goal import Goal
 from agent.maillog.tally import Known, Tally
 from agent.maillog.tally_whose import Whose
-from agent.maillog.times import LineClock
+from agent.maillog.times import LineClock, stamped_before
 from agent.model import Cell, Recount, RecountRequest
 
 RECOUNT_FOR_MAX = timedelta(minutes=30)
@@ -30,7 +30,6 @@ RESTS_FOR = timedelta(seconds=0.3)
 JOURNAL_RESTS_FOR = timedelta(seconds=10)
 LOOKS_APART_SECONDS = 0.03
 GAPS_TOLD_MAX = 100
-_SECOND = timedelta(seconds=1)
 
 Tell = Callable[[Recount], Awaitable[None]]
 
@@ -83,10 +82,9 @@ class Recounter:
         """Until the goal, or why not."""
         since = begun.counted_from or self.now()
         is_journal = isinstance(goal, JournalPosition)
-        # A line is stamped with its second's beginning: one written since is not earlier.
         source = self.logs.open(
             begun.began_at,
-            counted_to=since.replace(microsecond=0) - _SECOND,
+            counted_to=stamped_before(since),
             until=goal.cursor if isinstance(goal, JournalPosition) else "",
         )
         rests_for = (JOURNAL_RESTS_FOR if is_journal else RESTS_FOR).total_seconds()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
-from agent.maillog.found import Found
+from agent.maillog.news import News
 
 # The doorbell wakes us; the poll is the safety net. So a line is counted within 200 ms.
 LOOK_EVERY = timedelta(seconds=1)
@@ -31,7 +31,7 @@ class Doorbell(Protocol):
         """It is not the log that rings but what somebody else read of it."""
 
 
-async def follow(look: Callable[[], Found], doorbell: Doorbell) -> None:
+async def follow(look: Callable[[], News], doorbell: Doorbell) -> None:
     """Until cancelled, or until `look` raises. `look` is one bounded pass."""
     looks = _Looks(look, doorbell)
     try:
@@ -42,7 +42,7 @@ async def follow(look: Callable[[], Found], doorbell: Doorbell) -> None:
 
 
 class _Looks:
-    def __init__(self, look: Callable[[], Found], doorbell: Doorbell) -> None:
+    def __init__(self, look: Callable[[], News], doorbell: Doorbell) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._look = look
@@ -62,7 +62,7 @@ class _Looks:
         self._stop_listening()
         try:
             self._doorbell.hush()
-            if self._look() is Found.MORE:
+            if self._look() is News.MORE:
                 self._timer = self._loop.call_soon(self._once)
             else:
                 self._listen()

@@ -199,6 +199,12 @@ def last_time(block: bytes, clock: LineClock) -> datetime | None:
     return None
 
 
+def stamped_before(moment: datetime) -> datetime:
+    """No line that is written from that moment on is stamped so early: many are stamped with their
+    second's beginning."""
+    return moment.replace(microsecond=0) - timedelta(seconds=1)
+
+
 def minute_of(stamp: bytes) -> bytes:
     """As much of a stamp as tells its minute, in every form of it: up to the second colon. All of
     it where there is none.

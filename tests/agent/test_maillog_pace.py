@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from agent.maillog import pace
-from agent.maillog.found import Found
+from agent.maillog.news import News
 
 SETTLES = pace.SETTLES.total_seconds()
 
@@ -15,7 +15,7 @@ SETTLES = pace.SETTLES.total_seconds()
 class Script:
     """A log whose looks find these things one after another; then it is over. `rings`: at once."""
 
-    def __init__(self, *finds: Found, rings: bool = True, is_deaf: bool = False) -> None:
+    def __init__(self, *finds: News, rings: bool = True, is_deaf: bool = False) -> None:
         self._finds = [*finds]
         self.times: list[float] = []
         self._ours, self._theirs = os.pipe()
@@ -24,7 +24,7 @@ class Script:
         if rings:
             os.write(self._theirs, b"!")
 
-    def look(self) -> Found:
+    def look(self) -> News:
         self.times.append(time.monotonic())
         if not self._finds:
             raise EOFError
@@ -58,35 +58,35 @@ async def followed(script: Script) -> Script:
 
 
 async def test_more_is_had_at_once() -> None:
-    script = await followed(Script(*[Found.MORE] * 20))
+    script = await followed(Script(*[News.MORE] * 20))
     assert sum(script.pauses) < SETTLES
     assert script.asked == 0
 
 
 async def test_however_often_it_rings_looks_keep_apart() -> None:
-    script = await followed(Script(Found.SOME, Found.SOME, Found.NOTHING, Found.SOME))
+    script = await followed(Script(News.SOME, News.SOME, News.NOTHING, News.SOME))
     assert len(script.times) == 5
     assert all(pause >= SETTLES * 0.9 for pause in script.pauses)
     assert sum(script.pauses) < 8 * SETTLES
 
 
 async def test_a_burst_in_a_stream_is_had_at_once() -> None:
-    script = await followed(Script(Found.SOME, Found.SOME, Found.MORE, Found.MORE))
+    script = await followed(Script(News.SOME, News.SOME, News.MORE, News.MORE))
     assert sum(script.pauses[2:]) < SETTLES
 
 
 async def test_without_being_called_it_looks_now_and_then() -> None:
-    script = await followed(Script(Found.SOME, rings=False))
+    script = await followed(Script(News.SOME, rings=False))
     assert script.pauses == [pytest.approx(pace.LOOK_EVERY.total_seconds(), rel=0.4)]
 
 
 async def test_where_nothing_can_ring_it_looks_often() -> None:
-    script = await followed(Script(Found.NOTHING, Found.NOTHING, is_deaf=True))
+    script = await followed(Script(News.NOTHING, News.NOTHING, is_deaf=True))
     assert all(SETTLES * 0.9 <= pause < pace.LOOK_EVERY.total_seconds() for pause in script.pauses)
 
 
 async def test_when_it_is_cancelled_it_looks_no_more() -> None:
-    script = Script(*[Found.SOME] * 100)
+    script = Script(*[News.SOME] * 100)
     with anyio.move_on_after(2.5 * SETTLES):
         await pace.follow(script.look, script)
     looked = len(script.times)

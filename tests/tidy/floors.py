@@ -112,7 +112,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agent.session", 2),
     ("agent.status", 2),
     ("agent.outset", 2),
-    ("agent.standing", 2),
+    ("agent.present", 2),
     # 3: the faces: translate, call floor 2.
     ("collector.wire", 3),
     ("collector.rpc", 3),
@@ -170,7 +170,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "agent.health",
         "agent.pulse",
         "agent.session",
-        "agent.standing",
+        "agent.present",
         "agent.outset",
         "agent.recounting",
     ),

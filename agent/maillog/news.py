@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 
-class Found(IntEnum):
+class News(IntEnum):
     """False when there was nothing new. SOME: that was all there is; MORE: look again at once."""
 
     NOTHING = 0

@@ -1,4 +1,4 @@
-"""The daemon as it stands, in plain values for `status` and systemd. Writes nothing."""
+"""The daemon as it is at present, in plain values for `status` and systemd. Writes nothing."""
 
 import os
 
