@@ -134,7 +134,9 @@ def _of(decision: Decision, node: NodeFacts, snapshot: Snapshot) -> Inputs:
         kind=proposal.kind,
         reason=proposal.reason,
         at=decision.at,
-        snapshot=replace(snapshot, nodes=(slim,), fleet=fleet, alerts=(), docket=Docket()),
+        snapshot=replace(
+            snapshot, nodes=(slim,), fleet=fleet, alerts=(), docket=Docket(), domains=()
+        ),
         seen=replace(
             decision.seen,
             zones={zone: n for zone, n in decision.seen.zones.items() if zone in zones},

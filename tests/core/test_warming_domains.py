@@ -49,6 +49,18 @@ def test_a_healthy_day_is_one_stage_and_replays() -> None:
     assert (again, strange) == (made.decisions[change.decision], set())
 
 
+def test_what_is_decided_of_a_node_beside_it_replays_too() -> None:
+    listed = fleet.node("n1", fleet.address(zones=(fleet.fact(),), looks=(fleet.look(),)))
+    snapshot = replace(fleet.snapshot(listed), domains=seen(day(10)).domains)
+    made = judge(snapshot, POLICY, now=NOON)
+    assert len({one.proposal.subject.node_id for one in made.decisions}) == 2
+    for decision, inputs in zip(made.decisions, made.inputs, strict=True):
+        again = replay.judge_again(inputs, POLICY)
+        assert again is not None
+        assert again.proposal == decision.proposal
+        assert bool(inputs.snapshot.domains) is not bool(inputs.snapshot.nodes)
+
+
 def test_another_policy_may_decide_nothing() -> None:
     made = judge(seen(day(10)), POLICY, now=NOON)
     (inputs,) = (one for one in made.inputs if one.subject == SUBJECT)

@@ -267,6 +267,7 @@ class Agent:
             queue=readings.QUEUE,
             services=(("postfix", self._postfix_state()), *sorted(self.services.items())),
             cells=tuple(self.state.cells.values()),
+            senders=(readings.sender(self.name, self.state.cells.values()),),
             full_state=False,
             zones=tuple(self.state.readings.values()),
             postfix=self._postfix(),

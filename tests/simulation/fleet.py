@@ -294,7 +294,7 @@ class Fleet:
     async def join(self) -> None:
         """Enrols every node; each connects within some seconds."""
         await self.start_collector()
-        number = 0
+        number, tables = 0, self.memory.tables
         for plan in self.plans:
             entry = self.entry("enrol")
             pool_id = await enrolment.found(self.memory, plan, entry=entry)
@@ -307,7 +307,7 @@ class Fleet:
                 agent.spread_sweeps(lambda _: 15.0, luck=self.random.random())
                 await enrolment.enrol(self.memory, agent, pool_id, entry=entry)
                 if place < plan.warming:
-                    warming_store.warming(self.memory.tables, agent.node_id)
+                    warming_store.warming(tables, agent.node_id, now=self.clock.now())
                 connect_at = self.clock.seconds + 10 * self.random.random()
                 self.links[agent.name] = Link(agent=agent, connect_at=connect_at)
 

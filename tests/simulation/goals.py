@@ -108,7 +108,7 @@ class Goals:
 
     def _not_our_fault(self, made: Decision) -> None:
         proposal = made.proposal
-        if made.fate is not Fate.MADE:
+        if made.fate is not Fate.MADE or not proposal.subject.node_id:
             return
         link = self._link_of(proposal.subject.node_id)
         if proposal.kind is Kind.REMOVE:

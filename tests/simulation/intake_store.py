@@ -4,9 +4,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from collector.core import reputation
-from collector.core.heartbeat import Account, Cell, Event, Heartbeat, Hello, ZoneReading
+from collector.core.heartbeat import (
+    Account,
+    Cell,
+    Event,
+    Heartbeat,
+    Hello,
+    SenderCount,
+    ZoneReading,
+)
 from collector.core.model import Look, ZoneFact
-from collector.core.rates import QUARTER_SECONDS
+from collector.core.rates import DAY_SECONDS, QUARTER_SECONDS
 from collector.ports import Refused
 from deliverability.zones import Sentinels, Verdict
 from tests.simulation import mail_store
@@ -119,6 +127,8 @@ def record(journal: Journal, beat: Heartbeat) -> None:
     is_history = row.last_heartbeat is None or received - row.last_heartbeat > QUARTER
     if beat.cells:
         _count(journal, beat, is_history=is_history)
+    for sender in beat.senders:
+        _count_sender(journal, beat, sender, is_history=is_history)
     for name, state in beat.services:
         known_state, _ = journal.services.get((beat.node_id, name), ("", received))
         if known_state != state:
@@ -162,6 +172,21 @@ def _count(journal: Journal, beat: Heartbeat, *, is_history: bool) -> None:
                 details={"kind": "totals_backwards", "cells": refused},
             )
         )
+
+
+def _count_sender(
+    journal: Journal, beat: Heartbeat, told: SenderCount, *, is_history: bool
+) -> None:
+    key = (beat.node_id, beat.epoch, told.domain)
+    before = journal.senders.get(key, SenderCount(told.domain))
+    now = SenderCount(told.domain, *map(max, before[1:], told[1:]))
+    journal.senders[key] = now
+    if not is_history:
+        day = (told.domain, int(beat.received_at.timestamp()) // DAY_SECONDS)
+        of_day = journal.sender_days.get(day, SenderCount(told.domain))
+        grown = (new - old for new, old in zip(now[1:], before[1:], strict=True))
+        sums = (known + more for known, more in zip(of_day[1:], grown, strict=True))
+        journal.sender_days[day] = SenderCount(told.domain, *sums)
 
 
 def _backwards(stored: Cell | None, told: Cell) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
-from collector.core.heartbeat import Cell, Heartbeat
+from collector.core.heartbeat import Cell, Heartbeat, SenderCount
 from collector.core.incident import Incident
 from collector.core.inputs import Inputs
 from collector.core.model import (
@@ -164,7 +164,11 @@ class Journal:
     complaints: dict[str, int] = field(default_factory=dict)
     # What is published about an address; nobody looks yet, so tests say.
     dns: dict[str, tuple[DnsFact, ...]] = field(default_factory=dict)
-    # By node and address: how each warms up, and its weight in a rotation.
+    # By node, epoch and domain, since the epoch; and by domain and day (since 1970), of all nodes.
+    senders: dict[tuple[str, str, str], SenderCount] = field(default_factory=dict)
+    sender_days: dict[tuple[str, int], SenderCount] = field(default_factory=dict)
+    # By node and address: how each warms up ('' and domain: a sending domain), and its weight in a
+    # rotation.
     warmups: dict[tuple[str, str], Plan] = field(default_factory=dict)
     shares: dict[tuple[str, str], int] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)

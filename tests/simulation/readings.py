@@ -1,11 +1,21 @@
 """What every simulated node says of its machine, and directives in the words of either side."""
 
+from collections.abc import Iterable
+
 from agent import self_silence
 from agent.model import AddressOrder, Directive
 from agent.model import ZoneReading as OwnReading
-from collector.core.heartbeat import AgentReading, HostReading, QueueReading, ZoneReading
+from collector.core.heartbeat import (
+    AgentReading,
+    Cell,
+    HostReading,
+    QueueReading,
+    SenderCount,
+    ZoneReading,
+)
 from collector.core.model import Order
 from collector.core.readings import StandingOrders
+from deliverability.receivers import LOCAL
 from tests.simulation.clock import START
 
 GIB = 2**30
@@ -82,3 +92,20 @@ AGENT = AgentReading(
     memory_bytes=40_000_000,
     problems=(),
 )
+
+
+def sender(name: str, cells: Iterable[Cell]) -> SenderCount:
+    """All that left the node was for one domain of its own."""
+    sums = dict.fromkeys(SenderCount._fields[1:], 0)
+    for cell in cells:
+        if cell.receiver != LOCAL:
+            counted = {outcome.value: number for outcome, number in cell.attempts}
+            counted |= cell.numbers._asdict()
+            for field in sums:
+                sums[field] += counted.get(field, 0)
+    return SenderCount(domain_of(name), **sums)
+
+
+def domain_of(name: str) -> str:
+    """A copy of a node sends for the same."""
+    return f"{name.removesuffix(' clone')}.example"

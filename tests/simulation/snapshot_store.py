@@ -37,6 +37,7 @@ def load(journal: Journal, node_ids: Sequence[str] | None, *, now: datetime) -> 
         alerts=tuple(one for _, one in sorted(journal.alerts.items())),
         docket=_docket(journal, now=now),
         term=journal.term,
+        domains=warming_store.domains(journal, now=now),
     )
 
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from collector.core import lifecycle, warmup
+from collector.core.heartbeat import SenderCount
 from collector.core.judgement import Judgement, LifecycleChange
 from collector.core.model import Lifecycle
 from collector.core.rates import DAY_SECONDS
 from collector.core.warmup_plan import ONE_DAY, Plan, SendingDay, Warming
 from deliverability import ladders
 from deliverability.receivers import LOCAL
+from tests.simulation import readings
 from tests.simulation.intake_store import revise
 from tests.simulation.journal import Journal, Line, moment
 
@@ -40,7 +42,7 @@ def change(journal: Journal, judgement: Judgement) -> None:
         if journal.warmups.get(key) != one.before:
             continue
         journal.warmups[key] = one.plan
-    decided = {one.subject.pool_id for one in judgement.warmups if one.decision is not None}
+    decided = {one.subject.pool_id for one in judgement.warmups if one.decision is not None} - {""}
     for pool_id in sorted(decided):
         revise(journal, pool_id, at=moment(judgement.at))
     for move in judgement.lifecycles:
@@ -106,8 +108,36 @@ def _is_within(journal: Journal, id_: str, *, opened_at: datetime, over: datetim
     return opened_at < over + ONE_DAY and (closed is None or closed >= over)
 
 
-def warming(journal: Journal, node_id: str) -> None:
-    """A node that a plan built: its addresses begin on the first stage."""
+def domains(journal: Journal, *, now: datetime) -> tuple[Warming, ...]:
+    """Sending domains with a day that waits."""
+    found = []
+    for (node_id, domain), plan in journal.warmups.items():
+        over = None if node_id else warmup.day_to_judge(plan, journal.policies[-1], now=now)
+        if over is not None:
+            found.append(Warming(plan=plan, day=_day_of_domain(journal, domain, over=over)))
+    return tuple(found)
+
+
+def _day_of_domain(journal: Journal, domain: str, *, over: datetime) -> SendingDay:
+    number = int(over.timestamp()) // DAY_SECONDS
+    count = journal.sender_days.get((domain, number), SenderCount(domain))
+    firsts = count.first_sent + count.first_deferred + count.first_bounced
+    return SendingDay(
+        day=over,
+        heard=any(day == number for _, day in journal.sender_days),
+        volume=firsts + count.first_unknown or count.sent + count.deferred + count.bounced,
+        firsts=firsts or count.sent + count.deferred + count.bounced,
+        deferred=count.first_deferred if firsts else count.deferred,
+        bounced=count.first_bounced if firsts else count.bounced,
+    )
+
+
+def warming(journal: Journal, node_id: str, *, now: datetime) -> None:
+    """A node that a plan built: its addresses begin on the first stage, and so does the domain it
+    sends for, of which somebody said so."""
+    domain = readings.domain_of(journal.nodes[node_id].name)
+    plan = warmup.start(domain, ladders.default(0, subject="domain"), now=moment(now))
+    journal.warmups["", domain] = plan
     row = journal.nodes[node_id]
     journal.nodes[node_id] = replace(row, lifecycle=Lifecycle.WARMING)
     for key in [key for key in journal.warmups if key[0] == node_id]:
