@@ -103,7 +103,7 @@ class Loops:
         if self.maillog.silence.reload_at != before:
             self.bells.obey.ring()
         self.health.say("log", problem="; ".join(self.maillog.problems))
-        self.edges.mark("follow", pace.LOOK_EVERY)
+        self.edges.mark("follow", pace.REST_EVERY)
         return found
 
     async def obey(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import timedelta
 
 import anyio
 import pytest
@@ -78,6 +79,15 @@ async def test_a_burst_in_a_stream_is_had_at_once() -> None:
 async def test_without_being_called_it_looks_now_and_then() -> None:
     script = await followed(Script(News.SOME, rings=False))
     assert script.pauses == [pytest.approx(pace.LOOK_EVERY.total_seconds(), rel=0.4)]
+
+
+async def test_where_nothing_happens_it_looks_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "LOOK_EVERY", timedelta(milliseconds=30))
+    monkeypatch.setattr(pace, "REST_EVERY", timedelta(milliseconds=300))
+    finds = [News.NOTHING] * (pace.LOOKS_IN_VAIN + 1) + [News.SOME]
+    script = await followed(Script(*finds, rings=False))
+    is_rest = [pause > 0.25 for pause in script.pauses]
+    assert is_rest == [False] * (pace.LOOKS_IN_VAIN - 1) + [True] * 2 + [False]
 
 
 async def test_where_nothing_can_ring_it_looks_often() -> None:
