@@ -6,6 +6,20 @@ Both sides see the same real Postfix (idle) and the same log, written at 0 and a
 The agent reports to a real collector at the default pace; node_exporter, postfix_exporter and mtail
 with Debian's postfix.mtail are scraped every 30 seconds. CPU is every thread's time on a CPU over
 the measured seconds, memory PSS at their end. Needs root, Postfix, and the three Debian packages.
+
+Profile of the agent (time on a CPU by thread, 60 s, a busy machine): 0.22 to 0.24 % of a core at 10
+lines a second, of which 0.05 to 0.07 are gRPC's own threads (three of its event engine and its
+timers, two to four wakes a second each, whatever is sent), 0.05 what there is without a log, and
+0.1 the log: 100 bursts a minute, each waking us twice, to be told and to look. A look is 57
+microseconds when it was just done, and 540 when not: what wakes rarely finds the caches cold. So it
+is wakes that count, not work. A commit is 0.9 ms, six a minute. At no lines at all most wakes were
+looks for news nobody had told of: five seconds apart instead of one brought the whole from 0.136 to
+0.096 %.
+
+What did not help (all within what two runs differ by): gRPC without its event engine, callbacks
+and backup polling (GRPC_EXPERIMENTS, GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS): its threads
+wake as often. Looking 150 ms after the bell instead of 130: nothing here, where bursts are further
+apart, and 190 instead of 142 ms (p99) until a line is counted.
 """
 
 import argparse
