@@ -89,7 +89,7 @@ class Tally:
             self._underway.taken_up(parsed.queued, parsed.shared)
         self._fold_events(parsed.events)
         self._senders.sent(*tally_cells.gather(self._rows.values()))
-        self._firsts.removed(parsed.removed)
+        self._firsts.removed(self._underway.by_whom(parsed.removed))
 
     def missed(self, until: datetime) -> None:
         """Lines of before may never have been read."""

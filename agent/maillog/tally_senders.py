@@ -48,6 +48,8 @@ class Underway:
         self._is_once = True
         # Whose queue it is that an instance delivers from: a service may have a name of its own.
         self._homes: dict[bytes, bytes] = {}
+        # The other way round, without those that are their own.
+        self._guests: dict[bytes, list[bytes]] = {}
         self._homeless: set[bytes] = set()
         # The quickest way to one of a single recipient. Where it finds nothing, the next is to look
         # into `shared`, and to count there; and then `get`.
@@ -80,6 +82,16 @@ class Underway:
         if self._is_once or message not in self._fresh:
             return self._get(message)
         return self._fresh[message]
+
+    def by_whom(self, gone: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+        """These messages, each by all the names under which its recipients were attempted."""
+        if not self._guests:
+            return gone
+        return (
+            (instance, queue_id)
+            for home, queue_id in gone
+            for instance in (home, *self._guests.get(home, ()))
+        )
 
     def missed(self) -> None:
         """Lines were not read: an id may be another message's by now."""
@@ -142,7 +154,10 @@ class Underway:
     def _settle(self, instance: bytes, *, home: bytes) -> bytes:
         if len(self._homes) >= INSTANCES_REMEMBERED_MAX:
             self._homes.clear()
+            self._guests.clear()
         self._homes[instance] = home
+        if home != instance:
+            self._guests.setdefault(home, []).append(instance)
         return home
 
 

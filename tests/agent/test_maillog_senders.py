@@ -164,6 +164,14 @@ def test_a_service_may_have_a_name_of_its_own(mail: Mail) -> None:
     assert (told["other.example"].sent, told[senders.UNKNOWN].sent) == (1, 1)
 
 
+def test_what_its_queue_manager_removed_is_no_longer_open(mail: Mail) -> None:
+    """The next message under the same id begins anew, for whoever it was deferred before."""
+    by_service = [to("A1", "deferred").replace("postfix/", "postfix-ip7/")]
+    mail.read(up("A1"), *by_service, "Nov 22 09:00:02 mx1 postfix/qmgr[7]: A1: removed")
+    mail.read(up("A1"), *by_service)
+    assert mail.told()["shop.example"].first_deferred == 2
+
+
 def test_a_new_epoch_forgets(mail: Mail) -> None:
     mail.read(up("A1"), up("A2"), to("A1"))
     assert mail.told()
