@@ -72,6 +72,8 @@ class PostfixBed:
             "minimal_backoff_time": "2s",
             "maximal_backoff_time": "2s",
             "queue_run_delay": "2s",
+            # A daemon that failed at its start is not tried again for so long, a minute by default.
+            "service_throttle_time": "2s",
             "bounce_queue_lifetime": "1h",
             "notify_classes": "",
             "default_transport": "error:no such route",

@@ -207,7 +207,8 @@ async def test_why_goes_from_evidence_to_undoing(bed: Bed) -> None:
     chapters = await lines(bed, "192.0.2.2")
     assert "zen.spamhaus.org answered 127.0.0.4 XBL" in chapters["evidence"]
     assert "sentinels through the node's resolver: right" in chapters["evidence"]
-    assert "the collector's resolver said: listed 127.0.0.4" in chapters["second look"]
+    assert "the collector's resolver 127.0.0.1:" in chapters["second look"]
+    assert " said: listed 127.0.0.4, sentinels right" in chapters["second look"]
     assert "zone brake: 1 newly listed on the zone, holds above 3 of 6" in chapters["brakes"]
     assert "be silent (LISTED)" in chapters["directive"]
     assert "silent, verified" in chapters["effect"]

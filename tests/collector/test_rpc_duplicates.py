@@ -30,7 +30,8 @@ async def test_the_same_machine_s_newer_stream_wins(tmp_path: Path) -> None:
         error = await older.refusal()
         assert error.code() is grpc.StatusCode.ABORTED
         assert str(error.details()).startswith("REPLACED: ")
-        await newer.beat(2)
+        assert (await newer.hear()).HasField("new_epoch")
+        await newer.beat(1, epoch="epoch-2")
         assert await open_alerts(collector) == []
 
 

@@ -137,7 +137,7 @@ def test_a_run_cut_short_is_gone_on_with(
             brakes={"floor": 1},
         )
 
-    monkeypatch.setattr(simulation, "of_seed", quick)
+    monkeypatch.setattr(many, "of_seed", quick)
     monkeypatch.setenv("JSON", "1")
     keep = tmp_path / "kept" / "fleets.jsonl"
     for seeds, told in ((3, [1, 2, 3]), (5, [1, 2, 3, 4, 5])):
