@@ -46,9 +46,10 @@ process looked at, one group for all that ends a delivery (all within 2 %), chun
 or twice the size, tags remembered without their process, facts told apart by daemon first (nothing
 that two runs do not differ by).
 
-Measured on two quiet cores before the last of these: 7.4 x pflogsumm at 2 million lines, 5.0 to
-6.0 x postfix_exporter; after it, on a machine shared with others, postfix_exporter's CPU over ours
-at 1 million lines was 4.2 (3.5 before it, at another hour). What is left is spread over the
+Measured, 2 million lines, 5 rounds of all four on two cores that were quiet but for moments: ours
+4.1 s (the least 3.3), 7.3 x pflogsumm, 13.7 x mtail, 4.8 x postfix_exporter, 3.9 MiB above idle;
+with nothing else running, three rounds beside mtail alone: ours 2.8 to 3.75 s, 14.1 to 18.9 x.
+What is left is spread over the
 pattern's bytes, the rows it makes, and a look for each of what was sent in four tables.
 """
 
