@@ -19,7 +19,9 @@ looks for news nobody had told of: five seconds apart instead of one brought the
 What did not help (all within what two runs differ by): gRPC without its event engine, callbacks
 and backup polling (GRPC_EXPERIMENTS, GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS): its threads
 wake as often. Looking 150 ms after the bell instead of 130: nothing here, where bursts are further
-apart, and 190 instead of 142 ms (p99) until a line is counted.
+apart, and 190 instead of 142 ms (p99) until a line is counted. Looking every 150 ms, without being
+woken, as long as each look finds some: a twentieth less where lines come one by one
+(benchmarks.latency: 0.47 to 0.44 %), nothing here; p99 from 134 to 150 ms.
 """
 
 import argparse
