@@ -16,11 +16,11 @@ async def judge(
     `is_other`: it took the node from a process that was still there. Both may have counted on from
     one state, and the same number of a heartbeat would not mean the same counts.
     """
+    is_forked = is_other and bool(account.log_position)
     if hello.epoch == account.epoch:
-        is_forked = is_other and bool(account.log_position)
         goes_on = not is_forked and hello.sequence >= account.sequence
     else:
-        goes_on = await _begins(store, hello)
+        goes_on = not is_forked and not _overlaps(account, hello) and await _begins(store, hello)
     if goes_on:
         return None
     log.warning(
@@ -31,6 +31,12 @@ async def judge(
         is_other=is_other,
     )
     return NewEpoch(log_position=account.log_position, counted_to=account.counted_to)
+
+
+def _overlaps(account: Account, hello: Hello) -> bool:
+    """An epoch that was asked for, but not begun before another process counted on."""
+    told, begun = account.counted_to, hello.counted_from
+    return told is not None and begun is not None and begun < told
 
 
 async def _begins(store: IntakeStore, hello: Hello) -> bool:
