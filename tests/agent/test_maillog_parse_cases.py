@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.maillog import parse, parse_delivery
-from agent.maillog.lines import Delivery, Moved, Parsed, Rejected, Reload, Trouble
+from agent.maillog.lines import Delivery, Moved, Parsed, Rejected, Reload, Trouble, event_of
 
 HEAD = b"Nov 22 09:33:50 mx1 postfix/"
 # Case -> why ours is not theirs.
@@ -58,7 +58,7 @@ def read(text: str) -> dict[str, str]:
 def told(parsed: Parsed, program: str) -> dict[str, str]:
     """Ours in their words, as far as we keep it."""
     fields: dict[str, bytes | int] = {}
-    for event in (*parsed.events, *parsed.probes):
+    for event in (*map(event_of, parsed.events), *parsed.probes):
         if isinstance(event, Delivery):
             fields |= {"postfix_queueid": event.queue_id, "postfix_status": event.status}
             fields[f"postfix_{program}_response"] = event.text
@@ -83,7 +83,9 @@ def told(parsed: Parsed, program: str) -> dict[str, str]:
             fields |= {"postfix_queueid": event.queue_id, "postfix_status": b"expired"}
     for *_, queue_id in parsed.accepted:
         fields |= {"postfix_queueid": queue_id}
-    for message, *_ in (*parsed.queued, *parsed.shared):
+    messages = [message for message, _ in parsed.queued]
+    messages += [message for message, *_ in parsed.shared]
+    for message in messages:
         fields |= {"postfix_queueid": message.removeprefix(b"postfix")}
     return {
         key: value.decode() if isinstance(value, bytes) else str(value)
