@@ -4,7 +4,7 @@
 Times are aware UTC datetimes. What is not known is None, never zero.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -142,8 +142,8 @@ class Counted:
     Cells, intake and senders are whole new values; `history` is to be added up. `taken_up` are
     messages under way with what was said of them, after those `let_go` are forgotten
     (`agent.maillog.tally_senders`). `closed` and `opened` are hashes of deferred recipients
-    (`agent.maillog.recipients`), in this order. `blind_until`: whose message came before may have
-    been attempted where nobody counted.
+    (`agent.maillog.recipients`), in this order; `open_recipients` are all who are deferred then.
+    `blind_until`: whose message came before may have been attempted where nobody counted.
     `unknown_lines`: None, as before.
     """
 
@@ -156,6 +156,7 @@ class Counted:
     history: Sequence[MinuteCount] = ()
     closed: Sequence[int] = ()
     opened: Sequence[int] = ()
+    open_recipients: Iterable[int] = ()
     blind_until: datetime | None = None
     unknown_lines: UnknownLines | None = None
 

@@ -176,16 +176,17 @@ def forget(file: StateFile) -> None:
 
 
 def _put_open(file: StateFile, counted: Counted) -> None:
-    """One row a commit; written anew as one when the changes outgrow what they come to."""
-    row = (array("Q", counted.opened).tobytes(), array("Q", counted.closed).tobytes())
-    file.rows("INSERT INTO open_recipients (opened, closed) VALUES (?, ?)", row)
-    ((opened, closed),) = file.rows(
-        "SELECT sum(length(opened)), sum(length(closed)) FROM open_recipients"
+    """One row a commit; written anew as one when the changes outgrow what they come to. From what
+    is told, and not from the rows: to go through half a million changes takes seconds."""
+    opened, closed = array("Q", counted.opened).tobytes(), array("Q", counted.closed).tobytes()
+    ((opened_bytes, closed_bytes),) = file.rows(
+        "SELECT total(length(opened)), total(length(closed)) FROM open_recipients"
     )
-    if 2 * closed > opened + SHRINK_BYTES:
-        found = array("Q", open_recipients(file)).tobytes()
+    if 2 * (closed_bytes + len(closed)) > opened_bytes + len(opened) + SHRINK_BYTES:
         file.rows("DELETE FROM open_recipients")
-        file.rows("INSERT INTO open_recipients (opened, closed) VALUES (?, x'')", (found,))
+        opened, closed = array("Q", counted.open_recipients).tobytes(), b""
+    row = (opened, closed)
+    file.rows("INSERT INTO open_recipients (opened, closed) VALUES (?, ?)", row)
 
 
 def _cell_row(cell: Cell) -> tuple[object, ...]:

@@ -92,9 +92,10 @@ class Firsts:
                 self._note_closed(found)
         self._settle()
 
-    def changed(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Who no longer is open since the last `committed`, and who became so: in this order."""
-        return self._closed, tuple(self._opened)
+    def changed(self) -> tuple[Sequence[int], Sequence[int], Iterable[int]]:
+        """Who no longer is open since the last `committed`, and who became so: in this order. And
+        all who are."""
+        return self._closed, tuple(self._opened), self._open
 
     def committed(self) -> None:
         self._opened.clear()

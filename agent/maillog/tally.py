@@ -99,7 +99,7 @@ class Tally:
     def counted(self) -> Counted:
         """What is to be stored: whole new totals of every cell anything pending belongs to."""
         self._note_minute()
-        closed, opened = self._firsts.changed()
+        closed, opened, still_open = self._firsts.changed()
         taken_up, let_go = self._underway.changed()
         self._told = Counted(
             cells=tally_cells.changed(self._rows.values(), self._totals),
@@ -120,6 +120,7 @@ class Tally:
             history=tuple(self._history),
             closed=closed,
             opened=opened,
+            open_recipients=still_open,
             blind_until=self._firsts.blind_until,
         )
         return self._told
