@@ -1,16 +1,14 @@
 """What the state keeps: totals, sequence, events, zones, directive; and what survives what."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from agent import state_counts, state_schema
+from agent import state_schema
 from agent.maillog.position import LogPosition
-from agent.maillog.recipients import OPEN_MAX
 from agent.maillog.silence import Silence
 from agent.model import (
     AddressOrder,
@@ -265,44 +263,3 @@ def test_the_highest_term_only_grows(state: State) -> None:
     for term, highest in ((5, 5), (3, 5), (6, 6)):
         state.see_term(term)
         assert state.term_highest == highest
-
-
-def test_who_is_deferred_is_written_anew_before_it_grows_long(
-    state: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state_counts, "SHRINK_BYTES", 100)
-    for turn in range(1, 200):
-        opened, closed = (turn, 1000 + turn), (turn - 1,)
-        left = (turn, *range(1001, 1001 + turn))
-        counted = Counted(opened=opened, closed=closed, open_recipients=left)
-        state.count(position=POSITION, counted_to=NOW, counted=counted)
-    assert set(state.known().open_recipients) == {199, *range(1001, 1200)}
-    ((size,),) = state._file.rows(
-        "SELECT sum(length(opened) + length(closed)) FROM open_recipients"
-    )
-    assert size < 3 * 8 * 200
-
-
-def test_who_is_deferred_again_is_open(state: State) -> None:
-    state.count(position=POSITION, counted_to=NOW, counted=Counted(opened=(7, 8)))
-    state.count(position=POSITION, counted_to=NOW, counted=Counted(closed=(7, 8), opened=(7,)))
-    assert set(state.known().open_recipients) == {7}
-
-
-def test_very_many_deferred_of_one_message_are_known_again_soon(state: State) -> None:
-    many = range(1, 1 << 32, (1 << 32) // 30_000)  # in the order in which a table holds them
-    state.count(position=POSITION, counted_to=NOW, counted=Counted(opened=many))
-    began = time.process_time()
-    assert set(state.known().open_recipients) == set(many)
-    assert time.process_time() - began < 4
-
-
-def test_very_many_deferred_are_let_go_in_one_quick_commit(state: State) -> None:
-    """Heartbeats wait meanwhile. Who is left is written, and not found by going through all."""
-    many = range(1, 1 << 32, (1 << 32) // OPEN_MAX)
-    state.count(position=POSITION, counted_to=NOW, counted=Counted(opened=many))
-    gone = Counted(closed=many[:-1], open_recipients=many[-1:])
-    began = time.process_time()
-    state.count(position=POSITION, counted_to=NOW, counted=gone)
-    assert time.process_time() - began < 0.5
-    assert set(state.known().open_recipients) == {many[-1]}
