@@ -1,11 +1,16 @@
 """One delivery line in full, as an object for people's scripts. Counts nothing."""
 
+import math
+import re
+
 from agent.logs_test import Judge, text
 from agent.maillog import parse, parse_delivery
 from agent.maillog.lines import Delivery, Expiry, host_of, relay_of
-from agent.maillog.times import LineClock
+from agent.maillog.times import LineClock, time_within
 from deliverability import receivers
 from deliverability.replies import Outcome, ReplyClass
+
+_PROCESS = re.compile(rb"\[(\d+)\]: ")
 
 
 def event_of(line: bytes, *, judge: Judge, clock: LineClock) -> dict[str, object] | None:
@@ -16,16 +21,20 @@ def event_of(line: bytes, *, judge: Judge, clock: LineClock) -> dict[str, object
     parsed = parse.parse_chunk(line + b"\n")
     for event in (*parsed.events, *parsed.probes):
         if isinstance(event, (Delivery, Expiry)):
-            at = clock.read(event.stamp)
-            head, _, body = parse.plain(line).partition(b"]: ")
+            at = time_within(event.stamp, clock)
+            line = parse.plain(line)
+            body = line.find(event.queue_id + b": ", len(event.stamp))
+            process = _PROCESS.search(line, len(event.stamp), body)
             return {
                 "time": at.isoformat() if at is not None else None,
                 "host": text(host_of(event.stamp)),
                 "instance": text(event.instance),
                 "daemon": text(event.daemon) if isinstance(event, Delivery) else "qmgr",
-                "pid": int(head.rpartition(b"[")[2]),
+                "pid": int(process[1]) if process is not None else None,
                 "queue_id": text(event.queue_id),
-                **(_attempt(event, body, judge) if isinstance(event, Delivery) else _EXPIRED),
+                **(
+                    _attempt(event, line[body:], judge) if isinstance(event, Delivery) else _EXPIRED
+                ),
             }
     return None
 
@@ -64,6 +73,7 @@ _EXPIRED: dict[str, object] = {
 
 def _seconds(text: bytes) -> float | None:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None

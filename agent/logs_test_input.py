@@ -1,5 +1,6 @@
 """Logs as blocks of whole lines: files, plain or gzipped, and standard input. Understands none;
-entries of the systemd journal (`journalctl -o json`) are turned into the lines they would be.
+entries of the systemd journal (`journalctl -o json`) and of Docker's json-file logs are turned into
+the lines they would be.
 """
 
 import gzip
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from agent.maillog import journal_lines
 from agent.maillog.parse import LINE_BYTES_MAX
@@ -54,11 +57,27 @@ def blocks(
 def _as_lines(block: bytes) -> bytes:
     if block[:1] != b"{":
         return block
-    entries = block.split(b"\n")[:-1]
-    return b"".join(
-        entry + b"\n" if (line := journal_lines.line_of(entry)) is None else line.text
-        for entry in entries
-    )
+    return b"".join(map(_as_line, block.split(b"\n")[:-1]))
+
+
+class _Written(msgspec.Struct):
+    """What a container wrote to its output: docs.docker.com, json-file logging driver."""
+
+    log: str
+
+
+_written = msgspec.json.Decoder(_Written)
+
+
+def _as_line(entry: bytes) -> bytes:
+    line = journal_lines.line_of(entry)
+    if line is not None:
+        return line.text
+    try:
+        text = _written.decode(entry).log
+    except msgspec.MsgspecError:
+        return entry + b"\n"
+    return text.encode("utf-8", "surrogatepass").replace(b"\n", b" ").rstrip() + b"\n"
 
 
 def size_of(name: str) -> int:

@@ -35,7 +35,10 @@ BY_STATUS = {
     b"expired": Outcome.EXPIRED,
     b"force-expired": Outcome.EXPIRED,
 }
-PROBES = frozenset((b"deliverable", b"undeliverable"))
+# The longer words are said where the answer was not kept (postconf(5), address_verify_map).
+PROBES = frozenset(
+    word + kept for word in (b"deliverable", b"undeliverable") for kept in (b"", b"-but-not-cached")
+)
 
 # An enumeration's member costs more to look up than all the rest of what is remembered.
 _DEFERRED = Outcome.DEFERRED

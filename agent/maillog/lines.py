@@ -204,17 +204,22 @@ class Parsed(NamedTuple):
     probes: list[Delivery]
 
 
-_CLOCK = re.compile(rb"\d\d:\d\d:\d\d(?:[.,]\d+)?\S*|\d{4}-\d\d-\d\dT\S+|\d{10}(?:\.\d+)?")
-_PRIORITY = re.compile(rb"(?:mail|daemon|local\d)\.[a-z]+")
+_CLOCK = re.compile(rb"\d\d:\d\d:\d\d(?:[.,]\d+)?\S*|\d{4}-\d\d-\d\dT\S+|\d{10}(?:\.\d+)?|\|")
+_PRIORITY = re.compile(
+    rb"(?:mail|daemon|local\d)[.:][a-z]+|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT"
+)
+_YEAR = re.compile(rb"\d\d:\d\d:\d\d (?:19|20)\d\d\Z")
 
 
 def host_of(stamp: bytes) -> bytes:
     """The host of a line, by its stamp; empty where none was written. (Some syslogd write facility
-    and level behind it.)"""
-    before, _, word = stamp.rstrip(b" ").rpartition(b" ")
+    and level behind it, or a year behind the clock.)"""
+    stamp = stamp.rstrip(b" ")
+    before, _, word = stamp.rpartition(b" ")
     if _PRIORITY.fullmatch(word):
-        word = before.rpartition(b" ")[2]
-    return b"" if _CLOCK.fullmatch(word) else word
+        stamp = before.rstrip(b" ")
+        word = stamp.rpartition(b" ")[2]
+    return b"" if _CLOCK.fullmatch(word) or _YEAR.search(stamp) else word
 
 
 class Relay(NamedTuple):

@@ -60,12 +60,14 @@ HOSTS_NOTICED_MAX = 4096
 
 _TAG_END = b": "
 _NOT_PLAIN = (b"\0", b"<")
-_PRIORITY = re.compile(rb"<\d{1,3}>")
+_PRIORITY = re.compile(rb"<\d{1,3}>(?:1 (?=\d{4}-)| )?")
 # RFC 5424: <PRI>1 TIME HOST APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 _RFC5424 = re.compile(
-    rb"<\d{1,3}>1 (\S+ \S+) (\S+) (\d+) \S+ "
+    rb"<\d{1,3}>1 (\S+ \S+) ([^\s\[:]+)(?:\[(\d+)\])? (\d+|-) \S+ "
     rb"(?:-|(?:\[(?:[^\]\"\n]|\"(?:[^\"\\\n]|\\.)*\")*\])+) (?:\xef\xbb\xbf)?"
 )
+# metalog(8): no host, no process, and the tag in brackets.
+_METALOG = re.compile(rb"([^\n]{15} )\[([^\s\[\]]+/[^\s\[\]]+)\] ")
 
 
 class _Head(NamedTuple):
@@ -108,6 +110,8 @@ def parse_counted(chunk: bytes) -> Parsed:
 
 
 def _parse(chunk: bytes, *, is_exact: bool) -> Parsed:
+    if b"\r" in chunk:
+        chunk = chunk.replace(b"\r\n", b"\n")
     is_plain = len(chunk) >= BULK_BYTES_MIN and chunk.endswith(b"\n") and not count_overlong(chunk)
     form = _form_of(chunk) if is_plain else None
     if form is not None:
@@ -190,13 +194,17 @@ def _read_new(found: Found, line: bytes) -> None:
     if line[:1] in _NOT_PLAIN:
         line = plain(line)
     head = _head_of(line)
+    if head is None and line[16:17] == b"[" and (other := _METALOG.match(line)):
+        line = b"%b%b: %b" % (*other.groups(), line[other.end() :])
+        head = _head_of(line)
     if head is None:
         found.foreign += not line.isspace() and line != b""
         return
     tag_end = head.tag_start + head.tag.back - 3
     if head.tag.instance:
         _notice(line, head)
-    if head.host_at == 0 or tag_end - head.host_at > TAG_BYTES_MAX:
+    is_usual = line[tag_end : tag_end + 1] == b"]"
+    if not is_usual or head.host_at == 0 or tag_end - head.host_at > TAG_BYTES_MAX:
         head.tag.reader(found, line, tag=head.tag, body=tag_end + 3)
         return
     if len(_tags) >= TAGS_REMEMBERED_MAX:
@@ -234,7 +242,9 @@ def plain(line: bytes) -> bytes:
     line = line.lstrip(b"\0")
     modern = _RFC5424.match(line)
     if modern is not None:
-        time_and_host, name, process = modern.groups()
-        return b"%b %b[%b]: %b" % (time_and_host, name, process, line[modern.end() :])
+        time_and_host, name, process, other = modern.groups()
+        process = process or other
+        tag = name if process == b"-" else b"%b[%b]" % (name, process)
+        return b"%b %b: %b" % (time_and_host, tag, line[modern.end() :])
     priority = _PRIORITY.match(line)
     return line[priority.end() :] if priority else line

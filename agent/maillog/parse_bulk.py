@@ -75,9 +75,11 @@ class Form(NamedTuple):
     def of(cls, time: bytes, *, host: bytes, instances: Iterable[bytes]) -> "Form | None":
         """`time` has the blank at its end. None: lines that begin like this are read one by one."""
         last = time[:-1].rpartition(b" ")[2]
-        if time[-1:] != b" " or len(last) < 2 or not host:
+        lead = len(time) - 1 - len(last)
+        # The clock is the last word; where it is not, `before` fits none of these lines.
+        if time[-1:] != b" " or len(last) < 2 or not host or b":" in time[:lead]:
             return None
-        return cls(len(time) - 1 - len(last), len(last), host, tuple(instances))
+        return cls(lead, len(last), host, tuple(instances))
 
     def before(self, *, is_exact: bool) -> bytes:
         """A pattern of time and host. A tag ends with the first colon before a blank, and there is

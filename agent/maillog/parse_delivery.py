@@ -81,8 +81,8 @@ def _read_unusual(found: Found, line: bytes, *, tag: Tag, body: int) -> None:
         delays=values.get(b"delays", b""),
         dsn=values.get(b"dsn", b""),
         status=word[0],
-        # The closing parenthesis is missing where syslog cut the line.
-        text=status[word.end() :].removeprefix(b" (").removesuffix(b")"),
+        # The closing parenthesis is missing where syslog cut the line; some write blanks behind it.
+        text=status[word.end() :].rstrip().removeprefix(b" (").removesuffix(b")"),
     )
     if delivery.status in replies.BY_STATUS:
         found.events.append(delivery)

@@ -11,7 +11,8 @@ _TLS = (rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection ",)
 # With more of smtp_tls_loglevel and smtpd_tls_loglevel: of the peer's certificate.
 _PEER = (
     rb"\S+\[\S+\](?::\d+)?: (?:subject_CN=|depth=\d|fingerprint|reusing session|TLS cipher list|"
-    rb"certificate verification|(?:Trusted|Untrusted|Verified|Anonymous): )",
+    rb"certificate verification|(?:Trusted|Untrusted|Verified|Anonymous): |[Mm]atched |"
+    rb"re-using session |subjectAltName: |TLSA |no matching )",
     rb"fingerprint=",
 )
 _MAPS = (rb"(?:dict|table|map|database) \S+", rb"using backwards-compatible default setting ")
@@ -56,11 +57,15 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
         rb"removed",
     ),
     b"pickup": (rb"uid=", rb"sender="),
-    b"bounce": (rb"(?:sender|postmaster) (?:non-delivery|delay|delivery status) notification: ",),
+    b"bounce": (
+        rb"(?:sender|postmaster) (?:non-delivery|delay|success|delivery status) notification: ",
+    ),
     b"trace": (rb"sender delivery status notification: ",),
     b"smtp": (
         *_TLS,
         *_PEER,
+        rb"(?:TLSRPT: |using DANE RR: |TLSA lookup error |server dropped connection |"
+        rb"sender delivery status notification: )",
         rb"(?:connect to|(?:server )?certificate verification failed for|SSL_connect error to) ",
         rb"(?:Host offered STARTTLS|initializing the client-side TLS engine|setting up TLS)",
         rb"host \S+ (?:said|refused to talk to me|greeted me with my own hostname)",

@@ -10,7 +10,9 @@ TAGS_REMEMBERED_MAX = 8192
 TAG_BYTES_MAX = 128  # of a host and a tag that are remembered; DNS and Postfix have no longer ones
 INSTANCES_MAX = 8
 
-_NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)\[\d+\]")
+# Without a process only where no other program would be so called: some writers of logs leave it
+# out, Postfix does not.
+_NAME = re.compile(rb"(?:([^\s\[]+)/)?([A-Za-z][\w.-]*)(\[\d{1,20}\])?")
 # The instances whose lines are read in bulk; those of others are read line by line.
 instances: dict[bytes, None] = {b"postfix": None}
 
@@ -20,7 +22,9 @@ def tag_of(name: bytes) -> Tag | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    instance, daemon = match.groups()
+    instance, daemon, process = match.groups()
+    if process is None and (instance is None or daemon not in READERS):
+        return None
     back = len(name) + len(b": ")
     if instance is None or not (daemon in READERS or instance.startswith(b"postfix")):
         return Tag(read_foreign, b"", daemon, back)

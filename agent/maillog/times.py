@@ -23,6 +23,7 @@ AHEAD_MAX = timedelta(days=1)
 YEARS_BACK_MAX = 8  # to the last 29 February, across a century year
 STAMP_BYTES_MAX = 40
 LINES_TRIED_MAX = 50
+STAMP_SEARCHED_MAX = 200
 TAIL_BYTES = 8192  # in which these nearly always are
 
 _MINUTE = timedelta(minutes=1)
@@ -32,15 +33,17 @@ _PRIORITY = re.compile(rb"<\d{1,3}>(?:1 )?")
 _NAMED = re.compile(rb"([^\s\d:<]{3,12}) {1,2}(\d{1,2} \d\d:\d\d):(\d\d(?:[.,]\d{1,9})?) ")
 _WEEKDAY = re.compile(rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? ")
 _ISO = re.compile(
-    rb"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?: ?(Z|UTC|[+-]\d\d:?\d\d))? "
+    rb"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?"
+    rb"(?: ?(Z|UTC|[+-]\d\d(?::?\d\d)?))?\]? "
 )
 _YEAR_LATE = re.compile(
     rb"([^\s\d:<]{3,12}) {1,2}(\d{1,2}) (?:(\d{4}) )?(\d\d:\d\d:\d\d)(?: (\d{4}))? "
 )
 _SINCE_1970 = re.compile(rb"(\d{10})(?:\.(\d{1,9}))? ")
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d(?::?\d\d)?)", re.ASCII
 )
+_BEGINS = re.compile(rb"^|[ |:\[]")
 
 
 class LineClock:
@@ -178,9 +181,19 @@ def _rfc3339(line: bytes) -> datetime | None:
     if match is None:
         return None
     whole, fraction, offset = match.groups()
-    offset = "+00:00" if offset == "Z" else f"{offset[:3]}:{offset[-2:]}"
+    minutes = offset[-2:] if len(offset) > 3 else "00"
+    offset = "+00:00" if offset == "Z" else f"{offset[:3]}:{minutes}"
     fraction = ((fraction or "") + "000000")[:6]
     return datetime.fromisoformat(f"{whole}.{fraction}{offset}").astimezone(timezone.utc)
+
+
+def time_within(stamp: bytes, clock: LineClock) -> datetime | None:
+    """Of a stamp before which something else stands: a container's name, a file's, a bracket."""
+    for word in _BEGINS.finditer(stamp, 0, STAMP_SEARCHED_MAX):
+        at = clock.read(stamp[word.end() :])
+        if at is not None:
+            return at
+    return None
 
 
 def first_time(block: bytes, clock: LineClock) -> datetime | None:

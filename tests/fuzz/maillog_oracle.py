@@ -11,9 +11,11 @@ DELIVERERS = b"smtp lmtp local virtual pipe error retry discard".split()
 UNTRIED = b"qmgr oqmgr nqmgr cleanup".split()  # deferred or bounced without a delivery
 STATUSES = b"sent deferred bounced SOFTBOUNCE expired force-expired".split()
 PROBES = b"deliverable undeliverable".split()
+PROBES += [word + b"-but-not-cached" for word in PROBES]
 LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 KEY = LETTERS + b"_-"
 BLANKS = b" \t\r\n\f\v"
+MESSAGE_ID = re.compile(rb"\[ID [0-9]{1,10} [A-Za-z0-9_]+\.[A-Za-z0-9_]+\] ")
 TORN = re.compile(rb"/[a-z-]+\[[0-9]+\]: ")
 
 
@@ -35,22 +37,22 @@ def deliveries(log: bytes) -> list[Told]:
 
 def delivery(line: bytes) -> Told | None:
     """None: none, or one that cannot be understood."""
+    line = line[:-1] if line.endswith(b"\r") else line
     if len(line) > LINE_BYTES_MAX:
         return None
-    while line[:1] == b"\0":
-        line = line[1:]
-    modern = _traditional(line)
-    line = _without_priority(line) if modern == line else modern
-    head, mark, body = line.partition(b"]: ")
-    stamp, blank, tag = head.rpartition(b" ")
-    name, bracket, process = tag.rpartition(b"[")
+    if line[:1] in (b"\0", b"<"):
+        while line[:1] == b"\0":
+            line = line[1:]
+        modern = _traditional(line)
+        line = _without_priority(line) if modern == line else modern
+    name, body = _tagged(line)
+    if not name:
+        name, body = _tagged(_without_brackets(line))
     instance, slash, daemon = name.rpartition(b"/")
-    if not (mark and bracket and slash and instance and process.isdigit()):
+    if not slash or not instance or daemon not in DELIVERERS + UNTRIED:
         return None
-    if daemon not in DELIVERERS + UNTRIED or any(one in name for one in (*BLANKS, ord("["))):
-        return None
-    if b": " in stamp + blank or len(stamp + blank) > 200:
-        return None
+    while before := MESSAGE_ID.match(body):
+        body = body[before.end() :]
     queue_id, colon, rest = body.partition(b": ")
     if not colon or not queue_id.isalnum() or (daemon in UNTRIED and rest[:4] != b"to=<"):
         return None
@@ -59,9 +61,9 @@ def delivery(line: bytes) -> Told | None:
     if b"to" not in pairs or b"relay" not in pairs or status not in STATUSES:
         return None
     text = pairs[b"status"]
-    if TORN.search(line[: len(line) - len(text)], len(head) + 3):
+    if TORN.search(body[: len(body) - len(text)]):
         return None
-    text = text[len(status) :]
+    text = text[len(status) :].rstrip()
     text = text[2:] if text.startswith(b" (") else text
     text = text[:-1] if text.endswith(b")") else text
     return Told(instance, daemon, queue_id, _inner(pairs[b"to"]), pairs[b"relay"], status, text)
@@ -130,27 +132,61 @@ def _inner(mailbox: bytes) -> bytes:
     return mailbox[1:-1] if mailbox[:1] == b"<" and mailbox[-1:] == b">" else mailbox
 
 
+def _tagged(line: bytes) -> tuple[bytes, bytes]:
+    """Who wrote the line, and what; nobody where there is no tag. A process is needed but for a
+    daemon of Postfix."""
+    head, mark, body = line.partition(b": ")
+    stamp, blank, tag = head.rpartition(b" ")
+    name, bracket, process = tag.rpartition(b"[")
+    if not (bracket and process[-1:] == b"]" and process[:-1].isdigit() and len(process) <= 21):
+        name = tag if tag.rpartition(b"/")[2] in DELIVERERS + UNTRIED else b""
+    if not mark or len(stamp + blank) > 200 or any(one in name for one in (*BLANKS, ord("["))):
+        return b"", b""
+    return name, body
+
+
+def _without_brackets(line: bytes) -> bytes:
+    """A line whose tag stands in brackets behind the time, as others have it."""
+    tag, bracket, body = line[17:].partition(b"] ")
+    instance, slash, daemon = tag.rpartition(b"/")
+    if line[15:17] != b" [" or not (bracket and slash and instance and daemon):
+        return b""
+    return b"" if any(one in tag for one in (*BLANKS, *b"[]")) else line[:16] + tag + b": " + body
+
+
 def _traditional(line: bytes) -> bytes:
     """A line of RFC 5424 as RFC 3164 would have it; any other as it is."""
     priority, mark, rest = line[1:].partition(b">1 ")
     words = rest.split(b" ", 5)
     if line[:1] != b"<" or not mark or not priority.isdigit() or len(priority) > 3:
         return line
-    if len(words) < 6 or not words[3].isdigit():
+    if len(words) < 6 or not (words[3].isdigit() or words[3] == b"-"):
+        return line
+    name, bracket, inside = words[2].partition(b"[")
+    if (
+        not name
+        or b":" in name
+        or (bracket and not (inside[-1:] == b"]" and inside[:-1].isdigit()))
+    ):
         return line
     if any(not word or any(one in word for one in BLANKS) for word in words[:5]):
         return line
     message = _after_data(words[5])
     if message is None:
         return line
-    return b"%b %b %b[%b]: %b" % (*words[:4], message.removeprefix(b"\xef\xbb\xbf"))
+    process = inside[:-1] or words[3]
+    tag = name if process == b"-" else name + b"[" + process + b"]"
+    return b"%b %b %b: %b" % (*words[:2], tag, message.removeprefix(b"\xef\xbb\xbf"))
 
 
 def _without_priority(line: bytes) -> bytes:
     """A line as syslog(3) sends it, with its facility and level before it: <22>."""
     number, mark, rest = line[1:].partition(b">")
-    is_priority = line[:1] == b"<" and mark and number.isdigit() and len(number) <= 3
-    return rest if is_priority else line
+    if not (line[:1] == b"<" and mark and number.isdigit() and len(number) <= 3):
+        return line
+    if rest[:2] == b"1 " and rest[2:6].isdigit() and len(rest) > 6 and rest[6:7] == b"-":
+        return rest[2:]
+    return rest[1:] if rest[:1] == b" " else rest
 
 
 def _after_data(text: bytes) -> bytes | None:

@@ -36,6 +36,7 @@ ANYWHERE = st.floats(0, 1)
 PIECES = st.one_of(
     st.sampled_from([b"\0", b"\xc3", b", ", b"=", b'"', b"<", b">", b": ", b"]: ", b" ", b"\r"]),
     st.sampled_from([b" status=sent (", b"to=<a@b>, ", b"postfix/smtp[1]: ", b"mx2 ", b"/"]),
+    st.sampled_from([b"[ID 7 mail.info] ", b"<22>1 ", b"\r\n", b"[postfix/smtp] ", b" - ", b"]"]),
     st.binary(max_size=8),
 )
 WHOLE = st.sampled_from(LINES)
