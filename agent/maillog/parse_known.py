@@ -12,7 +12,7 @@ _TLS = (rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection ",)
 _PEER = (
     rb"\S+\[\S+\](?::\d+)?: (?:subject_CN=|depth=\d|fingerprint|reusing session|TLS cipher list|"
     rb"certificate verification|(?:Trusted|Untrusted|Verified|Anonymous): |[Mm]atched |"
-    rb"re-using session |subjectAltName: |TLSA |no matching )",
+    rb"re-?using session |subjectAltName: |TLSA |no matching )",
     rb"fingerprint=",
 )
 _MAPS = (rb"(?:dict|table|map|database) \S+", rb"using backwards-compatible default setting ")
