@@ -139,7 +139,8 @@ class Minute:
 class Counted:
     """What lines changed, to be stored together with how far they were read.
 
-    Cells, intake and senders are whole new values; `history` is to be added up. `taken_up` are
+    Cells, intake and senders are whole new values; `history` is to be added up, and is of about
+    the present (`at`; there is none without it). `taken_up` are
     messages under way with what was said of them, after those `let_go` are forgotten
     (`agent.maillog.tally_senders`). `closed` and `opened` are hashes of deferred recipients
     (`agent.maillog.recipients`), in this order; `open_recipients` are all who are deferred then.
@@ -154,9 +155,10 @@ class Counted:
     let_go: Sequence[bytes] = ()
     replies: Sequence[Reply] = ()
     history: Sequence[MinuteCount] = ()
+    at: datetime | None = None
     closed: Sequence[int] = ()
     opened: Sequence[int] = ()
-    open_recipients: Iterable[int] = ()
+    open_recipients: Iterable[int] = field(default=(), compare=False)
     blind_until: datetime | None = None
     unknown_lines: UnknownLines | None = None
 
