@@ -98,7 +98,7 @@ async def test_a_heartbeat_at_the_moment_of_the_loss_is_only_lost(
         try:
             return await read(stream)
         except StreamEnded:
-            beats.append(asyncio.create_task(beat_after(len(beats))))
+            beats.append(asyncio.create_task(beat_after(len(beats) % turns)))
             raise
 
     async def collector(peer: Peer) -> None:
