@@ -50,3 +50,16 @@ def test_every_class_and_every_receiver_has_several() -> None:
 
 def test_no_receivers_text_is_cut_before_it_is_understood() -> None:
     assert max(len(said.text) for said in SAID) < replies.TEXT_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lost connection with mx.firm.example[192.0.2.1] while sending MAIL FROM",
+        "conversation with mx.firm.example[192.0.2.1] timed out while sending RCPT TO",
+        "connect to mx.firm.example[192.0.2.1]: No route to host (port 25)",
+    ],
+)
+def test_a_deferral_of_a_postfix_that_names_no_dsn_is_one_for_now(text: str) -> None:
+    found = classify(receiver=STRANGER, outcome=Outcome.DEFERRED, dsn=b"", text=text.encode())
+    assert found is ReplyClass.NETWORK
