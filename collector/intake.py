@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from collector import continuity
+from collector.continuity import Continuity
 from collector.core import liveness, news, restored
 from collector.core.allowance import Allowance
 from collector.core.heartbeat import Account, HandedOut, Heartbeat, Hello, NewEpoch, Welcome
@@ -93,6 +93,7 @@ class Intake:
         self._addresses: dict[str, frozenset[str]] = {}
         self._events: dict[str, Allowance] = {}
         self._nuisances = Nuisances(store, clock=around.clock)
+        self._continuity = Continuity(store)
 
     async def load(self) -> None:
         """What a former run of ours was annoyed at."""
@@ -114,7 +115,7 @@ class Intake:
         term = await self._terms.see(hello.node_id, max(hello.term_highest, applied_term))
         was_restored = await self._import_restored(account, hello)
         with self._writing():
-            new_epoch = await continuity.judge(account, hello, store=self._store, is_other=is_other)
+            new_epoch = await self._continuity.judge(account, hello, is_other=is_other)
             await self._store.record_hello(hello)
         self._own(hello.node_id, frozenset(hello.addresses or account.addresses))
         if was_restored or account.order is None or hello.applied != account.order:
@@ -203,8 +204,13 @@ class Intake:
             return
         account = await self._store.account(node_id)
         if account is not None and account.epoch:
-            # In its turn behind them, and without effect: the epoch is the present one.
-            await self._store.begin_epoch(node_id, epoch=account.epoch)
+            # In its turn behind them, and without effect: the epoch is the present one, or was
+            # until one of them began the next.
+            try:
+                await self._store.begin_epoch(node_id, epoch=account.epoch)
+            except Refused as refused:
+                if refused.code != "EPOCH_USED":
+                    raise
 
     async def new_epoch(self, node_id: str, *, epoch: str) -> None:
         """The node counts anew on the stream it has. Refused EPOCH_USED."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -12,7 +13,7 @@ from collector.core.judgement import Judgement
 from collector.core.model import Order, Reason
 from protos import fleet_pb2 as pb
 from tests.rpc_bed import Bed, bed
-from tests.rpc_node import Call, Identity, heartbeat, hello
+from tests.rpc_node import Call, Identity, heartbeat, hello, milliseconds
 
 ADDRESS = "198.51.100.7"
 
@@ -120,7 +121,8 @@ async def test_a_snapshot_of_an_earlier_epoch_is_not_counted_again(tmp_path: Pat
         identity = await collector.enrol()
         await counted(collector, identity, 3)
         second = collector.connect(identity)
-        await second.greet(epoch="epoch-2")
+        begun = milliseconds(collector.clock.now() + timedelta(seconds=1))
+        await second.greet(epoch="epoch-2", counted_from_ms=begun)
         await second.beat(1, epoch="epoch-2")
         snapshot = collector.connect(identity)
         await snapshot.greet(epoch="epoch-1", sequence=9)
@@ -142,6 +144,39 @@ async def test_who_takes_the_node_from_a_process_still_there_counts_anew(tmp_pat
         again = collector.connect(identity)
         await again.greet(sequence=4)
         assert (await again.hear()).new_epoch.log_position == b"position-1"
+
+
+async def test_an_epoch_begun_too_late_is_asked_for_again(tmp_path: Path) -> None:
+    """Between the asking and the beginning another process counted on, within one second."""
+    async with bed(tmp_path) as collector:
+        identity = await collector.enrol()
+        first = await counted(collector, identity, 3)
+        other = collector.connect(identity)
+        await other.greet(sequence=3, run_id="run-2")
+        asked = (await other.hear()).new_epoch
+        await first.refusal()
+        again = collector.connect(identity)
+        await again.greet(sequence=3)
+        await again.hear()
+        await again.beat(1, epoch="epoch-2", counted_to_ms=asked.counted_to_ms)
+        late = collector.connect(identity)
+        begun = {"sequence": 0, "counted_from_ms": asked.counted_to_ms}
+        await late.greet(epoch="epoch-3", run_id="run-2", **begun)
+        assert (await late.hear()).new_epoch.log_position == b"position-1"
+        await late.say(heartbeat(1, epoch="epoch-3"))
+        await late.beat(1, epoch="epoch-4")
+
+
+async def test_who_comes_while_another_begins_an_epoch_is_not_refused(tmp_path: Path) -> None:
+    async with bed(tmp_path) as collector:
+        identity = await collector.enrol()
+        await counted(collector, identity, 3)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(collector.intake.new_epoch(identity.node_id, epoch="epoch-2"))
+            tasks.create_task(collector.intake.settle(identity.node_id))
+        account = await collector.store.account(identity.node_id)
+        assert account is not None
+        assert account.epoch == "epoch-2"
 
 
 async def test_a_process_that_was_started_again_counts_on(tmp_path: Path) -> None:
