@@ -30,6 +30,7 @@ class FileWatch:
         self._watched = watched
         self._armed_for: Watched | None = None
         self._has_moved = False
+        self._of_writing = b""  # events, as they were last read: nearly always they are the same
         self._libc = ctypes.CDLL(None)
         self._descriptor = int(self._libc.inotify_init1(IN_NONBLOCK | IN_CLOEXEC))
         self._watches: dict[str, int] = {}
@@ -58,7 +59,12 @@ class FileWatch:
         if self._descriptor >= 0:
             with suppress(BlockingIOError):
                 happened = os.read(self._descriptor, DRAIN_BYTES)
-                self._has_moved = self._has_moved or _is_of_names(happened)
+                if happened == self._of_writing:
+                    return
+                if _is_of_names(happened):
+                    self._has_moved = True
+                else:
+                    self._of_writing = happened
 
     def close(self) -> None:
         if self._descriptor >= 0:

@@ -103,3 +103,27 @@ async def test_when_it_is_cancelled_it_looks_no_more() -> None:
     await anyio.sleep(2 * SETTLES)
     assert len(script.times) == looked
     script.close()
+
+
+class Moving(Script):
+    """After each look it rings by another descriptor; of the same number, or of another one."""
+
+    is_other_number = False
+
+    def look(self) -> News:
+        found = super().look()
+        before = os.dup(self._ours) if self.is_other_number else -1
+        self.close()
+        self._ours, self._theirs = os.pipe()
+        os.write(self._theirs, b"!")
+        if before >= 0:
+            os.close(before)
+        return found
+
+
+@pytest.mark.parametrize("is_other_number", [False, True])
+async def test_whatever_is_listened_to_is_heard(is_other_number: bool) -> None:
+    script = Moving(*[News.SOME] * 3)
+    script.is_other_number = is_other_number
+    await followed(script)
+    assert all(pause < pace.LOOK_EVERY.total_seconds() / 2 for pause in script.pauses)
