@@ -1,7 +1,7 @@
 """The log's account: what was read is counted, and both are committed together.
 
 One pass is one function; the pace is the caller's. A line is counted at once and committed within
-seconds. Keeps nothing itself: what could not be committed is read again. A line is counted once.
+a minute. Keeps nothing itself: what could not be committed is read again. A line is counted once.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,9 @@ from agent.model import Counted, Event, EventDraft, EventKind, NewEpoch
 from agent.watched import Watched
 
 # A heartbeat tells of what is committed, so one is made before each. Each waits for the disk: else
-# they keep apart, what changes no total may wait longer, and catching up one covers many bytes.
-COMMITS_APART = timedelta(seconds=10)
+# they keep further apart than heartbeats do, and catching up one covers many bytes.
+COMMITS_APART = timedelta(seconds=40)
 UNCOMMITTED_BYTES_MAX = 8 << 20
-UNCOMMITTED_FOR_MAX = timedelta(seconds=30)
 
 
 class Ledger(Protocol):
@@ -84,7 +83,6 @@ class _Reading:
     committed_at: datetime
     uncommitted: Batch | None = None  # the last one read
     bytes_uncommitted: int = 0
-    has_news: bool = False  # events among it
 
 
 class Accounting:
@@ -245,7 +243,6 @@ class Accounting:
         reading.watch.fold(parsed.events)
         reading.tally.fold(parsed)
         reading.uncommitted = batch
-        reading.has_news = reading.has_news or bool(parsed.events or parsed.accepted)
         reading.bytes_uncommitted += len(batch.data)
         reading.strange = sifted.added_to(reading.strange)
 
@@ -264,7 +261,6 @@ class Accounting:
         )
         reading.tally.committed()
         reading.uncommitted = None
-        reading.has_news = False
         reading.bytes_uncommitted = 0
         reading.committed_at = now
 
@@ -275,8 +271,8 @@ def _is_due(reading: _Reading, batch: Batch, now: datetime) -> bool:
         return True
     if reading.bytes_uncommitted > UNCOMMITTED_BYTES_MAX:
         return True
-    wait = COMMITS_APART if reading.has_news else UNCOMMITTED_FOR_MAX
-    return not timedelta(0) <= now - reading.committed_at < wait  # also by a clock put back
+    # Also by a clock put back.
+    return not timedelta(0) <= now - reading.committed_at < COMMITS_APART
 
 
 _NOWHERE = LogPosition()

@@ -75,7 +75,7 @@ def test_a_large_rest_is_committed_when_there_is_no_more(bed: Bed) -> None:
     assert bed.totals == bed.log.truth
 
 
-def test_lines_without_a_total_need_no_commit(bed: Bed) -> None:
+def test_lines_without_a_total_are_committed_as_late(bed: Bed) -> None:
     before = bed.state.position
     with bed.log.path.open("ab") as file:
         file.write(b"Nov 22 09:00:09 mx1 postfix/smtpd[1]: connect from x[1.2.3.4]\n")
@@ -83,7 +83,7 @@ def test_lines_without_a_total_need_no_commit(bed: Bed) -> None:
         bed.account.step(bed.log.now)
     assert bed.account.lines_read == 1
     assert bed.state.position == before
-    bed.log.at += accounting.UNCOMMITTED_FOR_MAX + timedelta(seconds=1)
+    bed.log.at += accounting.COMMITS_APART + timedelta(seconds=1)
     with bed.log.path.open("ab") as file:
         file.write(b"Nov 22 09:00:59 mx1 postfix/smtpd[1]: connect from x[1.2.3.4]\n")
     bed.account.step(bed.log.now)
