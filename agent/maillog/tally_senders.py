@@ -22,6 +22,7 @@ NAMES_REMEMBERED_MAX = 1024
 # Postfix has 20,000 messages under way at most, unless told otherwise (qmgr_message_active_limit).
 UNDERWAY_MAX = 20_480
 _DROPPED_AT_ONCE = UNDERWAY_MAX // 8
+LOOKS_MAX = 16  # for whose queue it is, in one chunk: each may go through all that is under way
 # What follows the domain in `lines.Queued.said`, up to the size.
 _BEHIND = b">, size"
 
@@ -51,6 +52,7 @@ class Underway:
         # The other way round, without those that are their own.
         self._guests: dict[bytes, list[bytes]] = {}
         self._homeless: set[bytes] = set()
+        self._looks = 0
         # The quickest way to one of a single recipient. Where it finds nothing, the next is to look
         # into `shared`, and to count there; and then `get`.
         self.pop = self._fresh.pop
@@ -69,6 +71,7 @@ class Underway:
         _bound(fresh)
         _bound(self.shared)
         self._homeless.clear()
+        self._looks = 0
 
     def get(self, instance: bytes, *, queue_id: bytes) -> bytes | None:
         """What was said of a message that was sent or bounced, once for each recipient."""
@@ -137,17 +140,17 @@ class Underway:
 
     def _home(self, instance: bytes, *, queue_id: bytes) -> bytes:
         """Itself, where messages of its own are under way; else whoever has this id. Looked for
-        once in a chunk while nobody has."""
-        if instance in self._homeless or len(instance) > INSTANCE_BYTES_MAX:
+        once in a chunk while nobody has, and for some names alone: a log may have any number."""
+        is_vain = instance in self._homeless or len(instance) > INSTANCE_BYTES_MAX
+        if is_vain or self._looks >= LOOKS_MAX:
             return instance
+        self._looks += 1
         for message in chain(self._fresh, self.shared, self._kept):
             if message.startswith(instance) and message[len(instance) :].isalnum():
                 return self._settle(instance, home=instance)
         for message in chain(self._fresh, self.shared, self._kept):
             if message.endswith(queue_id):
                 return self._settle(instance, home=message[: -len(queue_id)])
-        if len(self._homeless) >= INSTANCES_REMEMBERED_MAX:
-            self._homeless.clear()
         self._homeless.add(instance)
         return instance
 

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.details_senders import SenderNews
 from agent.maillog import parse
 from agent.maillog.position import LogPosition
 from agent.maillog.tally import Tally
-from agent.maillog.tally_senders import SENDERS_MAX, UNDERWAY_MAX, Underway
+from agent.maillog.tally_senders import LOOKS_MAX, SENDERS_MAX, UNDERWAY_MAX, Underway
 from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock
 from agent.model import SenderCount
-from agent.report import SENDER_BYTES_MAX
 from agent.state import State
 from deliverability import senders
 
@@ -210,6 +208,18 @@ def test_what_is_remembered_is_bounded() -> None:
     assert all(known.get(b"", queue_id=one) is not None for one in ledger)
 
 
+def test_of_names_without_end_some_are_looked_for_with_each_chunk(mail: Mail) -> None:
+    """To look for whose queue it is may take a walk through all that is under way."""
+    names = range(3 * LOOKS_MAX)
+    for turn in (1, 2, 3):
+        mail.read(*(up(f"A{n}") for n in names))
+        mail.read(*(to(f"A{n}").replace("postfix/smtp", f"postfix-out{n}/smtp") for n in names))
+        told = mail.told()
+        found = sum(range(turn + 1)) * LOOKS_MAX
+        assert told["shop.example"].sent == found
+        assert sum(one.sent for one in told.values()) == turn * len(names)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_any_log_read_in_any_way_counts_as_its_lines_say(tmp_path: Path, seed: int) -> None:
     """Messages of several domains, tried and retried at once, in chunks that end anywhere, with
@@ -267,25 +277,3 @@ def _log(dice: random.Random) -> tuple[list[str], Counter[tuple[str, str]]]:
                 waiting.append((qid, name, again, tried, count))
                 dice.shuffle(waiting)
     return lines, truth
-
-
-def test_news_take_turns_and_go_again_until_acknowledged() -> None:
-    news = SenderNews()
-    every = [SenderCount(domain=f"d{k}.example", sent=200 + k, first_sent=9) for k in range(90)]
-    news.add(every)
-    seen: set[str] = set()
-    for number in range(1, 16):
-        chosen = news.choose(number, whole=False)
-        assert sum(len(one.domain) + 5 for one in chosen) < SENDER_BYTES_MAX
-        if number != 2:  # it was lost
-            news.acknowledged(number)
-            seen |= {one.domain for one in chosen}
-    assert seen == {one.domain for one in every}
-    assert news.choose(16, whole=False) == ()
-    news.add(every[:2])
-    (*_, last) = news.choose(17, whole=False)
-    news.add([SenderCount(domain=last.domain, sent=999)])
-    news.acknowledged(17)
-    assert [one.sent for one in news.choose(18, whole=False)] == [999]
-    news.add(every)
-    assert len(news.choose(19, whole=True)) == 90
