@@ -29,7 +29,6 @@ from agent.model import (
     HandedOut,
     Intake,
     Minute,
-    MinuteCount,
     Reply,
     SelfSilence,
     SenderCount,
@@ -146,11 +145,6 @@ class State:
                 self._keep_silence(silence)
             state_counts.put(self._file, counted)
             return state_events.insert(self._file, events)
-
-    def add_history(self, history: Sequence[MinuteCount]) -> None:
-        """Attempts of minutes before we counted."""
-        with self._file.transaction():
-            state_counts.add_history(self._file, history)
 
     def begin_epoch(
         self,

@@ -12,7 +12,7 @@ import msgspec
 
 from agent import state_schema, state_senders
 from agent.maillog.recipients import OpenRecipients
-from agent.model import Cell, CellKey, Counted, Intake, Minute, MinuteCount, Reply
+from agent.model import Cell, CellKey, Counted, Intake, Minute, Reply
 from agent.state_file import StateFile, to_datetime, to_microseconds
 from deliverability.delays import BUCKETS, PARTS
 from deliverability.replies import Outcome, ReplyClass
@@ -31,6 +31,7 @@ COLUMNS = (
 )
 _HISTOGRAMS = struct.Struct(f"<{len(PARTS) * BUCKETS}I")
 _COUNT_MAX = 2**32 - 1
+_NUMBER_MAX = 2**63 - 1  # of a column; sizes that a log makes up may come to more
 _MINUTE = timedelta(minutes=1)
 _EPOCH_START = to_datetime(0)
 
@@ -71,7 +72,8 @@ def put(file: StateFile, counted: Counted) -> None:
         ],
     )
     state_senders.put(file, counted)
-    add_history(file, counted.history)
+    if counted.history:
+        _add_history(file, counted)
     if counted.opened or counted.closed:
         _put_open(file, counted)
     if counted.blind_until is not None:
@@ -79,21 +81,6 @@ def put(file: StateFile, counted: Counted) -> None:
     if counted.unknown_lines is not None:
         body = msgspec.json.encode(counted.unknown_lines).decode()
         file.rows("UPDATE node SET unknown_lines = ?", (body,))
-
-
-def add_history(file: StateFile, history: Sequence[MinuteCount]) -> None:
-    """Adds to what these minutes hold; what is a day older than the newest goes."""
-    if not history:
-        return
-    file.write_many(
-        _ADD_MINUTE,
-        [
-            (minute_of(one.minute), one.address, one.receiver, one.outcome.value, one.attempts)
-            for one in history
-        ],
-    )
-    kept = state_schema.HISTORY_KEPT // _MINUTE
-    file.rows("DELETE FROM history WHERE minute < (SELECT max(minute) FROM history) - ?", (kept,))
 
 
 def minute_of(at: datetime) -> int:
@@ -175,6 +162,23 @@ def forget(file: StateFile) -> None:
         file.rows(f"DELETE FROM {table}")  # noqa: S608
 
 
+def _add_history(file: StateFile, counted: Counted) -> None:
+    """Adds to what these minutes hold. What is a day away from the present goes: it is too old, or
+    was told by a clock that was put back since."""
+    file.write_many(
+        _ADD_MINUTE,
+        [
+            (minute_of(one.minute), one.address, one.receiver, one.outcome.value, one.attempts)
+            for one in counted.history
+        ],
+    )
+    assert counted.at is not None
+    present, kept = minute_of(counted.at), state_schema.HISTORY_KEPT // _MINUTE
+    file.rows(
+        "DELETE FROM history WHERE minute NOT BETWEEN ? AND ?", (present - kept, present + kept)
+    )
+
+
 def _put_open(file: StateFile, counted: Counted) -> None:
     """One row a commit; written anew as one when the changes outgrow what they come to. From what
     is told, and not from the rows: to go through half a million changes takes seconds."""
@@ -193,7 +197,7 @@ def _cell_row(cell: Cell) -> tuple[object, ...]:
     return (
         *(cell.key.address, cell.key.receiver, cell.key.instance),
         *(cell.attempts.get(outcome, 0) for outcome in OUTCOMES),
-        *(getattr(cell, name) for name in NUMBERS),
+        *(min(getattr(cell, name), _NUMBER_MAX) for name in NUMBERS),
         pack(cell.delays),
         msgspec.json.encode({name.value: count for name, count in cell.classes.items()}).decode(),
     )

@@ -14,6 +14,7 @@ from agent.maillog import recipients
 from agent.maillog.histogram import seconds_of
 from agent.maillog.lines import Delivery, Sent, delivery_of
 from agent.maillog.recipients import OpenRecipients
+from agent.maillog.times import AHEAD_MAX
 from deliverability.replies import Outcome
 
 # What a first attempt came to, and the places of these counts; LATER ones are not kept.
@@ -49,6 +50,8 @@ class Firsts:
         """Log time of the lines that follow, or a little earlier."""
         self._at = now
         if self.blind_until is not None:
+            if self.blind_until > now + AHEAD_MAX:
+                self.blind_until = now  # it was told by a clock that was put back since
             seconds = (now - self.blind_until).total_seconds()
             self._slack = _ENDLESS if seconds > BLIND_SECONDS_MAX else max(0.0, seconds)
             self._settle()

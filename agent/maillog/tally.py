@@ -118,6 +118,7 @@ class Tally:
                 for (receiver, meant), (event, outcome, at) in self._replies.items()
             ),
             history=tuple(self._history),
+            at=self._clock.now,
             closed=closed,
             opened=opened,
             open_recipients=still_open,

@@ -267,6 +267,13 @@ def test_after_a_gap_older_messages_are_unknown_once_more() -> None:
     assert firsts(fold(mine, line(delays="100/0/0/1"))) == (1, 0, 0, 1)
 
 
+def test_a_clock_that_was_put_back_does_not_blind_for_a_year() -> None:
+    mine = tally(Known(blind_until=START + timedelta(days=365)))
+    assert firsts(fold(mine, line(delays="100/0/0/1"))) == (0, 0, 0, 1)
+    assert mine.counted().blind_until == START
+    assert firsts(fold(mine, line(at="09:02:00", delays="100/0/0/1"))) == (1, 0, 0, 1)
+
+
 def test_our_own_doing_is_no_attempt_of_a_receiver() -> None:
     paused = line("none", tag="postfix/retry", status="deferred", text="4.3.2 deferred transport")
     (cell,) = fold(tally(), paused).cells

@@ -43,7 +43,7 @@ def pulse(state: State, tmp_path: Path) -> Pulse:
     return Pulse(state, sources)
 
 
-def count(state: State, minute: int, *receivers: str) -> None:
+def count(state: State, minute: int, *receivers: str, at: int | None = None) -> None:
     history = [
         MinuteCount(
             minute=START + minute * MINUTE,
@@ -54,7 +54,8 @@ def count(state: State, minute: int, *receivers: str) -> None:
         )
         for receiver in receivers
     ]
-    state.count(position=LogPosition(), counted_to=NOW, counted=Counted(history=history))
+    counted = Counted(history=history, at=START + (minute if at is None else at) * MINUTE)
+    state.count(position=LogPosition(), counted_to=NOW, counted=counted)
 
 
 async def beat(pulse: Pulse) -> Heartbeat:
@@ -90,6 +91,16 @@ def test_a_day_of_minutes_is_kept(state: State) -> None:
     kept = state.minutes(after=long_ago, before=far, limit=99)
     assert [(minute.at - START) // MINUTE for minute in kept] == [5, 1439, 1440, 1443]
     assert all(minute.attempts == {Outcome.SENT: 4} for minute in kept)
+
+
+def test_what_a_clock_told_that_was_put_back_is_not_kept(state: State) -> None:
+    """Nor does a line dated ahead take a day's minutes along: a day is told by the present."""
+    for minute in (0, 5):
+        count(state, minute, "google")
+    count(state, 10_000, "google", at=6)
+    count(state, 7, "google")
+    kept = state.minutes(after=START - MINUTE, before=START + 99_999 * MINUTE, limit=99)
+    assert [(minute.at - START) // MINUTE for minute in kept] == [0, 5, 7]
 
 
 def test_a_new_epoch_keeps_the_minutes(state: State) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -132,6 +133,13 @@ def test_only_changed_cells_since_a_heartbeat(state: State) -> None:
     assert [cell.key for cell in state.cells_changed_since(0)] == [GOOGLE, YAHOO]
     assert state.cells_changed_since(2) == ()
     assert len(state.cells()) == 2
+
+
+def test_more_than_a_column_holds_is_as_much_as_it_holds(state: State) -> None:
+    """Or a log of made-up sizes would end the account of it for ever."""
+    counted = Counted(cells=[replace(ONE, bytes_sent=2**63)])
+    state.count(position=POSITION, counted_to=NOW, counted=counted)
+    assert state.cells() == (replace(ONE, bytes_sent=2**63 - 1),)
 
 
 def test_acknowledged_never_goes_back(state: State) -> None:
