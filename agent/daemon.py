@@ -160,9 +160,9 @@ class Agent:
                 check_at = time.monotonic() + renewal.CHECK_EVERY.total_seconds()
                 if renewal.is_due(self._identity(), clock.now()):
                     self.health.say("certificate", problem=await renewal.renew())
-            present = identity.present(self.settings.state)
-            if present != seen:
-                seen = present
+            found = identity.present(self.settings.state)
+            if found != seen:
+                seen = found
                 self.uplink.identity_changed()
             await anyio.sleep(IDENTITY_LOOK_SECONDS)
 
