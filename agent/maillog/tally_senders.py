@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.maillog.recipients import INSTANCE_BYTES_MAX, INSTANCES_REMEMBERED_MAX
 from agent.maillog.recipients_firsts import LATER, SENT
-from agent.model_senders import SenderCount
+from agent.model_mail import SenderCount
 from deliverability import senders
 
 SENDERS_MAX = 256

@@ -18,7 +18,7 @@ from agent.maillog.position import (
     digest,
     from_bytes,
 )
-from agent.wire import POSITION_BYTES_MAX
+from agent.wire_decode import POSITION_BYTES_MAX
 from tests.maillog_bed import START
 
 PACKED_BYTES_MAX = 128

@@ -16,7 +16,7 @@ PLACES: dict[str, tuple[str, ...]] = {
         *("agent.wire", "agent.stream", "agent.enrol", "agent.daemon"),
         *("collector.wire", "collector.rpc.*", "collector.service.*", "demo.*", "benchmarks.*"),
     ),
-    "google": ("agent.wire", "agent.uplink", "agent.enrol", "collector.wire", "collector.rpc.*"),
+    "google": ("agent.wire*", "agent.uplink", "agent.enrol", "collector.wire", "collector.rpc.*"),
     "protos": (
         *("agent.wire*", "agent.uplink", "agent.enrol"),
         *("collector.wire", "collector.rpc.*", "collector.service.*", "benchmarks.*"),
