@@ -22,6 +22,7 @@ PARTS = ("total", "before", "queue", "connect", "transmit")
 
 
 def bucket_of(seconds: float) -> int:
+    """Its place among the counts."""
     return bisect_left(EDGES, seconds)
 
 

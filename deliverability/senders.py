@@ -12,7 +12,6 @@ UNKNOWN = "unknown"  # the line that names the sender was not read
 OTHER = "other"  # what a full table has no row for, and what is no domain that anybody has
 RESERVED = frozenset((NOBODY, UNKNOWN, OTHER))
 
-DOMAIN_LENGTH_MAX = 253
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
 _ONLY_DIGITS_LAST = re.compile(r".*\.[0-9]+")
 

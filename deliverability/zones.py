@@ -115,11 +115,6 @@ def verdict(zone: Zone, reply: Reply) -> Verdict:
     return judge(zone, reply)[0]
 
 
-def why_unknown(zone: Zone, reply: Reply) -> str:
-    """Why the zone did not say, in one sentence; empty when it did."""
-    return judge(zone, reply)[1]
-
-
 def judge(zone: Zone, reply: Reply) -> tuple[Verdict, str]:
     """The verdict, and why it is unknown, in one sentence; empty when it is not.
 

@@ -4,11 +4,10 @@ What a delivery line says in `delay=` and `delays=a/b/c/d` is kept as it stands 
 due, and then all of them are counted by a handful of calls: one at a time costs many times as much.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from math import inf, isfinite
 
-from deliverability.delays import BUCKETS, EDGES, PARTS
+from deliverability.delays import BUCKETS, PARTS, bucket_of
 
 # One tuple of counts for each of PARTS; empty: nothing was ever counted.
 Histograms = tuple[tuple[int, ...], ...]
@@ -42,7 +41,7 @@ class _Buckets(dict[bytes, int]):
 
     def __missing__(self, text: bytes) -> int:
         seconds = _SECONDS[text]
-        bucket = _NOWHERE if seconds == inf else bisect_left(EDGES, seconds)
+        bucket = _NOWHERE if seconds == inf else bucket_of(seconds)
         if len(text) <= TEXT_BYTES_MAX:
             if len(self) >= TEXTS_REMEMBERED_MAX:
                 self.clear()

@@ -54,12 +54,12 @@ def test_no_zone_lists_by_an_error_or_outside_loopback(zone: zones.Zone) -> None
 @pytest.mark.parametrize("answer", PAUSING + POLICY)
 def test_a_listed_code_lists(answer: str) -> None:
     assert zones.verdict(ZEN, replied(answer)) is Verdict.LISTED
-    assert zones.why_unknown(ZEN, replied(answer)) == ""
+    assert zones.judge(ZEN, replied(answer))[1] == ""
 
 
 def test_nxdomain_clears() -> None:
     assert zones.verdict(ZEN, CLEAR) is Verdict.CLEAR
-    assert zones.why_unknown(ZEN, CLEAR) == ""
+    assert zones.judge(ZEN, CLEAR)[1] == ""
 
 
 UNKNOWN = [
@@ -89,7 +89,7 @@ UNKNOWN = [
 @pytest.mark.parametrize("reply, why", UNKNOWN)
 def test_all_else_is_unknown_and_says_why(reply: Reply, why: str) -> None:
     assert zones.verdict(ZEN, reply) is Verdict.UNKNOWN
-    assert zones.why_unknown(ZEN, reply) == why
+    assert zones.judge(ZEN, reply)[1] == why
 
 
 @pytest.mark.parametrize("spoiler", ["127.255.255.254", "127.255.255.1", "10.0.0.1", "0.0.0.0"])

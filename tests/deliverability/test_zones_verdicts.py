@@ -44,7 +44,7 @@ def lists(zone: Zone, address: str) -> bool:
 @given(zone=ZONES, addresses=st.lists(ADDRESSES, max_size=6), is_nxdomain=st.booleans())
 def test_only_a_zones_own_codes_list(zone: Zone, addresses: list[str], is_nxdomain: bool) -> None:
     reply = Reply(addresses=tuple(addresses), is_nxdomain=is_nxdomain)
-    said, why = zones.verdict(zone, reply), zones.why_unknown(zone, reply)
+    said, why = zones.judge(zone, reply)
     assert (said is Verdict.UNKNOWN) == bool(why)
     assert len(why) < 400
     assert why.isprintable()
@@ -170,7 +170,7 @@ def test_five_hundred_answers_cost_nothing_and_list_nothing(name: str) -> None:
 )
 def test_each_zone_by_its_own_codes(name: str, answers: list[str], said: Verdict, why: str) -> None:
     reply = Reply(addresses=tuple(answers))
-    assert (zones.verdict(known(name), reply), zones.why_unknown(known(name), reply)) == (said, why)
+    assert (zones.verdict(known(name), reply), zones.judge(known(name), reply)[1]) == (said, why)
 
 
 def test_the_dead_say_nothing_whatever_they_answer() -> None:
@@ -181,7 +181,7 @@ def test_the_dead_say_nothing_whatever_they_answer() -> None:
 
 def test_many_strange_answers_are_told_briefly() -> None:
     reply = Reply(addresses=tuple(f"127.0.9.{last}" for last in range(20)))
-    assert zones.why_unknown(zones.ZEN, reply).endswith("127.0.9.7 and 12 more")
+    assert zones.judge(zones.ZEN, reply)[1].endswith("127.0.9.7 and 12 more")
 
 
 def test_bits_are_told_one_by_one() -> None:
