@@ -1,5 +1,4 @@
-"""Wakes whoever waits when one of some files is written, moved or made (inotify(7)), or a pipe
-has something to read.
+"""Wakes whoever waits when one of some files is written, moved or made (inotify(7)).
 
 A doorbell and nothing more: it says neither what happened nor that nothing did.
 """
@@ -41,8 +40,6 @@ class FileWatch:
         Names are followed: where a file came or went, another may have one. Writing changes none.
         """
         watched = self._watched()
-        if watched.pipe >= 0:
-            return watched.pipe
         is_whole = len(self._watches) == len({*watched.files, *watched.folders}) > 0
         is_armed = is_whole and watched is self._armed_for and not self._has_moved
         if self._descriptor >= 0 and not is_armed:
@@ -51,8 +48,8 @@ class FileWatch:
         return self._descriptor if self._watches else -1
 
     @property
-    def is_pipe(self) -> bool:
-        return self._watched().pipe >= 0
+    def is_late(self) -> bool:
+        return self._watched().is_late
 
     def hush(self) -> None:
         """Forgets what happened until now."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 class Watched(NamedTuple):
     """`files` by name, whichever file has it at the time; `folders` for what comes into them.
 
-    `pipe`: a descriptor that is readable when there is news; -1: none. Then it alone is waited for.
+    `is_late`: that there was news shows only some time after.
     """
 
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
-    pipe: int = -1
+    is_late: bool = False

@@ -220,8 +220,7 @@ def waits(
 def follow(folder: Path, *, is_journal: bool) -> None:
     """Until SIGTERM; then tells when which number of lines was reached."""
     state = State.open(folder / "state.db", now=clock.now())
-    command = ("journalctl", f"--directory={folder / 'journal'}")
-    logs = Logs(use=Use.JOURNAL, journal=command) if is_journal else Logs.of(folder / "mail.log")
+    logs = Logs(use=Use.JOURNAL, journal=folder / "journal") if is_journal else Logs.of(folder / "mail.log")
     account = Accounting(logs, state, whose=Whose(ADDRESS))
     watch = FileWatch(lambda: account.watched)
     notes = bytearray()

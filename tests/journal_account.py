@@ -22,7 +22,7 @@ class JournalBed:
         self.journal = RealJournal(folder / "journal")
         self.log = Log(folder / "mail.log", form=Form.RFC3339)  # never written: makes the lines
         self.state = State.open(folder / "state.db", now=START)
-        self.logs = Logs(use=Use.JOURNAL, journal=self.journal.command)
+        self.logs = Logs(use=Use.JOURNAL, journal=self.journal.folder)
         self.account = self.new_account()
 
     def new_account(self) -> Accounting:

@@ -1,4 +1,4 @@
-"""A real systemd journal in a folder: systemd-journal-remote(8) writes it, journalctl reads it."""
+"""A real systemd journal in a folder: systemd-journal-remote(8) writes it."""
 
 import struct
 import subprocess
@@ -14,12 +14,9 @@ BOOT = "1" * 32
 
 
 class RealJournal:
-    """`command` is how journalctl is called to see this journal and no other."""
-
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder = folder
-        self.command = ("journalctl", f"--directory={folder}")
         self._monotonic = 0
 
     def write(self, lines: Iterable[bytes], *, name: str = "system", **more: bytes) -> None:

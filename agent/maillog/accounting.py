@@ -173,7 +173,6 @@ class Accounting:
             position = _NOWHERE if is_by_time else self._ledger.position
         source = self._logs.open(position, counted_to=counted_from)
         try:
-            source.settle(now)
             found = source.read(now)
             following = source.read(now) if is_by_time else None
         finally:

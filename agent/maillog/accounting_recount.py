@@ -24,10 +24,8 @@ from agent.model import Cell, Recount, RecountRequest
 RECOUNT_FOR_MAX = timedelta(minutes=30)
 # Told as long as it goes on: whoever asked waits for the next word.
 TOLD_EVERY = timedelta(seconds=2)
-# A file that was renamed rests for some looks before the next one is read; journalctl takes its
-# time to find a place.
+# A file that was renamed rests for some looks before the next one is read.
 RESTS_FOR = timedelta(seconds=0.3)
-JOURNAL_RESTS_FOR = timedelta(seconds=10)
 LOOKS_APART_SECONDS = 0.03
 GAPS_TOLD_MAX = 100
 
@@ -81,13 +79,11 @@ class Recounter:
     ) -> str:
         """Until the goal, or why not."""
         since = begun.counted_from or self.now()
-        is_journal = isinstance(goal, JournalPosition)
         source = self.logs.open(
             begun.began_at,
             counted_to=stamped_before(since),
             until=goal.cursor if isinstance(goal, JournalPosition) else "",
         )
-        rests_for = (JOURNAL_RESTS_FOR if is_journal else RESTS_FOR).total_seconds()
         began = told = rested = anyio.current_time()
         try:
             while not counting.goal.is_done and self.is_wanted():
@@ -96,7 +92,7 @@ class Recounter:
                 if batch is not None:
                     counting.take(batch, self.now())
                     rested = present
-                elif present - rested > rests_for:
+                elif present - rested > RESTS_FOR.total_seconds():
                     break
                 if present - told > TOLD_EVERY.total_seconds():
                     told = present

@@ -1,13 +1,14 @@
 """The lines of days gone by, from whatever holds them still. Counts nothing, keeps no place."""
 
-import subprocess
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from agent.maillog import files, journal, journal_lines
+from agent.maillog import files
 from agent.maillog.files import Entry, Exchanged, LogFile, open_entry
 from agent.maillog.follow import CHUNK_BYTES, DISORDER_MAX
+from agent.maillog.journal_entries import Entries
 from agent.maillog.logs import Logs
 from agent.maillog.patterns import Patterns
 from agent.maillog.times import LineClock, first_time, last_time
@@ -73,7 +74,7 @@ class JournalPast:
     """The journal's entries from `since` to `before`. Progress is told in seconds of it."""
 
     def __init__(self, logs: Logs, *, since: datetime, before: datetime) -> None:
-        self._command = tuple(logs.journal)
+        self._folder = logs.journal
         self._since, self._before = since, before
 
     @property
@@ -81,28 +82,19 @@ class JournalPast:
         return int((self._before - self._since).total_seconds())
 
     def chunks(self, seen: Seen) -> Iterator[bytes]:
-        """BackfillError: journalctl did not read it to its end."""
-        window = (f"--{word}=@{at.timestamp():.6f}" for word, at in self._window())
-        words = (*self._command, *journal.options(), *window, *journal.matches(self._command))
+        """BackfillError: it cannot be read to its end."""
         told = 0
         try:
-            with subprocess.Popen(words, stdout=subprocess.PIPE) as child:
-                assert child.stdout is not None
-                while encoded := child.stdout.readlines(CHUNK_BYTES):
-                    lines = [line for one in encoded if (line := journal_lines.line_of(one))]
-                    gone = int((lines[-1].at - self._since).total_seconds()) if lines else told
+            with contextlib.closing(Entries(self._folder)) as entries:
+                entries.go_to_time(self._since)
+                while lines := [line for line in entries.read() if line.at < self._before]:
+                    gone = int((lines[-1].at - self._since).total_seconds())
                     seen(max(0, gone - told))
                     told = max(told, gone)
                     yield b"".join(line.text for line in lines)
         except OSError as error:
-            raise BackfillError(f"cannot read the journal: {error}") from error
-        if child.returncode != 0:
-            raise BackfillError("cannot read the journal: journalctl failed")
+            raise BackfillError(f"cannot read the journal: {error.strerror or error}") from error
         seen(self.size - told)
-
-    def _window(self) -> Iterator[tuple[str, datetime]]:
-        yield "since", self._since
-        yield "until", self._before
 
 
 def past(logs: Logs, *, since: datetime, before: datetime) -> FilePast | JournalPast:

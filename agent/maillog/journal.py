@@ -1,63 +1,53 @@
-"""The systemd journal as a log, for nodes where nobody writes a file. Runs journalctl(1).
+"""The systemd journal as a log, for nodes where nobody writes a file.
 
-A child process follows the journal from our place on; it is started anew when it ends. The place is
-proven by being shown its entry again: an entry that is gone (vacuumed, or lost in a crash before it
-reached the disk) makes a gap, and time decides where to go on.
-
-How soon a line is seen is journald's to say: it tells its readers, journalctl among them, of news
-by a timer of 250 ms (journal-file.c, post_change_timer). So a line is counted within half a second
-of being logged, where a file's is within a fifth.
+The place is proven by being shown its entry again: an entry that is gone (vacuumed, or lost in a
+crash before it reached the disk) makes a gap, and time decides where to go on. How the files are
+read is the business of journal_entries.
 """
 
+import errno
 import os
-import select
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO
 
-from agent.maillog import journal_lines, permission
-from agent.maillog.follow import CHUNK_BYTES, Batch
-from agent.maillog.journal_lines import FIELDS, Line
+from agent.maillog import permission
+from agent.maillog.follow import Batch
+from agent.maillog.journal_entries import Entries
+from agent.maillog.journal_lines import Line
 from agent.maillog.locate import Gap
 from agent.maillog.position import JournalPosition, LogPosition, Position
 from agent.watched import Watched
 
-COMMAND = ("journalctl",)
+ROOTS = (Path("/run/log/journal"), Path("/var/log/journal"))
 MACHINE_ID = Path("/etc/machine-id")
-START_SECONDS_MAX = 0.5  # for who asks once: to be shown our entry again
-RUN_SECONDS_MAX = 10
-END_SECONDS_MAX = 2
 AGAIN_AFTER = timedelta(seconds=1)
-ENTRY_BYTES_MAX = 1 << 20
-SAID_BYTES_MAX = 500
+CURRENT = "system.journal"  # what journald writes to; systemd-journald(8)
 
 
 class Journal:
     """A source of lines. `position`: None begins at the journal's end. A position of files goes on
-    by time, after `counted_to`. `until`: the cursor of the last entry that is wanted."""
+    by time, after `counted_to`. `folder`: None is the machine's own. `until`: the cursor of the
+    last entry that is wanted."""
 
     def __init__(
         self,
         position: Position | None,
         *,
         counted_to: datetime,
-        command: Sequence[str] = COMMAND,
+        folder: Path | None = None,
         until: str = "",
     ) -> None:
         self._until = until
-        self._command = tuple(command)
+        self._folder = folder
         self._counted_to = counted_to
         self._position = position if isinstance(position, JournalPosition) else None
         self._reason = ""  # of a gap not told yet
         self._after: datetime | None = None  # by time: entries up to then are not ours
         self._expected = ""  # the cursor of the entry to be shown first
         self._is_proven = False
-        self._waiting: list[Line] = []
+        self._waiting: Sequence[Line] = ()
         self._overlong = 0
         if position is not None and self._position is None:
             # A file's line is stamped with its second's beginning; none of it is counted twice.
@@ -65,23 +55,22 @@ class Journal:
             self._position = JournalPosition(at=self._after)
             if not isinstance(position, LogPosition) or position.head_length:
                 self._reason = "the journal is read now instead of files"
-        self._child: subprocess.Popen[bytes] | None = None
-        self._said: IO[bytes] | None = None
-        self._rest = b""
-        self._is_skipping = False
-        self._start_at: datetime | None = None
-        self._problem = ""
+        self._entries: Entries | None = None
+        self._missing: tuple[Path, ...] = ()  # folders that were not there
+        self._opened_at: datetime | None = None
+        self._watched = Watched()
+        self._problem = self._refused = ""
 
     @property
     def problems(self) -> tuple[str, ...]:
-        return (self._problem,) if self._problem else ()
+        return tuple(filter(None, (self._problem, self._refused)))
 
     def __str__(self) -> str:
         return "the journal"
 
     @property
     def watched(self) -> Watched:
-        return Watched(pipe=self._pipe())
+        return self._watched
 
     def expect_new(self) -> None:
         """An empty journal has a place, too."""
@@ -90,141 +79,106 @@ class Journal:
         """OSError: there is no first place to begin at."""
         if self._position is None:
             return self._begin(now)
-        if self._child is None:
-            if self._start_at is not None and abs(now - self._start_at) < AGAIN_AFTER:
-                return None
-            self._start(self._position, now)
         if self._waiting:
             return self._advanced()
-        entries = self._fetch()
-        return None if entries is None else self._batch(entries, now)
-
-    def settle(self, now: datetime) -> None:
-        if self._position is not None and self._child is None:
-            self._start(self._position, now)
-        if self._child is not None:
-            select.select([self._pipe()], [], [], START_SECONDS_MAX)
+        try:
+            lines = self._read(self._position, now)
+        except OSError as error:
+            self._fail(error)
+            return None
+        return self._batch(lines, now) if lines else None
 
     def close(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait(END_SECONDS_MAX)
-            self._let_go()
+        entries, self._entries = self._entries, None
+        if entries is not None:
+            entries.close()
 
-    # The child.
+    # Opening.
 
     def _begin(self, now: datetime) -> Batch:
         """Behind the newest entry there is."""
-        words = (*self._command, *options(), "--lines=1", *matches(self._command))
         try:
-            done = subprocess.run(words, capture_output=True, timeout=RUN_SECONDS_MAX, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            self._problem = f"cannot read the journal: {error}"
+            entries = self._open(now)
+            newest = entries.newest()
+        except OSError as error:
+            self._fail(error)
             raise OSError(self._problem) from error
-        if done.returncode != 0:
-            self._problem = _explain(done.stderr)
-            raise OSError(self._problem)
-        newest = journal_lines.line_of(done.stdout.strip())
         if newest is None:
+            entries.go_to_time(now)
             self._position = JournalPosition(at=now)
         else:
             self._position = JournalPosition(cursor=newest.cursor, at=newest.at)
-        self._problem = ""
+        self._is_proven = True
         return Batch(data=b"", position=self._position, counted_to=self._counted_to, moved=True)
 
-    def _start(self, position: JournalPosition, now: datetime) -> None:
-        self._start_at = now
-        self._expected = "" if self._after is not None else position.cursor
+    def _open(self, now: datetime) -> Entries:
+        self._opened_at = now
+        folders = places(self._folder)
+        self._missing = tuple(one for one in folders if not one.is_dir())
+        self._refused = _refusal(folders)
+        self._entries = Entries(self._folder)
+        self._watch()
+        return self._entries
+
+    def _watch(self) -> None:
+        folders = [one for one in places(self._folder) if one.is_dir()]
+        files = [one / CURRENT for one in folders if os.access(one / CURRENT, os.F_OK)]
+        self._watched = Watched(tuple(map(str, files)), tuple(map(str, folders)), is_late=True)
+
+    def _go_to(self, position: JournalPosition, entries: Entries) -> None:
         self._is_proven = False
-        since = f"--since=@{position.at.timestamp():.6f}"
-        place = f"--cursor={self._expected}" if self._expected else since
-        following = (*options(), "--follow", "--no-tail", place)
-        words = (*self._command, *following, *matches(self._command))
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
-        try:
-            self._child = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
-            )
-        except OSError as error:
-            self._said.close()
-            self._problem = f"cannot read the journal: {error}"
-            return
-        self._rest = b""
-        self._waiting = []
-        self._is_skipping = False
-        os.set_blocking(self._pipe(), False)
+        self._waiting = ()
+        self._expected = "" if self._after is not None else position.cursor
+        if self._expected:
+            entries.go_to(self._expected)
+        else:
+            entries.go_to_time(position.at)
 
-    def _pipe(self) -> int:
-        child = self._child
-        return -1 if child is None or child.stdout is None else child.stdout.fileno()
-
-    def _fetch(self) -> list[bytes] | None:
-        """Whole entries; None: there is nothing now."""
-        if self._child is None:
-            return None
-        try:
-            chunk = os.read(self._pipe(), CHUNK_BYTES)
-        except BlockingIOError:
-            self._problem = ""
-            return None
-        if not chunk:
-            self._ended(self._child)
-            return None
-        self._problem = ""
-        *entries, self._rest = (self._rest + chunk).split(b"\n")
-        if self._is_skipping and entries:
-            entries[0] = b"-"  # not an entry
-            self._is_skipping = False
-        if len(self._rest) > ENTRY_BYTES_MAX:
-            self._rest, self._is_skipping = b"", True
-        return entries
-
-    def _ended(self, child: subprocess.Popen[bytes]) -> None:
-        """By itself: what it said tells why. It is started again."""
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(END_SECONDS_MAX)
-        child.kill()
-        child.wait(END_SECONDS_MAX)
-        assert self._said is not None
-        self._said.seek(0)
-        said = self._said.read(SAID_BYTES_MAX)
-        self._let_go()
-        self._problem = _explain(said)
-        if b"cursor" in said:
-            self._go_on_by_time()
-
-    def _let_go(self) -> None:
-        assert self._child is not None
-        assert self._child.stdout is not None
-        assert self._said is not None
-        self._child.stdout.close()
-        self._said.close()
-        self._child = None
+    def _fail(self, error: OSError) -> None:
+        self.close()
+        self._problem = f"cannot read the journal: {error.strerror or error}"
 
     # What it shows.
 
-    def _batch(self, entries: Sequence[bytes], now: datetime) -> Batch | None:
-        lines = [line for one in entries if one and (line := journal_lines.line_of(one))]
-        overlong = sum(bool(one) for one in entries) - len(lines)
-        is_first = bool(lines) and not self._is_proven
+    def _read(self, position: JournalPosition, now: datetime) -> Sequence[Line]:
+        if self._entries is None:
+            if self._opened_at is not None and abs(now - self._opened_at) < AGAIN_AFTER:
+                return ()
+            self._go_to(position, self._open(now))
+        assert self._entries is not None
+        lines = self._entries.read()
+        self._problem = ""
+        if not lines:
+            self._look_around(self._entries)
+        return lines
+
+    def _look_around(self, entries: Entries) -> None:
+        """All was read. Of a folder that was missing the library learns when it is opened anew."""
+        if entries.is_changed:
+            entries.is_changed = False
+            self._watch()
+        if any(map(Path.is_dir, self._missing)):
+            self.close()
+
+    def _batch(self, lines: Sequence[Line], now: datetime) -> Batch | None:
+        is_first = not self._is_proven
         if is_first and self._expected:
             if lines[0].cursor != self._expected:
-                self.close()
                 self._go_on_by_time()
-                return self.read(now + AGAIN_AFTER)
-            del lines[0]
+                return self.read(now)
+            lines = lines[1:]
         if self._after is not None:
             after = self._after
             lines = [line for line in lines if line.at > after]
         if self._until:
             lines = self._upto_last(lines)
         self._waiting = lines
-        self._overlong += overlong + sum(not line.text for line in lines)
+        self._overlong += sum(not line.text for line in lines)
         if is_first and (lines or self._expected):
             return self._opened()
         return self._advanced() if lines else None
 
-    def _upto_last(self, lines: list[Line]) -> list[Line]:
+    def _upto_last(self, lines: Sequence[Line]) -> Sequence[Line]:
         for place, line in enumerate(lines, start=1):
             if line.cursor == self._until:
                 return lines[:place]
@@ -247,9 +201,11 @@ class Journal:
         assert self._position is not None
         self._after = self._position.at
         self._reason = "the entry of the journal we had read last is gone"
+        if self._entries is not None:
+            self._go_to(self._position, self._entries)
 
     def _advanced(self) -> Batch:
-        lines, self._waiting = self._waiting, []
+        lines, self._waiting = self._waiting, ()
         overlong, self._overlong = self._overlong, 0
         self._position = JournalPosition(cursor=lines[-1].cursor, at=lines[-1].at)
         self._counted_to = lines[-1].at
@@ -258,34 +214,34 @@ class Journal:
             position=self._position,
             counted_to=self._counted_to,
             overlong=overlong,
+            has_more=self._entries is None or not self._entries.is_at_end,
         )
 
 
-def is_there(command: Sequence[str] = COMMAND) -> bool:
-    """Whether this machine has a journal to be asked."""
-    folders = (Path("/run/log/journal"), Path("/var/log/journal"))
-    return shutil.which(command[0]) is not None and any(
-        next(folder.glob("*"), None) is not None for folder in folders
-    )
-
-
-def options() -> tuple[str, ...]:
-    """--all: else what is long is left out. --merge: else --follow shows nothing of before the
-    machine's last start, and we may not have read all of that."""
-    return ("--quiet", "--all", "--merge", "--output=json", f"--output-fields={FIELDS}")
-
-
-def matches(command: Sequence[str]) -> tuple[str, ...]:
-    """Other machines' entries may lie beside our own, and --merge shows them; a folder that was
-    named holds what is wanted."""
+def places(folder: Path | None) -> tuple[Path, ...]:
+    """Where the files are, or may come to be."""
+    if folder is not None:
+        return (folder,)
     own = ""
-    if tuple(command) == COMMAND:
-        with suppress(OSError):
-            own = MACHINE_ID.read_text("ascii", "replace").strip()
-    return journal_lines.matches(own)
+    with suppress(OSError):
+        own = MACHINE_ID.read_text("ascii", "replace").strip()
+    return tuple(root / own for root in ROOTS)
 
 
-def _explain(said: bytes) -> str:
-    text = " ".join(said[:SAID_BYTES_MAX].decode("utf-8", "replace").split())
-    cure = f"; {permission.join('systemd-journal')}" if "ermission" in text else ""
-    return f"cannot read the journal: {text or 'journalctl ended'}{cure}"
+def is_there(folder: Path | None = None) -> bool:
+    """Whether this machine has a journal to be asked."""
+    return any(map(Path.is_dir, places(folder)))
+
+
+def _refusal(folders: Sequence[Path]) -> str:
+    """Which of it may not be read, and what to do. PermissionError: nothing of it may be; to the
+    library it is an empty journal then."""
+    files = [file for one in folders for file in one.glob("*.journal")]
+    names = [one for one in folders if one.is_dir()] + files
+    shut = [one for one in names if not os.access(one, os.R_OK, effective_ids=True)]
+    if not shut:
+        return ""
+    text = f"{shut[0]}: permission denied; {permission.join('systemd-journal')}"
+    if not any(one not in shut for one in files):
+        raise PermissionError(errno.EACCES, text)
+    return f"cannot read all of the journal: {text}"

@@ -1,9 +1,11 @@
-"""Entries of the systemd journal, as journalctl(1) writes them in JSON, into log lines.
+"""Entries of the systemd journal into log lines. Opens nothing and keeps no place.
 
-Starts nothing and keeps no place. Fields: systemd.journal-fields(7). A field's value is a text, an
-array of numbers where its bytes are no UTF-8, or an array of these where it stands several times.
+Fields: systemd.journal-fields(7). What journalctl(1) writes as JSON is taken, too: there a field's
+value is a text, an array of numbers where its bytes are no UTF-8, or an array of these where it
+stands several times.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
@@ -11,58 +13,66 @@ import msgspec
 
 from agent.maillog.parse import LINE_BYTES_MAX
 
-FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_TRANSPORT"
 # What syslog(3) of the facility mail received, and what Postfix's own unit wrote to its stdout.
-_KINDS = ("SYSLOG_FACILITY=2", "_SYSTEMD_UNIT=postfix.service", "_SYSTEMD_UNIT=postfix@-.service")
+KINDS = ("SYSLOG_FACILITY=2", "_SYSTEMD_UNIT=postfix.service", "_SYSTEMD_UNIT=postfix@-.service")
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Line(NamedTuple):
-    """`text` ends with a newline, and is empty where the line would be too long."""
+    """`text` ends with a newline, and is empty where the line would be too long, or where the
+    journal does not give it away."""
 
     cursor: str
     at: datetime
     text: bytes
 
 
-def matches(machine_id: str) -> tuple[str, ...]:
-    """Words that choose these entries, of this machine alone; empty: whoever wrote them."""
-    own = (f"_MACHINE_ID={machine_id}",) if machine_id else ()
-    first, *others = ((kind, *own) for kind in _KINDS)
-    return (*first, *(word for other in others for word in ("+", *other)))
+def text_of(at: datetime, field: Callable[[str], bytes]) -> bytes:
+    """The entry as a log line. `field`: the first value of the field named, empty if there is none;
+    asked for no more than is needed."""
+    message = field("MESSAGE").replace(b"\n", b" ")
+    if b"]: " in message and field("_TRANSPORT") == b"stdout":
+        text = message + b"\n"  # postlogd(8) wrote the whole line
+    else:
+        stamp = at.isoformat(timespec="microseconds").encode()
+        host = field("_HOSTNAME") or b"localhost"
+        pid = field("SYSLOG_PID") or field("_PID") or b"0"
+        text = b"%b %b %b[%b]: %b\n" % (stamp, host, field("SYSLOG_IDENTIFIER"), pid, message)
+    return text if len(text) <= LINE_BYTES_MAX else b""
+
+
+def arrival(microseconds: int) -> datetime:
+    """__REALTIME_TIMESTAMP as a time. OverflowError: no time."""
+    return _EPOCH_START + microseconds * _MICROSECOND
+
+
+def microseconds(at: datetime) -> int:
+    return (at - _EPOCH_START) // _MICROSECOND
 
 
 class _Entry(msgspec.Struct):
     cursor: str = msgspec.field(name="__CURSOR")
     realtime: str = msgspec.field(name="__REALTIME_TIMESTAMP")
-    message: Any = msgspec.field(name="MESSAGE", default=None)
-    identifier: Any = msgspec.field(name="SYSLOG_IDENTIFIER", default=None)
-    syslog_pid: Any = msgspec.field(name="SYSLOG_PID", default=None)
-    pid: Any = msgspec.field(name="_PID", default=None)
-    hostname: Any = msgspec.field(name="_HOSTNAME", default=None)
-    transport: Any = msgspec.field(name="_TRANSPORT", default=None)
+    MESSAGE: Any = None
+    SYSLOG_IDENTIFIER: Any = None
+    SYSLOG_PID: Any = None
+    _PID: Any = None
+    _HOSTNAME: Any = None
+    _TRANSPORT: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Entry)
 
 
 def line_of(encoded: bytes) -> Line | None:
-    """None: not an entry."""
+    """What `journalctl -o json` wrote of one entry. None: not an entry."""
     try:
         entry = _decoder.decode(encoded)
-        at = _EPOCH_START + int(entry.realtime) * _MICROSECOND
+        at = arrival(int(entry.realtime))
     except (msgspec.MsgspecError, ValueError, OverflowError):
         return None
-    message = _bytes(entry.message).replace(b"\n", b" ")
-    if entry.transport == "stdout" and b"]: " in message:
-        text = message + b"\n"  # postlogd(8) wrote the whole line
-    else:
-        stamp = f"{at:%Y-%m-%dT%H:%M:%S.%f}+00:00".encode()
-        host = _bytes(entry.hostname) or b"localhost"
-        pid = _bytes(entry.syslog_pid) or _bytes(entry.pid) or b"0"
-        text = b"%b %b %b[%b]: %b\n" % (stamp, host, _bytes(entry.identifier), pid, message)
-    return Line(entry.cursor, at, text if len(text) <= LINE_BYTES_MAX else b"")
+    return Line(entry.cursor, at, text_of(at, lambda name: _bytes(getattr(entry, name))))
 
 
 def _bytes(value: Any) -> bytes:

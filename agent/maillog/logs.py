@@ -1,7 +1,6 @@
 """Which log a node has: files by path or pattern, or the systemd journal. Opens it where the
 account of it ends."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -26,11 +25,11 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """`patterns`: absolute paths or glob(7) patterns. `journal`: how journalctl is called."""
+    """`patterns`: absolute paths or glob(7) patterns. `journal`: None is the machine's own."""
 
     patterns: tuple[str, ...] = ()
     use: Use = Use.FILES
-    journal: Sequence[str] = journal.COMMAND
+    journal: Path | None = None
 
     @classmethod
     def of(cls, path: Path) -> "Logs":
@@ -40,7 +39,7 @@ class Logs:
         """`position`: None begins at the end. `counted_to`: the time of the last line counted.
         `until`: of the journal, the cursor of the last entry that is wanted."""
         if self.is_journal(position):
-            return Journal(position, counted_to=counted_to, command=self.journal, until=until)
+            return Journal(position, counted_to=counted_to, folder=self.journal, until=until)
         return Sources(self.patterns, position=position, counted_to=counted_to)
 
     def __str__(self) -> str:

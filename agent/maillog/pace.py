@@ -20,8 +20,10 @@ REST_EVERY = timedelta(seconds=5)
 LOOKS_IN_VAIN = 5
 # So a line is counted within 200 ms.
 SETTLES = timedelta(milliseconds=130)
-# The journal's news were held back to become a burst already: journald tells of them late.
-SETTLES_PIPE = timedelta(milliseconds=15)
+# A bell that rings late is not waited for while lines come: only once none came for 5 seconds.
+LATE_LOOKS_IN_VAIN = 38
+# What it rang for has become a burst already.
+SETTLES_LATE = timedelta(milliseconds=15)
 
 _ONCE = select.EPOLLIN | select.EPOLLONESHOT
 _EVENTS_MAX = 4  # one is listened to; one before it may still speak
@@ -35,8 +37,8 @@ class Doorbell(Protocol):
         """Forgets what has rung."""
 
     @property
-    def is_pipe(self) -> bool:
-        """It is not the log that rings but what somebody else read of it."""
+    def is_late(self) -> bool:
+        """It rings so long after the news that a line would be counted too late."""
 
 
 async def follow(look: Callable[[], News], doorbell: Doorbell) -> None:
@@ -82,7 +84,8 @@ class _Looks:
             raise
 
     def _listen(self) -> None:
-        descriptor = self._doorbell.descriptor()
+        is_waited_for = not self._doorbell.is_late or self._in_vain >= LATE_LOOKS_IN_VAIN
+        descriptor = self._doorbell.descriptor() if is_waited_for else -1
         wait = LOOK_EVERY if self._in_vain < LOOKS_IN_VAIN else REST_EVERY
         if descriptor >= 0:
             self._ear.listen_to(descriptor)
@@ -93,7 +96,7 @@ class _Looks:
     def _rung(self) -> None:
         assert self._timer is not None, "it is listened to beside a timer"
         self._timer.cancel()
-        settles = SETTLES_PIPE if self._doorbell.is_pipe else SETTLES
+        settles = SETTLES_LATE if self._doorbell.is_late else SETTLES
         self._timer = self._loop.call_later(settles.total_seconds(), self._once)
 
 

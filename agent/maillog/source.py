@@ -26,7 +26,4 @@ class Source(Protocol):
     def expect_new(self) -> None:
         """There was no log to start at the end of: whatever comes is read from its beginning."""
 
-    def settle(self, now: datetime) -> None:
-        """Waits a moment, if need be, until the first lines can be had: for who reads just once."""
-
     def close(self) -> None: ...

@@ -105,9 +105,6 @@ class Sources:
             if not one.problem:
                 one.follower.expect_new()
 
-    def settle(self, now: datetime) -> None:
-        """Files are there or not."""
-
     def close(self) -> None:
         for one in self._followed.values():
             one.follower.close()

@@ -113,14 +113,14 @@ def test_the_daemon_is_not_kept_waiting(tmp_path: Path) -> None:
     bed.close()
 
 
-@pytest.mark.needs("journalctl", "systemd-journal-remote")
+@pytest.mark.needs("systemd-journal-remote")
 def test_the_journals_days(tmp_path: Path) -> None:
     journal = RealJournal(tmp_path / "journal")
     log = Log(tmp_path / "mail.log", form=Form.RFC3339)
     log.tick = timedelta(minutes=7)
     journal.write(log.lines(40))
     State.open(tmp_path / "state.db", now=log.now).close()
-    logs = Logs(use=Use.JOURNAL, journal=journal.command)
+    logs = Logs(use=Use.JOURNAL, journal=journal.folder)
     work = Work(
         settings_of(tmp_path), logs, whose=Whose(ADDRESS), now=log.now + timedelta(minutes=1)
     )
@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(StateError):
         work.plan(1)
     State.open(tmp_path / "state.db", now=Log(tmp_path).now).close()
-    logs = Logs(use=Use.JOURNAL, journal=("/nowhere/journalctl",))
+    logs = Logs(use=Use.JOURNAL, journal=tmp_path / "none")
     work = Work(settings_of(tmp_path), logs, whose=Whose(ADDRESS), now=Log(tmp_path).now)
     work.plan(1)
     with pytest.raises(BackfillError, match="journal"):

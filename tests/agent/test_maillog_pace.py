@@ -35,7 +35,7 @@ class Script:
         self.asked += 1
         return -1 if self._is_deaf else self._ours
 
-    is_pipe = False
+    is_late = False
 
     def hush(self) -> None:
         """It rings on."""

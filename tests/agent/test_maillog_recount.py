@@ -203,7 +203,7 @@ async def test_one_of_several_that_is_gone_is_missing(tmp_path: Path) -> None:
     assert by_key(counted) != totals
 
 
-@pytest.mark.needs("journalctl", "systemd-journal-remote")
+@pytest.mark.needs("systemd-journal-remote")
 async def test_the_journal_up_to_its_entry(tmp_path: Path) -> None:
     bed = JournalBed(tmp_path)
     bed.begin()
@@ -226,7 +226,7 @@ async def test_the_journal_up_to_its_entry(tmp_path: Path) -> None:
     assert by_key(lost) != totals
 
 
-@pytest.mark.needs("journalctl", "systemd-journal-remote")
+@pytest.mark.needs("systemd-journal-remote")
 async def test_a_journal_that_had_no_entry(tmp_path: Path) -> None:
     bed = JournalBed(tmp_path)
     read_all(bed.account, bed.log.now)
