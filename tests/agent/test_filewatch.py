@@ -1,6 +1,5 @@
 """A line written to the log wakes the follower at once, before and after a rotation."""
 
-import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -111,18 +110,6 @@ async def test_a_file_that_comes_into_the_folder_wakes(tmp_path: Path) -> None:
     await wait(watch, timedelta(milliseconds=1))
     (tmp_path / "mail.log").write_text("first\n")
     assert await waited(watch) < 1
-    watch.close()
-
-
-async def test_a_pipe_with_something_in_it_wakes() -> None:
-    ours, theirs = os.pipe()
-    watched = Watched(pipe=ours)
-    watch = FileWatch(lambda: watched)
-    assert not await wait(watch, timedelta(milliseconds=1))
-    os.write(theirs, b"x")
-    assert await wait(watch, LONG)
-    for descriptor in (ours, theirs):
-        os.close(descriptor)
     watch.close()
 
 

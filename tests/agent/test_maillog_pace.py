@@ -16,11 +16,14 @@ SETTLES = pace.SETTLES.total_seconds()
 class Script:
     """A log whose looks find these things one after another; then it is over. `rings`: at once."""
 
-    def __init__(self, *finds: News, rings: bool = True, is_deaf: bool = False) -> None:
+    def __init__(
+        self, *finds: News, rings: bool = True, is_deaf: bool = False, is_late: bool = False
+    ) -> None:
         self._finds = [*finds]
         self.times: list[float] = []
         self._ours, self._theirs = os.pipe()
         self._is_deaf = is_deaf
+        self.is_late = is_late
         self.asked = 0
         if rings:
             os.write(self._theirs, b"!")
@@ -34,8 +37,6 @@ class Script:
     def descriptor(self) -> int:
         self.asked += 1
         return -1 if self._is_deaf else self._ours
-
-    is_late = False
 
     def hush(self) -> None:
         """It rings on."""
@@ -93,6 +94,19 @@ async def test_where_nothing_happens_it_looks_rarely(monkeypatch: pytest.MonkeyP
 async def test_where_nothing_can_ring_it_looks_often() -> None:
     script = await followed(Script(News.NOTHING, News.NOTHING, is_deaf=True))
     assert all(SETTLES * 0.9 <= pause < pace.LOOK_EVERY.total_seconds() for pause in script.pauses)
+
+
+async def test_a_bell_that_rings_late_is_waited_for_only_where_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace, "LATE_LOOKS_IN_VAIN", 3)
+    finds = [News.NOTHING] * 2 + [News.SOME] + [News.NOTHING] * 3 + [News.SOME]
+    script = await followed(Script(*finds, is_late=True))
+    *before, rung, after = script.pauses
+    assert all(SETTLES * 0.9 <= pause < pace.LOOK_EVERY.total_seconds() for pause in before)
+    assert rung < SETTLES
+    assert after >= SETTLES * 0.9
+    assert script.asked == 1
 
 
 async def test_when_it_is_cancelled_it_looks_no_more() -> None:

@@ -15,6 +15,7 @@ from tests.vps_hub import SINK_PORT, Hub
 
 pytestmark = [
     pytest.mark.needs("root", "systemd-nspawn", "mmdebstrap", "ip", "rbldnsd", "postfix"),
+    pytest.mark.needs("systemd-journal-remote"),
     # The first run of a week makes the machine's image.
     pytest.mark.timeout(600),
     pytest.mark.xdist_group("vps"),
@@ -112,6 +113,7 @@ def test_the_other_release_pauses_too(vps: Machine, hub: Hub) -> None:
     said = install_anew(vps, token=hub.token())
     assert "the collector has acknowledged a heartbeat" in said, said
     look_hardened(vps)
+    vps_journal.count(vps, hub)
     pause(vps, hub)
 
 
