@@ -1,9 +1,11 @@
 """Warm-up in rows and sentences: what stands, what comes next, the days ahead. Asks nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from collector.core.warmup_forecast import Ahead, Reach
 from collector.core.warmup_plan import Holder, Plan
+from collector.operate.moments import ago
 from collector.ports import Row
 from deliverability.ladders import LADDERS, Ladder
 
@@ -30,6 +32,18 @@ def known_ladders() -> list[Row]:
 
 def shown(row: Row) -> Row:
     return {**row, "next_step": _next_step(row), "state": _state(row)}
+
+
+def standing(subject: str, plan: Row, *, now: datetime) -> Iterator[str]:
+    """What it may send while it warms, and how to hold it or let it go on."""
+    yield (
+        f"{subject} may send {plan['cap_day']} a day, {plan['cap_hour']} an hour:"
+        f" stage {plan['stage']} of {plan['ladder']}, since {ago(plan['since'], now)}"
+    )
+    if plan["held_by"]:
+        yield f"held by {plan['held_by']}: {plan['held_why']}; mailfleet warmup resume {subject}"
+    else:
+        yield f"to hold it there: mailfleet warmup hold {subject} --reason TEXT"
 
 
 def _state(row: Row) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from collector.core.effects import STOP_SENDING
-from collector.operate import overview, testimony, why_domains
+from collector.operate import overview, testimony, warmup_words, why_domains
 from collector.operate.desk import Desk
 from collector.operate.moments import ago, clock
 from collector.operate.overview import row_of, rows_of
@@ -39,17 +39,19 @@ async def read(desk: Desk, subject: str) -> dict[str, object]:
     event by its number. Refused: SUBJECT_UNKNOWN."""
     subject = await _of_event(desk, subject) if subject.isdecimal() else subject
     decisions = await desk.store.decisions(subject, limit=DECISIONS_MAX)
-    if decisions and not decisions[0]["node_id"]:
-        return why_domains.explain(subject, decisions)
     node = await _node(desk, subject, decisions)
+    if node is None:
+        return await why_domains.read(desk, subject, decisions)
     chosen = subject if decisions and decisions[0]["id"] == subject else None
     if chosen is None and not decisions:
         decisions = await desk.store.decisions(str(node["id"]), limit=DECISIONS_MAX)
     return explain(node, decisions, now=desk.clock.now(), chosen=chosen)
 
 
-async def _node(desk: Desk, subject: str, decisions: Sequence[Row]) -> Row:
-    """The subject, or the one its decisions are about. Refused: SUBJECT_UNKNOWN."""
+async def _node(desk: Desk, subject: str, decisions: Sequence[Row]) -> Row | None:
+    """The subject, or the one its decisions are about."""
+    if decisions and not decisions[0]["node_id"]:
+        return None
     is_decision = bool(decisions) and decisions[0]["id"] == subject
     named = [] if is_decision else [subject]
     for name in (*named, *(str(one["node_id"]) for one in decisions[:1])):
@@ -57,7 +59,7 @@ async def _node(desk: Desk, subject: str, decisions: Sequence[Row]) -> Row:
             return (await overview.nodes(desk, node=name))[0]
         except Refused:
             continue
-    raise Refused("SUBJECT_UNKNOWN", f"no node, address or decision is called {subject}")
+    return None
 
 
 async def _of_event(desk: Desk, number: str) -> str:
@@ -186,15 +188,7 @@ def _warmup(node: Row, now: datetime) -> Iterator[str]:
         plan = row_of(address, "warmup")
         if plan is None:
             continue
-        ip, since = address["ip"], ago(plan["since"], now)
-        yield (
-            f"{ip} may send {plan['cap_day']} a day, {plan['cap_hour']} an hour:"
-            f" stage {plan['stage']} of {plan['ladder']}, since {since}"
-        )
-        if plan["held_by"]:
-            yield f"held by {plan['held_by']}: {plan['held_why']}; mailfleet warmup resume {ip}"
-        else:
-            yield f"to hold it there: mailfleet warmup hold {ip} --reason TEXT"
+        yield from warmup_words.standing(str(address["ip"]), plan, now=now)
 
 
 def _pause(pause: Row) -> str:

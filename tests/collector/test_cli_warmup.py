@@ -213,3 +213,16 @@ async def test_after_a_delisting_an_address_comes_back_under_a_cap(bed: Bed) -> 
     assert (await read(bed, "node", "show", "mta-1"))["lifecycle"] == Lifecycle.WARMING.value
     member = (await read(bed, "rotation", "show"))["members"][0]
     assert (member["may_send"], member["cap_day"]) == (True, 383)
+
+
+async def test_why_of_a_sending_domain_needs_no_decision_and_no_node(bed: Bed) -> None:
+    assert "sending domain" in await done(bed, "why", "shop.example", code=3)
+    await done(bed, "warmup", "start", "shop.example", "--reason", "new")
+    said = await done(bed, "why", "Shop.example")
+    assert said.startswith("shop.example warms up: stage 1 of 21, 10 a day")
+    for word in ("10 a day, 5 an hour", "by all nodes: 0", "next: 12 a day", "warmup hold"):
+        assert word in said
+    await done(bed, "warmup", "hold", "shop.example", "--reason", "audit")
+    said = await done(bed, "why", "shop.example")
+    assert "shop.example is held" in said
+    assert "held by operator: audit; mailfleet warmup resume shop.example" in said

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -21,6 +23,7 @@ from collector.core.model import Kind
 from collector.core.policy import Policy
 from collector.core.warmup_plan import Plan, Warming, midnight
 from collector.operate import why_domains
+from collector.operate.desk import Desk
 from collector.ports_rotation import Standing
 from collector.rpc import wire as collector_wire
 from collector.rpc.wire import Arrival
@@ -123,9 +126,14 @@ async def test_from_a_nodes_log_to_the_next_stage(
     await journal.commit(judge(await journal.load([]), POLICY, now=clock.now()))
     (row,) = await journal.warmups(subject=NEWS)
     assert (row["stage"], row["healthy_days"]) == (2, 1)
-    said = why_domains.explain(NEWS, await journal.decisions(NEWS, limit=9))
-    assert said["headline"] == f"WARM-UP ONE STAGE FURTHER of {NEWS} for WARMUP: made"
+    decisions = await journal.decisions(NEWS, limit=9)
+    said = why_domains.explain(row, decisions, now=clock.now())
+    assert said["headline"] == f"{NEWS} warms up: stage 2 of 21, 12 a day"
+    assert "WARM-UP ONE STAGE FURTHER" in str(said["chapters"])
     assert "9 sent" in str(said["chapters"])
+    desk = cast(Desk, SimpleNamespace(rotating=journal, clock=clock))
+    alone = await why_domains.read(desk, str(decisions[0]["id"]), decisions)
+    assert alone["headline"] == f"WARM-UP ONE STAGE FURTHER of {NEWS} for WARMUP: made"
 
 
 def _mail(number: int) -> str:
