@@ -41,7 +41,7 @@ async def read(desk: Desk, subject: str) -> dict[str, object]:
     decisions = await desk.store.decisions(subject, limit=DECISIONS_MAX)
     node = await _node(desk, subject, decisions)
     if node is None:
-        return await why_domains.read(desk, subject, decisions)
+        return await why_domains.read(desk, subject, decisions=decisions)
     chosen = subject if decisions and decisions[0]["id"] == subject else None
     if chosen is None and not decisions:
         decisions = await desk.store.decisions(str(node["id"]), limit=DECISIONS_MAX)

@@ -9,7 +9,7 @@ from collector.operate.desk import Desk
 from collector.ports import Refused, Row
 
 
-async def read(desk: Desk, subject: str, decisions: Sequence[Row]) -> dict[str, object]:
+async def read(desk: Desk, subject: str, *, decisions: Sequence[Row]) -> dict[str, object]:
     """Of its name, or of one decision about it. Refused: SUBJECT_UNKNOWN."""
     decision = next(iter(decisions), None)
     if decision is not None and decision["id"] == subject:

@@ -132,7 +132,7 @@ async def test_from_a_nodes_log_to_the_next_stage(
     assert "WARM-UP ONE STAGE FURTHER" in str(said["chapters"])
     assert "9 sent" in str(said["chapters"])
     desk = cast(Desk, SimpleNamespace(rotating=journal, clock=clock))
-    alone = await why_domains.read(desk, str(decisions[0]["id"]), decisions)
+    alone = await why_domains.read(desk, str(decisions[0]["id"]), decisions=decisions)
     assert alone["headline"] == f"WARM-UP ONE STAGE FURTHER of {NEWS} for WARMUP: made"
 
 
