@@ -78,11 +78,12 @@ class _Reading:
     tally: Tally
     watch: SilenceWatch
     clock: LineClock
-    strange: unknown.UnknownLines
+    strange: unknown.UnknownLines  # but for the `usual_lines` since then
     is_started: bool
     committed_at: datetime
     uncommitted: Batch | None = None  # the last one read
     bytes_uncommitted: int = 0
+    usual_lines: int = 0
 
 
 class Accounting:
@@ -243,7 +244,10 @@ class Accounting:
         reading.tally.fold(parsed)
         reading.uncommitted = batch
         reading.bytes_uncommitted += len(batch.data)
-        reading.strange = sifted.added_to(reading.strange)
+        if sifted.is_usual:
+            reading.usual_lines += sifted.lines
+        else:
+            reading.strange = sifted.added_to(reading.strange)
 
     def _commit(self, reading: _Reading, batch: Batch, now: datetime) -> None:
         gaps = []
@@ -251,6 +255,8 @@ class Accounting:
             window = _window(batch.gap.start, end=batch.gap.end)
             text = batch.gap.text
             gaps = [EventDraft(kind=EventKind.LOG_GAP, at=now, window=window, text=text)]
+        lines = reading.strange.lines + reading.usual_lines
+        reading.strange, reading.usual_lines = replace(reading.strange, lines=lines), 0
         self._ledger.count(
             position=batch.position,
             counted_to=batch.counted_to,

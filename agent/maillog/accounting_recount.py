@@ -144,7 +144,7 @@ class _Counting:
             self._counted_to = batch.counted_to
         self._lines += data.count(b"\n")
         self._bytes += len(data)
-        self._fold(self._sieve.take(replace(batch, data=data, gap=None), now))
+        self._fold(self._sieve.take(batch._replace(data=data, gap=None), now))
 
     def finish(self) -> None:
         self._fold(self._sieve.rest())

@@ -5,9 +5,9 @@ handed out is the caller's to store together with the position that comes with i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.maillog import files
 from agent.maillog.files import Entry, Exchanged, LogFile, family, open_entry
@@ -22,8 +22,7 @@ STILL_POLLS = 2  # looks at an unchanging end before a renamed file counts as fi
 DISORDER_MAX = timedelta(minutes=1)  # a clock put back between two lines, several writers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(NamedTuple):
     """Whole lines, and the position behind them. So many `overlong` ones were left out of `data`.
     `moved`: another file than the last batch's. Of several logs, `name` and `place` are of the one
     that these lines stand in. `behind`: where reading begins, some of what stands before.
@@ -110,7 +109,7 @@ class Follower:
         start = max(0, located.offset - BEHIND_BYTES)
         behind = located.file.read(start, length=located.offset - start)
         batch = self._batch(b"", gap=located.gap, moved=True)
-        return replace(batch, behind=behind[behind.find(b"\n") + 1 :] if start else behind)
+        return batch._replace(behind=behind[behind.find(b"\n") + 1 :] if start else behind)
 
     def _move_to(self, located: Located) -> None:
         self.close()
@@ -181,9 +180,13 @@ class Follower:
 
     def _advance(self, file: LogFile, consumed: bytes, *, mid_line: bool = False) -> None:
         self._tail = (self._tail + consumed)[-256:] if len(consumed) < 256 else consumed[-256:]
-        position = replace(
-            self._position,
-            offset=self._position.offset + len(consumed),
+        before = self._position
+        position = LogPosition(
+            device=before.device,
+            inode=before.inode,
+            head_length=before.head_length,
+            head_digest=before.head_digest,
+            offset=before.offset + len(consumed),
             tail_digest=digest(self._tail),
             mid_line=mid_line,
         )

@@ -8,7 +8,7 @@ it does not. Pure; what this machine is called at present is asked of the caller
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -49,9 +49,15 @@ class Sifted:
         taken_out = sum(self.by_host.values())
         return parse.count_lines(self.batch.data) + self.batch.overlong + taken_out
 
-    @property
+    @cached_property
     def overlong(self) -> int:
         return parse.count_overlong(self.batch.data) + self.batch.overlong
+
+    @property
+    def is_usual(self) -> bool:
+        """Of `added_to` nothing but `lines` would be more."""
+        parsed = self.parsed
+        return not (parsed.unparsed or parsed.unknown or self.overlong or self.by_host)
 
     def added_to(self, strange: UnknownLines) -> UnknownLines:
         return unknown.added(
@@ -104,7 +110,7 @@ class Sieve:
         if batch is None:
             return None
         kept, by_host = self._hosts.sifted()
-        batch = replace(batch, data=kept)
+        batch = batch._replace(data=kept)
         return Sifted(batch=batch, parsed=parse.parse_counted(kept), by_host=by_host)
 
     def _is_much(self, batch: Batch) -> bool:
@@ -211,8 +217,7 @@ def _joined(first: Batch, *, then: Batch) -> Batch:
     if first.gap is not None and then.gap is not None:
         text = f"{first.gap.text}; {then.gap.text}"
         gap = Gap(start=first.gap.start, end=then.gap.end, text=text)
-    return replace(
-        then,
+    return then._replace(
         data=first.data + then.data,
         overlong=first.overlong + then.overlong,
         gap=gap,

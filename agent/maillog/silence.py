@@ -34,7 +34,7 @@ class SilenceWatch:
 
     __slots__ = (
         *("_begun", "_clock", "_in_flight", "_latest_old", "_minute", "_pipes_out"),
-        *("_reload_at", "_since_old"),
+        *("_reload_at", "_since_old", "_told"),
     )
 
     def __init__(
@@ -44,15 +44,21 @@ class SilenceWatch:
         self._in_flight = silence.in_flight
         self._begun = silence.begun
         self._pipes_out = pipes_out
+        self._told: Silence | None = None
         self._remember(silence.reload_at)
 
     @property
     def silence(self) -> Silence:
-        return Silence(reload_at=self._reload_at, in_flight=self._in_flight, begun=self._begun)
+        """Asked for at every look, and seldom another one."""
+        if self._told is None:
+            counts = {"in_flight": self._in_flight, "begun": self._begun}
+            self._told = Silence(reload_at=self._reload_at, **counts)
+        return self._told
 
     def fold(self, events: Sequence[MailEvent | Sent]) -> None:
         if self._latest_old is None and Reload not in set(map(type, events)):
             return  # and nothing to be told apart
+        self._told = None
         for event in map(event_of, events):
             if type(event) is Delivery:
                 if self._latest_old is not None and leaves(event, self._pipes_out):

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -150,7 +150,7 @@ class Sources:
             return batch
         more = batch.has_more or any(o.follower.is_behind for o in self._followed.values())
         whole = self._positions()
-        return replace(batch, position=whole, has_more=more, name=name, place=batch.position)
+        return batch._replace(position=whole, has_more=more, name=name, place=batch.position)
 
     def _raise_if_all_failed(self) -> None:
         is_any_open = any(one.follower.is_open for one in self._followed.values())

@@ -32,6 +32,9 @@ from deliverability import receivers, replies
 from deliverability.replies import Outcome, ReplyClass
 
 SHORTCUTS_MAX = 4096
+# Of so many the lines' own words are kept, and then all made counts at once: for a few of them that
+# costs as much.
+UNGATHERED_MAX = 64
 RELAY_BYTES_MAX = 320  # of one that is remembered: a name of DNS, an address and a port
 REPLY_BYTES_MAX = replies.TEXT_BYTES_MAX + 1  # that it was longer is to be seen
 
@@ -80,6 +83,7 @@ class Tally:
         self._history: list[MinuteCount] = []
         self._replies: dict[tuple[str, ReplyClass], tuple[Delivery, Outcome, datetime]] = {}
         self._told: Counted | None = None
+        self._ungathered = 0
 
     def fold(self, parsed: Parsed) -> None:
         """Counts the facts of some lines."""
@@ -88,7 +92,9 @@ class Tally:
         if parsed.queued or parsed.shared:
             self._underway.taken_up(parsed.queued, parsed.shared)
         self._fold_events(parsed.events)
-        self._senders.sent(*tally_cells.gather(self._rows.values()))
+        self._ungathered += len(parsed.events)
+        if self._ungathered > UNGATHERED_MAX:
+            self._gather()
         self._firsts.removed(self._underway.by_whom(parsed.removed))
 
     def missed(self, until: datetime) -> None:
@@ -99,6 +105,7 @@ class Tally:
     def counted(self) -> Counted:
         """What is to be stored: whole new totals of every cell anything pending belongs to."""
         self._note_minute()
+        self._gather()
         closed, opened, still_open = self._firsts.changed()
         taken_up, let_go = self._underway.changed()
         self._told = Counted(
@@ -139,6 +146,10 @@ class Tally:
         self._firsts.committed()
         self._history.clear()
         self._replies.clear()
+
+    def _gather(self) -> None:
+        self._ungathered = 0
+        self._senders.sent(*tally_cells.gather(self._rows.values()))
 
     def _fold_events(self, events: Sequence[Any]) -> None:
         """The loop that most of the time goes into: as little as may be for what was sent.

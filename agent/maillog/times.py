@@ -203,6 +203,9 @@ def first_time(block: bytes, clock: LineClock) -> datetime | None:
 
 def last_time(block: bytes, clock: LineClock) -> datetime | None:
     """Of the last line of the block that tells its time; the block ends with a whole line."""
+    usual = clock.read(block[block.rfind(b"\n", 0, -1) + 1 :])
+    if usual is not None:
+        return usual
     for length in (TAIL_BYTES, len(block)):
         is_cut = length < len(block)
         lines = block[-length:].split(b"\n")[is_cut:]
