@@ -7,7 +7,7 @@ One delivery line is one attempt for one recipient. Every table is bounded, and 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.maillog import histogram, lines, tally_cells, tally_names
 from agent.maillog.lines import (
@@ -23,7 +23,7 @@ from agent.maillog.lines import (
 from agent.maillog.recipients_firsts import BOUNCED, NONE, SENT, Firsts
 from agent.maillog.tally_cells import Count, Row
 from agent.maillog.tally_intake import Clients
-from agent.maillog.tally_names import Names
+from agent.maillog.tally_names import Names, remember
 from agent.maillog.tally_senders import Senders, Underway
 from agent.maillog.tally_whose import Whose
 from agent.maillog.times import LineClock, minute_of
@@ -31,16 +31,12 @@ from agent.model import Cell, CellKey, Counted, Intake, MinuteCount, Reply, Send
 from deliverability import receivers, replies
 from deliverability.replies import Outcome, ReplyClass
 
-SHORTCUTS_MAX = 4096
-# Of so many the lines' own words are kept, and then all made counts at once: for a few of them that
-# costs as much.
-UNGATHERED_MAX = 64
+UNGATHERED_MAX = 64  # so many are made counts at once: to do that for a few costs as much
 RELAY_BYTES_MAX = 320  # of one that is remembered: a name of DNS, an address and a port
 REPLY_BYTES_MAX = replies.TEXT_BYTES_MAX + 1  # that it was longer is to be seen
 
 _BY_HOST = frozenset((b"smtp", b"lmtp"))
 
-_Key = TypeVar("_Key")
 _Way = tuple[bytes, bytes, bytes, bytes]  # instance, daemon, relay and status
 _Place = tuple[str, str, str]  # address, receiver and instance
 
@@ -255,9 +251,9 @@ class Tally:
             if self._shortcuts.get(_way(delivery)) is not count:
                 return count  # its recipient decided
             if is_far and delivery.daemon in _BY_HOST:
-                _remember(self._hosts, (tag, host), count)
+                remember(self._hosts, (tag, host), count)
         if len(relay) <= RELAY_BYTES_MAX:
-            _remember(self._sent[tag], relay, count)
+            remember(self._sent[tag], relay, count)
         return count
 
     def _find(self, event: Delivery) -> Count | None:
@@ -271,7 +267,7 @@ class Tally:
         count = self._row(receiver, event.instance).count(outcome)
         is_long = len(relay) > RELAY_BYTES_MAX or len(event.instance) > RELAY_BYTES_MAX
         if by_relay and relay != b"none" and not is_long:
-            _remember(self._shortcuts, _way(event), count)
+            remember(self._shortcuts, _way(event), count)
         return count
 
     def _row(self, receiver: str, instance: bytes) -> Row:
@@ -302,9 +298,3 @@ class Tally:
 
 def _way(event: Delivery) -> _Way:
     return event.instance, event.daemon, event.relay, event.status
-
-
-def _remember(counts: dict[_Key, Count], key: _Key, count: Count) -> None:
-    if len(counts) >= SHORTCUTS_MAX:
-        counts.clear()
-    counts[key] = count

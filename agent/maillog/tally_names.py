@@ -6,6 +6,7 @@ so that no total ever moves.
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TypeVar
 
 from agent.maillog.lines import is_nearby
 from agent.model import CellKey
@@ -18,8 +19,19 @@ INSTANCES_MAX = 8
 INSTANCE_CHARACTERS_MAX = 64
 NAMES_REMEMBERED_MAX = 1024
 HOST_BYTES_MAX = 253  # RFC 1035, 3.1; what is longer is nobody's name
+SHORTCUTS_MAX = 4096
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 _AT_HOME = frozenset((b"local", b"virtual", b"discard"))
+
+
+def remember(table: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """In a table of shortcuts: forgetting them costs time alone."""
+    if len(table) >= SHORTCUTS_MAX:
+        table.clear()
+    table[key] = value
 
 
 class Names:
