@@ -115,12 +115,12 @@ class Acting:
         every = (ip for link in self._fleet.links.values() for ip in link.agent.addresses)
         return (name, *(ip for ip in every if ":" in ip and network_of(ip) == network))
 
-    def _askers(self, seen_by: str | list[str] | None) -> list[str] | None:
+    def _askers(self, seen_by: list[str] | None) -> list[str] | None:
         if seen_by is None:
             return None
-        if seen_by == "nodes":
-            return list(self._fleet.links)
-        return [COLLECTOR] if seen_by == "collector" else list(seen_by)
+        nodes = ["all" if name == "nodes" else name for name in seen_by if name != "collector"]
+        asking = [node for name in nodes for node in self._of_name(name)]
+        return asking + [COLLECTOR] * ("collector" in seen_by)
 
     def _cut(self, fact: Fact) -> None:
         def each(act: Callable[[str], None]) -> None:

@@ -220,7 +220,7 @@ def _fact(said: Mapping[str, Any], names: refusing.Names, *, lasts: float) -> Fa
     if what not in FACTS:
         raise IncidentError(f"no fact is called {what!r}; there are {', '.join(FACTS)}")
     needed, possible = FACTS[what]
-    rest = {name: value for name, value in said.items() if name not in ("what", "at", "until")}
+    rest = _in_lists(said, but=("what", "at", "until"))
     _known(rest, needed | possible, where=f"a fact {what!r}")
     if missing := needed - rest.keys():
         raise IncidentError(f"a fact {what!r} needs {', '.join(sorted(missing))}")
@@ -241,12 +241,21 @@ def _expectation(said: Mapping[str, Any], names: refusing.Names, *, lasts: float
     if len(found) != 1:
         raise IncidentError(f"expects one of {', '.join(EXPECTATIONS)}, and says {found}")
     (what,) = found
-    rest = {name: value for name, value in said.items() if name != what}
+    rest = _in_lists(said, but=(what,))
     _known(rest, EXPECTATIONS[what], where=f"an expectation {what!r}")
     _refused(refusing.of_expectation(what, said, names=names, lasts=lasts))
     subjects = said[what]
     named = (subjects,) if isinstance(subjects, str) else tuple(subjects)
     return Expectation(what=what, subjects=named, said=rest)
+
+
+def _in_lists(said: Mapping[str, Any], *, but: Iterable[str]) -> dict[str, Any]:
+    """What is said, one name of somebody as a list of one."""
+    return {
+        key: refusing.listed(said, key) if key in ("about", "seen_by", "to") else value
+        for key, value in said.items()
+        if key not in but
+    }
 
 
 def _refused(problems: Iterator[str]) -> None:

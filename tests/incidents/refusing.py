@@ -177,9 +177,8 @@ def _zone(said: Mapping[str, Any], names: Names) -> Iterator[str]:
     answers = said["answers"]
     if isinstance(answers, str):
         yield from _among(answers, WORDS, called="answer in words")
-    asked = said.get("seen_by", [])
-    if asked not in ("nodes", "collector"):
-        yield from filter(None, map(names.problem, listed(said, "seen_by")))
+    askers = [one for one in listed(said, "seen_by") if one not in ("nodes", "collector")]
+    yield from filter(None, map(names.problem, askers))
 
 
 def _mail(said: Mapping[str, Any], _: Names) -> Iterator[str]:

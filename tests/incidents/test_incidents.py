@@ -138,6 +138,43 @@ def test_what_is_no_incident_is_refused(
     assert str(refused.value).startswith(f"{path}:{line}: ")
 
 
+SEEN_BY_SOME = """
+title = "t"
+source = "s"
+lasts = "2h"
+[[pool]]
+nodes = 3
+[[fact]]
+what = "zone"
+at = "5m"
+zone = "zen.spamhaus.org"
+answers = ["127.0.0.2"]
+about = "n1"
+seen_by = "nodes"
+[[expect]]
+paused = "n1"
+reason = "LISTED"
+by = "17m"
+"""
+
+
+@pytest.mark.parametrize(
+    "askers", ['["nodes"]', '["pool:default", "collector"]', '["all"]', '"n1"']
+)
+async def test_askers_are_named_in_every_way(tmp_path: Path, askers: str) -> None:
+    """One name or a list, the collector among them; the collector does not see what it is not said
+    to see, and then the two disagree.
+    """
+    path = tmp_path / "askers.toml"
+    text = SEEN_BY_SOME.replace('"nodes"', askers)
+    path.write_text(text)
+    ours, _ = await play.play(incident.load(path))
+    assert bool(ours.problems) is ("collector" not in askers)
+    path.write_text(text.replace('paused = "n1"\nreason = "LISTED"', 'alert = "disagree"'))
+    ours, _ = await play.play(incident.load(path))
+    assert bool(ours.problems) is ("collector" in askers)
+
+
 def test_a_folder_is_played_and_what_is_none_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
