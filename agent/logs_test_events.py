@@ -33,7 +33,9 @@ def event_of(line: bytes, *, judge: Judge, clock: LineClock) -> dict[str, object
                 "pid": int(process[1]) if process is not None else None,
                 "queue_id": text(event.queue_id),
                 **(
-                    _attempt(event, line[body:], judge) if isinstance(event, Delivery) else _EXPIRED
+                    _attempt(event, line[body:], judge)
+                    if isinstance(event, Delivery)
+                    else _EXPIRED | {"status": _status(line[body:])}
                 ),
             }
     return None
@@ -69,6 +71,12 @@ _EXPIRED: dict[str, object] = {
     "receiver": receivers.UNKNOWN,
     "counted": True,
 }
+
+
+def _status(line: bytes) -> str:
+    """In Postfix's own word: force-expired where a person asked for it (postsuper(1), -e)."""
+    forced = line.rfind(b">, status=force-expired,") > line.rfind(b">, status=expired,")
+    return "force-expired" if forced else Outcome.EXPIRED.value
 
 
 def _seconds(text: bytes) -> float | None:

@@ -171,9 +171,11 @@ def test_what_can_be_read_is_counted_all_the_same(tmp_path: Path) -> None:
 def test_a_message_that_expired_is_an_event_without_a_recipient() -> None:
     voice, message = grammar.Voice(), grammar.Message(queue_id="ABC1", sender="", message_id="1")
     line = grammar.qmgr_expired(voice, Log(Path("unused")).at, message=message)
-    (event,) = run("-", "--events", stdin=line).stdout.splitlines()
-    said = json.loads(event)
+    by_hand = line.replace(b"=expired", b"=force-expired")
+    told = run("-", "--events", stdin=line + by_hand).stdout.splitlines()
+    said, forced = map(json.loads, told)
     assert (said["status"], said["to"], said["queue_id"]) == ("expired", None, "ABC1")
+    assert {**said, "status": "force-expired"} == forced
 
 
 def test_the_journals_entries_are_lines_too() -> None:
