@@ -251,9 +251,9 @@ class Tally:
             if self._shortcuts.get(_way(delivery)) is not count:
                 return count  # its recipient decided
             if is_far and delivery.daemon in _BY_HOST:
-                remember(self._hosts, (tag, host), count)
+                remember(self._hosts, (tag, host), value=count)
         if len(relay) <= RELAY_BYTES_MAX:
-            remember(self._sent[tag], relay, count)
+            remember(self._sent[tag], relay, value=count)
         return count
 
     def _find(self, event: Delivery) -> Count | None:
@@ -267,7 +267,7 @@ class Tally:
         count = self._row(receiver, event.instance).count(outcome)
         is_long = len(relay) > RELAY_BYTES_MAX or len(event.instance) > RELAY_BYTES_MAX
         if by_relay and relay != b"none" and not is_long:
-            remember(self._shortcuts, _way(event), count)
+            remember(self._shortcuts, _way(event), value=count)
         return count
 
     def _row(self, receiver: str, instance: bytes) -> Row:

@@ -27,7 +27,7 @@ _Value = TypeVar("_Value")
 _AT_HOME = frozenset((b"local", b"virtual", b"discard"))
 
 
-def remember(table: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+def remember(table: dict[_Key, _Value], key: _Key, *, value: _Value) -> None:
     """In a table of shortcuts: forgetting them costs time alone."""
     if len(table) >= SHORTCUTS_MAX:
         table.clear()
