@@ -31,7 +31,7 @@ COLUMNS = (
 )
 _HISTOGRAMS = struct.Struct(f"<{len(PARTS) * BUCKETS}I")
 _COUNT_MAX = 2**32 - 1
-_NUMBER_MAX = 2**63 - 1  # of a column; sizes that a log makes up may come to more
+_NUMBER_MAX = 2**53  # eight million terabytes; sizes that a log makes up may come to more
 _MINUTE = timedelta(minutes=1)
 _EPOCH_START = to_datetime(0)
 

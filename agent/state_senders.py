@@ -40,10 +40,8 @@ def counts(file: StateFile, *, since: int) -> tuple[SenderCount, ...]:
 
 
 def underway(file: StateFile) -> dict[bytes, tuple[bytes, int]]:
-    """ValueError: what is no word of a queue manager."""
-    found = {}
-    for message, said, recipients in file.rows("SELECT message, said, recipients FROM underway"):
-        if not _SAID.fullmatch(said):
-            raise ValueError(f"under way: {said!r}")
-        found[message] = (said, recipients)
-    return found
+    """But what is no word of a queue manager: that message's sender is not known, and no more."""
+    rows = file.rows("SELECT message, said, recipients FROM underway")
+    return {
+        message: (said, recipients) for message, said, recipients in rows if _SAID.fullmatch(said)
+    }

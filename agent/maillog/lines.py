@@ -110,7 +110,9 @@ class Shared(NamedTuple):
     recipients: int
 
 
-_DOMAIN = re.compile(rb"[^\"@<>=, \t\n\r\f\v]{0,253}")
+# What is not of it stands for something where it is kept: no separator may be a part.
+DOMAIN = rb"[^\"@<>=, \t\n\r\f\v]{0,253}"
+_DOMAIN = re.compile(DOMAIN)
 
 
 def said_of(mailbox: bytes, *, size: bytes) -> bytes:

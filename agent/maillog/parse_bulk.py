@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from agent.maillog.lines import delivery_of
+from agent.maillog.lines import DOMAIN, delivery_of
 from agent.maillog.parse_delivery import DELIVERERS, QUEUE_ID
 from agent.maillog.parse_found import Found
 from agent.maillog.parse_message import accepted
@@ -37,7 +37,7 @@ _SENT = rb"[0-9.]+, status=sent \("
 _UNSENT = rb"(" + _LINE_VALUE + rb"), status=(%b) \((.*)\)(?=\n)"
 # From the sender's domain on: one group, taken apart later.
 _FROM = rb"from=<(?:.*@|)"
-_DOMAIN_AND_SIZE = rb"[^ \n,=]{0,254}, size=[0-9]{1,12}"
+_DOMAIN_AND_SIZE = DOMAIN + rb">, size=[0-9]{1,12}"
 _QUEUED = _FROM + rb"(" + _DOMAIN_AND_SIZE + rb"), nrcpt=1 \(queue active\)(?=\n)"
 # In the same group, for such messages are fewer: one of several recipients.
 _SEVERAL = _FROM + rb"(?=" + _DOMAIN_AND_SIZE + rb", nrcpt=[0-9]{1,9} \(queue active\)\n)"

@@ -26,6 +26,11 @@ LINES_TRIED_MAX = 50
 STAMP_SEARCHED_MAX = 200
 TAIL_BYTES = 8192  # in which these nearly always are
 
+# Outside of these it is a clock that was never set, or a line that somebody made up; and what is
+# near the ends of all dates has no day before, or no second after it.
+EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)
+LATEST = datetime(2200, 1, 1, tzinfo=timezone.utc)
+
 _MINUTE = timedelta(minutes=1)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _PRIORITY = re.compile(rb"<\d{1,3}>(?:1 )?")
@@ -72,8 +77,9 @@ class LineClock:
             at = self._read(line)
         except (ValueError, OverflowError):
             return None
-        if at is not None:
-            self._previous = at
+        if at is None or not EARLIEST <= at < LATEST:
+            return None
+        self._previous = at
         return at
 
     def _read(self, line: bytes) -> datetime | None:

@@ -99,16 +99,33 @@ def test_each_attempt_is_its_senders(mail: Mail) -> None:
         ("a@b@shop.example", "shop.example"),
         ("a@" + "x" * 300 + ".example", senders.OTHER),
         ("a@sh=op.example", senders.OTHER),
+        ("a@shop>.example", senders.OTHER),
+        (">", senders.OTHER),
     ],
 )
 @pytest.mark.parametrize("nrcpt", [1, 2])
 @pytest.mark.parametrize("more", [0, 60], ids=["few", "many lines"])
 def test_names(mail: Mail, sender: str, domain: str, nrcpt: int, more: int) -> None:
     came = "Nov 22 09:00:00 mx1 postfix/smtpd[7]: A1: client=app1.example.net[10.0.0.5]"
-    mail.read(*[came] * more, up("A1", sender, nrcpt=nrcpt), to("A1"))
+    mail.read(*[came] * more, up("A1", sender, nrcpt=nrcpt), to("A1"), up("A2", sender))
+    mail.commit()
+    mail.restart()
+    mail.read(to("A2"))
     (one,) = mail.told().values()
-    assert (one.domain, one.sent) == (domain, 1)
-    assert mail.state.cells()[0].bytes_sent == 4711
+    assert (one.domain, one.sent) == (domain, 2)
+    assert mail.state.cells()[0].bytes_sent == 2 * 4711
+
+
+def test_what_cannot_be_what_was_said_is_not_known_and_no_more(mail: Mail) -> None:
+    mail.read(up("A1"), up("A2"), to("A1"))
+    mail.commit()
+    mail.state._file.rows("UPDATE underway SET said = CAST('a>b>, size=1' AS BLOB)")
+    mail.restart()
+    mail.read(to("A2"))
+    assert {name: one.sent for name, one in mail.told().items()} == {
+        "shop.example": 1,
+        senders.UNKNOWN: 1,
+    }
 
 
 def test_of_several_recipients_each_is_counted(mail: Mail) -> None:

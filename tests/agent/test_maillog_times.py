@@ -27,6 +27,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (b"2013 Jun 10 06:27:30.123 mx1 x", datetime(2013, 6, 10, 6, 27, 30, 123000, UTC)),
         (b"Nov 22 09:33:50.250 mx1 x", datetime(2026, 11, 22, 9, 33, 50, 250000, UTC)),
         (b"Nov 22 9:33:50 mx1 x", None),
+        (b"1970-01-01T00:00:07+00:00 mx1 x", None),
+        (b"9999-12-31T23:59:59.999999+00:00 mx1 x", None),
         (b"<22>Nov 22 09:33:50 mx1 x", datetime(2026, 11, 22, 9, 33, 50, tzinfo=UTC)),
         (b"\0<22>Nov  2 09:33:50 mx1 x", datetime(2026, 11, 2, 9, 33, 50, tzinfo=UTC)),
         (

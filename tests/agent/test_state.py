@@ -22,6 +22,7 @@ from agent.model import (
     ZoneReading,
 )
 from agent.state import State
+from collector.rpc.bounds import BYTES_MAX
 from deliverability.replies import Outcome, ReplyClass
 from deliverability.zones import Sentinels, Verdict
 
@@ -135,11 +136,11 @@ def test_only_changed_cells_since_a_heartbeat(state: State) -> None:
     assert len(state.cells()) == 2
 
 
-def test_more_than_a_column_holds_is_as_much_as_it_holds(state: State) -> None:
-    """Or a log of made-up sizes would end the account of it for ever."""
+def test_more_than_may_be_told_is_as_much_as_may_be(state: State) -> None:
+    """Or a log of made-up sizes would end the account of it, or every stream, for ever."""
     counted = Counted(cells=[replace(ONE, bytes_sent=2**63)])
     state.count(position=POSITION, counted_to=NOW, counted=counted)
-    assert state.cells() == (replace(ONE, bytes_sent=2**63 - 1),)
+    assert state.cells() == (replace(ONE, bytes_sent=BYTES_MAX),)
 
 
 def test_acknowledged_never_goes_back(state: State) -> None:

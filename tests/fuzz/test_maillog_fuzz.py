@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.maillog import parse
-from tests.fuzz import maillog_targets
-from tests.fuzz.maillog_targets import TARGETS
+from tests.fuzz import maillog_targets, usual
+from tests.fuzz.maillog_targets import SLOW, TARGETS
 
 CORPUS = Path(__file__).parents[1] / "corpus/maillog/lines.tsv"
 LINES = [row.split(b"\t", 1)[1] for row in CORPUS.read_bytes().splitlines()]
+EVERY = TARGETS | SLOW
 # Shared over the targets, in seconds; `make fuzz` takes longer.
 CI_SECONDS, HERE_SECONDS = 60, 6
 
@@ -39,28 +40,46 @@ PIECES = st.one_of(
     st.sampled_from([b"[ID 7 mail.info] ", b"<22>1 ", b"\r\n", b"[postfix/smtp] ", b" - ", b"]"]),
     st.binary(max_size=8),
 )
+ANY = st.binary(max_size=60)
 WHOLE = st.sampled_from(LINES)
 OF_ANOTHER_HOST = WHOLE.map(lambda line: line.replace(b" mx1 ", b" mx2 "))
+# Clocks that are not set, and dates that nobody's clock says.
+STAMPS = st.sampled_from(
+    [
+        *(b"1969-12-31T23:59:59.999999+00:00", b"1970-01-01T00:00:00+00:00"),
+        *(b"0001-01-01T00:00:00Z", b"9999-12-31T23:59:59.999999+00:00"),
+        *(b"Jan 01 00:00:00", b"2099-01-01T00:00:00+00:00"),
+    ]
+)
+ODDLY_DATED = st.builds(lambda stamp, line: stamp + line[15:], STAMPS, WHOLE)
+SENDER = st.text('ab.@<>=,"\t ', max_size=6).map(str.encode)
+QUEUED = st.builds(
+    lambda sender, size, count: (
+        b"Nov 22 09:33:50 mx1 postfix/qmgr[7]: 4cB1Gk2zTMz9sWZ: from=<%b>, size=%d, nrcpt=%d"
+        b" (queue active)" % (sender, size, count)
+    ),
+    *(SENDER, st.integers(0, 10**13), st.integers(0, 3)),
+)
 HALF = st.builds(cut, WHOLE, ANYWHERE)
 SPOILED = st.builds(spoiled, WHOLE, st.lists(st.tuples(ANYWHERE, PIECES), max_size=3))
 TORN = st.builds(lambda first, second: first + second, HALF, WHOLE)
 LOGS = st.lists(
-    st.one_of(WHOLE, OF_ANOTHER_HOST, HALF, SPOILED, TORN, st.binary(max_size=60)), max_size=12
+    st.one_of(WHOLE, OF_ANOTHER_HOST, HALF, SPOILED, TORN, ODDLY_DATED, QUEUED, ANY), max_size=12
 ).map(b"\n".join)
 
 
-@pytest.mark.parametrize("target", sorted(TARGETS))
+@pytest.mark.parametrize("target", sorted(EVERY))
 @settings(max_examples=150, deadline=None)
 @given(log=LOGS)
 def test_mutilated_logs(target: str, log: bytes) -> None:
-    TARGETS[target](log)
+    EVERY[target](log)
 
 
-@pytest.mark.parametrize("target", sorted(TARGETS))
+@pytest.mark.parametrize("target", sorted(EVERY))
 @settings(max_examples=100, deadline=None)
 @given(log=st.binary(max_size=500))
 def test_any_bytes(target: str, log: bytes) -> None:
-    TARGETS[target](log)
+    EVERY[target](log)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +110,7 @@ def test_the_longest_lines_are_read_in_time(piece: bytes, daemon: bytes) -> None
     for verb in (b"to=<", b"from=<", b"reject: RCPT from ", b"reject: header "):
         line = head + verb + piece * ((parse.LINE_BYTES_MAX - 200) // len(piece))
         assert maillog_targets.said(parse.parse_chunk(line + b"\n")) <= 1
-        parse.parse_chunk(maillog_targets.BULK + line + b" (queue active)\n")
+        parse.parse_chunk(usual.BULK + line + b" (queue active)\n")
 
 
 def test_atheris_finds_nothing(tmp_path: Path) -> None:
