@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.grouping import pytest_xdist_make_scheduler
 
@@ -21,8 +22,11 @@ PREFIX = "not run, missing "
 
 
 def pytest_configure() -> None:
-    """Tables are as wide as they need to be, whoever runs us in however narrow a window."""
+    """Tables are as wide as they need to be, whoever runs us in however narrow a window; and no
+    example fails for the time it took: who else is on the machine is not asked about."""
     os.environ.pop("COLUMNS", None)
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
 
 
 def components() -> dict[str, tuple[tuple[Path, ...], str]]:
