@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.maillog import permission
 from agent.maillog.follow import Batch
 from agent.maillog.journal_entries import Entries
+from agent.maillog.journal_kept import Kept
 from agent.maillog.journal_lines import Line
 from agent.maillog.locate import Gap
 from agent.maillog.position import JournalPosition, LogPosition, Position
@@ -58,6 +59,9 @@ class Journal:
         self._entries: Entries | None = None
         self._missing: tuple[Path, ...] = ()  # folders that were not there
         self._opened_at: datetime | None = None
+        self._kept = Kept((), since=counted_to)
+        self._certain_to = counted_to  # up to then nothing was missed
+        self._lost: Gap | None = None
         self._watched = Watched()
         self._problem = self._refused = ""
 
@@ -81,9 +85,12 @@ class Journal:
             return self._begin(now)
         if self._waiting:
             return self._advanced()
+        if self._lost is not None:
+            return self._tell_lost(self._position)
         try:
             lines = self._read(self._position, now)
         except OSError as error:
+            self._take_stock(now)  # what is wiped while it is read is bad to read
             self._fail(error)
             return None
         return self._batch(lines, now) if lines else None
@@ -116,6 +123,9 @@ class Journal:
         folders = places(self._folder)
         self._missing = tuple(one for one in folders if not one.is_dir())
         self._refused = _refusal(folders)
+        since = now if self._position is None else self._position.at
+        self._kept = Kept(folders, since=since)
+        self._certain_to = self._counted_to
         self._entries = Entries(self._folder)
         self._watch()
         return self._entries
@@ -148,17 +158,27 @@ class Journal:
         assert self._entries is not None
         lines = self._entries.read()
         self._problem = ""
-        if not lines:
-            self._look_around(self._entries)
+        if self._entries.is_changed:
+            self._entries.is_changed = False
+            self._watch()
+            self._take_stock(now)
+            lines = lines or self._entries.read()
+        if self._entries.is_at_end:
+            self._at_end(is_over=not lines)
         return lines
 
-    def _look_around(self, entries: Entries) -> None:
-        """All was read. Of a folder that was missing the library learns when it is opened anew."""
-        if entries.is_changed:
-            entries.is_changed = False
-            self._watch()
-        if any(map(Path.is_dir, self._missing)):
-            self.close()
+    def _take_stock(self, now: datetime) -> None:
+        if self._kept.take_stock():
+            text = "files of the journal were removed before they were read"
+            self._lost = Gap(start=self._certain_to, end=now, text=text)
+
+    def _at_end(self, *, is_over: bool) -> None:
+        self._kept.all_read()
+        if is_over:
+            self._certain_to = self._counted_to
+            # Of a folder that was missing the library learns when it is opened anew.
+            if any(map(Path.is_dir, self._missing)):
+                self.close()
 
     def _batch(self, lines: Sequence[Line], now: datetime) -> Batch | None:
         is_first = not self._is_proven
@@ -177,6 +197,10 @@ class Journal:
         if is_first and (lines or self._expected):
             return self._opened()
         return self._advanced() if lines else None
+
+    def _tell_lost(self, position: JournalPosition) -> Batch:
+        gap, self._lost = self._lost, None
+        return Batch(data=b"", position=position, counted_to=self._counted_to, gap=gap, moved=True)
 
     def _upto_last(self, lines: Sequence[Line]) -> Sequence[Line]:
         for place, line in enumerate(lines, start=1):

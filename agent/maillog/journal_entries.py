@@ -34,7 +34,7 @@ class Entries:
     """The mail's entries of one journal; stands at its beginning. OSError from any of these:
     nothing can be read by it any more.
 
-    `is_at_end`: the last piece was all there is. `is_changed`: files came or went since opening.
+    `is_at_end`: the last piece was all there is. `is_changed`: files came or went.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -87,11 +87,8 @@ class Entries:
         Only once all was read is it noticed what came and went: what is removed was read before.
         """
         lines = self._piece()
-        if self.is_at_end and not lines:
-            noticed = self._library.sd_journal_process(self._handle)
-            if noticed:
-                self.is_changed = self.is_changed or noticed == INVALIDATE
-                lines = self._piece()
+        if self.is_at_end and self._library.sd_journal_process(self._handle) == INVALIDATE:
+            self.is_changed, self.is_at_end = True, False
         return lines
 
     def close(self) -> None:

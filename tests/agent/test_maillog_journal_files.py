@@ -46,23 +46,6 @@ def test_where_reading_fails_it_is_opened_again(bed: JournalBed) -> None:
     assert not bed.account.problems
 
 
-def test_files_are_rotated_and_removed_while_they_are_read(bed: JournalBed) -> None:
-    """What was removed is read to its end; where all of it was read, nothing is missed."""
-    bed.begin()
-    bed.log.tick = timedelta(milliseconds=2)
-    for number in range(4):
-        bed.write(1000)
-        read_some(bed)
-        (bed.journal.folder / "system.journal").rename(
-            bed.journal.folder / f"system@{number}.journal"
-        )
-        bed.write(300)
-        (bed.journal.folder / f"system@{number}.journal").unlink()
-        bed.read()
-        assert bed.totals == bed.log.truth
-    assert not bed.gaps()
-
-
 def test_a_damaged_file_keeps_nobody_from_the_others(bed: JournalBed) -> None:
     bed.begin()
     (bed.journal.folder / "system@x.journal").write_bytes(b"LPKSHHRH" + bytes(5000))
@@ -206,11 +189,6 @@ async def test_what_is_written_rings_late_by_whatever_name(bed: JournalBed) -> N
         current.rename(current.with_name("system@1.journal"))
         bed.write(1)
     watch.close()
-
-
-def read_some(bed: JournalBed) -> None:
-    for _ in range(2):
-        bed.account.step(bed.log.now)
 
 
 @contextmanager
