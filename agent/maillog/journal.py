@@ -164,21 +164,17 @@ class Journal:
             self._take_stock(now)
             lines = lines or self._entries.read()
         if self._entries.is_at_end:
-            self._at_end(is_over=not lines)
+            self._kept.all_read()
+            self._certain_to = self._counted_to
+            # Of a folder that was missing the library learns when it is opened anew.
+            if not lines and any(map(Path.is_dir, self._missing)):
+                self.close()
         return lines
 
     def _take_stock(self, now: datetime) -> None:
         if self._kept.take_stock():
             text = "files of the journal were removed before they were read"
             self._lost = Gap(start=self._certain_to, end=now, text=text)
-
-    def _at_end(self, *, is_over: bool) -> None:
-        self._kept.all_read()
-        if is_over:
-            self._certain_to = self._counted_to
-            # Of a folder that was missing the library learns when it is opened anew.
-            if any(map(Path.is_dir, self._missing)):
-                self.close()
 
     def _batch(self, lines: Sequence[Line], now: datetime) -> Batch | None:
         is_first = not self._is_proven
