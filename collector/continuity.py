@@ -1,7 +1,8 @@
 """Whether a node counts on from our account of it, or must begin a new epoch (DESIGN 5).
 
-Two processes may speak for one node, one after the other, from copies of one state. No line of a
-log is counted by both: whoever begins an epoch begins it where our account ends.
+Two processes may speak for one node, one after the other, from copies of one state; a state may be
+lost, and a journal may be an older one. No line of a log is counted twice or passed over: whoever
+begins an epoch begins it where our account ends.
 """
 
 from dataclasses import dataclass
@@ -33,18 +34,13 @@ def may_count(account: Account, hello: Hello, *, asked: Asked | None, is_other: 
     if hello.epoch == account.epoch:
         is_over = asked is not None and asked.epoch == hello.epoch
         return hello.sequence >= account.sequence and not is_over
-    return _is_answer(hello, asked) or _begins_later(account, hello)
+    return not account.log_position or _is_answer(hello, asked)
 
 
 def _is_answer(hello: Hello, asked: Asked | None) -> bool:
-    """It begins what we asked it for."""
+    """It begins what we asked it for, where our account ends. Any other epoch began somewhere else:
+    the node's state was lost, or our journal is older than it."""
     return asked is not None and asked.run_id == hello.run_id and asked.epoch != hello.epoch
-
-
-def _begins_later(account: Account, hello: Hello) -> bool:
-    """Whether all that was counted was logged before it began. Logs tell whole seconds."""
-    told, begun = account.counted_to, hello.counted_from
-    return told is None or begun is None or told < begun.replace(microsecond=0)
 
 
 class Continuity:

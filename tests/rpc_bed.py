@@ -194,6 +194,14 @@ class Bed:
         self._channels.append(channel)
         return channel
 
+    async def counted(self, identity: Identity, upto: int) -> Call:
+        """A stream on which so many heartbeats came."""
+        call = self.connect(identity)
+        await call.greet()
+        for sequence in range(1, upto + 1):
+            await call.beat(sequence)
+        return call
+
     def connect(self, identity: Identity, *options: tuple[str, int]) -> Call:
         return Call(self.channel(identity, *options))
 
