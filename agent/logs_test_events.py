@@ -49,7 +49,7 @@ def _attempt(event: Delivery, body: bytes, judge: Judge) -> dict[str, object]:
         "to": text(event.recipient),
         "orig_to": None if original is None else text(parse_delivery.unbracketed(original)),
         "relay_host": text(relay.host),
-        "relay_ip": text(relay.address) or None,
+        "relay_ip": text(relay.address) if relay.address and b"/" not in relay.address else None,
         "relay_port": relay.port,
         "delay": _seconds(event.delay),
         "delays": [_seconds(part) for part in event.delays.split(b"/")] if event.delays else None,

@@ -156,6 +156,44 @@ def test_numbers_beyond_all_measure_are_told_as_null(tmp_path: Path) -> None:
     assert (event["delay"], event["delays"]) == (None, [None, None, 0.5, 0.6])
 
 
+@pytest.mark.parametrize(
+    "relay, said",
+    [
+        ("mx.example.com[203.0.113.5]:25", ("mx.example.com", "203.0.113.5", 25)),
+        ("mx.example.com[2001:db8::5]:2525", ("mx.example.com", "2001:db8::5", 2525)),
+        ("mx.example.com[::ffff:203.0.113.5]", ("mx.example.com", "::ffff:203.0.113.5", None)),
+        ("mx.example.com[private/dovecot-lmtp]", ("mx.example.com", None, None)),
+        ("/var/run/dovecot/lmtp", ("/var/run/dovecot/lmtp", None, None)),
+        ("mx.example.com", ("mx.example.com", None, None)),
+        ("none", ("none", None, None)),
+    ],
+)
+def test_a_relay_taken_apart(
+    relay: str, said: tuple[str, str | None, int | None], tmp_path: Path
+) -> None:
+    """A socket's path is no address."""
+    line = f"Nov 22 09:33:50 mx1 {SMTP}{DELIVERED}"
+    (event,) = events(tmp_path, line.replace("mx.example.com[203.0.113.5]:25", relay))
+    assert (event["relay_host"], event["relay_ip"], event["relay_port"]) == said
+
+
+@pytest.mark.parametrize(
+    "end, reply",
+    [
+        ("dsn=4.7.1, status=deferred (host mx.example.com[203.0.113.5] said: 450 4.7.1 Gr", "Gr"),
+        ("status=bounced (mail for example.com loops back to myself)", "myself"),
+        ("dsn=2.0.0, status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 (a))", "(a)"),
+        ("tls=dane/verified, dsn=2.0.0, status=sent (250 :) ok, to=<x>, status=bounced)", "ced"),
+    ],
+    ids=["cut", "before 2.3", "parentheses", "words of others"],
+)
+def test_a_reply_to_its_end(end: str, reply: str, tmp_path: Path) -> None:
+    head, *_ = DELIVERED.partition("dsn=")
+    (event,) = events(tmp_path, f"Nov 22 09:33:50 mx1 {SMTP}{head}{end}")
+    assert event["reply"].endswith(reply)
+    assert (event["to"], event["counted"]) == ("ann@x.example", True)
+
+
 def test_what_other_programs_write_stays_theirs() -> None:
     foreign = (
         "Nov 22 09:33:50 mx1 dovecot: imap-login: Login: user=<u>, status=sent (x)",
