@@ -7,13 +7,17 @@ not guessed: it is counted as unknown.
 import re
 from functools import cache
 
-_TLS = (rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection ",)
+_TLS = (rb"(?:(?:Anonymous|Untrusted|Trusted|Verified) )?TLS connection ",)
 # With more of smtp_tls_loglevel and smtpd_tls_loglevel: of the peer's certificate.
 _PEER = (
     rb"\S+\[\S+\](?::\d+)?: (?:subject_CN=|depth=\d|fingerprint|reusing session|TLS cipher list|"
     rb"certificate verification|(?:Trusted|Untrusted|Verified|Anonymous): |[Mm]atched |"
     rb"re-?using session |subjectAltName: |TLSA |no matching )",
     rb"fingerprint=",
+    # Levels 2 to 4, and debug_peer_list: the dialogue, and what OpenSSL says meanwhile.
+    rb"(?:SSL_(?:connect|accept):|SSL3 alert |SSL session |verify (?:error|return):|"
+    rb"certificate peer |[Ii]ssuer=|[Ss]ubject=|Peer (?:cert|verification)|(?:read|write) (?:from|to) [0-9A-F]+ |"
+    rb"[0-9a-f]{4} (?:[0-9a-f]{2} |- |<)|[<>] \S+\[\S+\](?::\d+)?: )",
 )
 _MAPS = (rb"(?:dict|table|map|database) \S+", rb"using backwards-compatible default setting ")
 _ACTION = (

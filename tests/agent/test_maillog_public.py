@@ -194,6 +194,28 @@ def test_a_reply_to_its_end(end: str, reply: str, tmp_path: Path) -> None:
     assert (event["to"], event["counted"]) == ("ann@x.example", True)
 
 
+def test_lines_without_a_fact_are_known() -> None:
+    """Of old and new releases, and of one that was told to be talkative."""
+    lines = (
+        "smtp[5]: TLSRPT: status=success, domain=x.example, receiving_mx=mx.x.example[192.0.2.1]",
+        "smtp[5]: TLS connection established to mx.x.example[192.0.2.1]: TLSv1 with cipher A",
+        "smtp[5]: mx.x.example[192.0.2.1]:25: Matched subjectAltName",
+        "smtp[5]: mx.x.example[192.0.2.1]:25: matched subjectAltName: mx.x.example",
+        "smtp[5]: certificate peer name verification failed for mx.x.example: CommonName mis-match",
+        "smtp[5]: SSL_connect:SSLv3/TLS write client hello",
+        "smtp[5]: using DANE RR: _25._tcp.mx.x.example IN TLSA 3 1 1 AB",
+        "smtp[5]: < mx.x.example[192.0.2.1]:25: 220 mx.x.example ESMTP",
+        "smtp[5]: read from 55D2E1F0 [55D2E200] (7 bytes => -1 (0xFFFFFFFF))",
+        "smtp[5]: 0000 16 03 01 00 5b 01 00 00-57 03 01",
+        "smtpd[5]: > a.x.example[192.0.2.1]: 250 2.1.0 Ok",
+        "smtpd[5]: TLS connection established from a.x.example[192.0.2.1]: TLSv1 with cipher A",
+        "bounce[5]: 4cB1Gk2zTMz9sWZ: sender success notification: 4cB1Gk2zTMz9sWa",
+    )
+    chunk = "".join(f"Nov 22 09:33:50 mx1 postfix/{line}\n" for line in lines)
+    parsed = parse.parse_chunk(chunk.encode())
+    assert (parsed.unknown, parsed.unparsed, parsed.foreign) == ({}, 0, 0)
+
+
 def test_what_other_programs_write_stays_theirs() -> None:
     foreign = (
         "Nov 22 09:33:50 mx1 dovecot: imap-login: Login: user=<u>, status=sent (x)",
