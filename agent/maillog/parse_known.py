@@ -17,7 +17,8 @@ _PEER = (
     # Levels 2 to 4, and debug_peer_list: the dialogue, and what OpenSSL says meanwhile.
     rb"(?:SSL_(?:connect|accept):|SSL3 alert |SSL session |verify (?:error|return):|"
     rb"certificate peer |[Ii]ssuer=|[Ss]ubject=|Peer (?:cert|verification)|"
-    rb"(?:read|write) (?:from|to) [0-9A-F]+ |[0-9a-f]{4} (?:[0-9a-f]{2} |- |<)|[<>] \S+\[\S+\](?::\d+)?: )",
+    rb"(?:read|write) (?:from|to) [0-9A-F]+ |"
+    rb"[0-9a-f]{4} (?:[0-9a-f]{2} |- |<)|[<>] \S+\[\S+\](?::\d+)?: )",
 )
 _MAPS = (rb"(?:dict|table|map|database) \S+", rb"using backwards-compatible default setting ")
 _ACTION = (
