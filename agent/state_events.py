@@ -30,7 +30,8 @@ def insert(file: StateFile, drafts: Sequence[EventDraft]) -> tuple[Event, ...]:
             at=draft.at,
             zone=draft.zone,
             window=draft.window,
-            text=draft.text,
+            # A file's name need not be UTF-8.
+            text=draft.text.encode("utf-8", "replace").decode(),
         )
         for number, draft in enumerate(drafts, start=int(file.node("event_next")))
     )

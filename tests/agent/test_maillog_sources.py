@@ -152,8 +152,9 @@ def test_a_log_that_is_gone_leaves_and_may_come_back(fitting: Several) -> None:
     assert not fitting.gaps
 
 
-def test_a_log_gone_before_it_was_read_to_its_end_is_a_gap(fitting: Several) -> None:
-    other = fitting.log("b.log")
+@pytest.mark.parametrize("name", ["b.log", "b\udcff.log"], ids=["a name", "no UTF-8"])
+def test_a_log_gone_before_it_was_read_to_its_end_is_a_gap(fitting: Several, name: str) -> None:
+    other = fitting.log(name)
     fitting.write(other)
     fitting.read()
     fitting.account.close()
@@ -164,7 +165,8 @@ def test_a_log_gone_before_it_was_read_to_its_end_is_a_gap(fitting: Several) -> 
         fitting.read()
         fitting.later(GONE_FOR)
     assert fitting.totals == known
-    assert fitting.gaps == ["b.log is gone; its end was perhaps not read"]
+    told = name.encode("utf-8", "replace").decode()
+    assert fitting.gaps == [f"{told} is gone; its end was perhaps not read"]
 
 
 @pytest.mark.parametrize("is_down", [False, True])
