@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from collector.identity import Register
 from collector.ports import AuthorityError, Refused, StoreError
 from collector.rejections import Rejections
-from collector.rpc import peers, refusals, wire
+from collector.rpc import peers, refusals, wire_enrolment
 from collector.rpc.bounds import MESSAGE_BYTES_MAX, WireError
 from collector.rpc.stream import Context
 
@@ -22,13 +22,15 @@ class EnrolmentFace:
         return await self._answer(self._renew, data, context=context)
 
     async def _enrol(self, data: bytes, origin: str) -> bytes:
-        return wire.encode_enrolled(await self._register.enrol(wire.decode_enrol(data, origin)))
+        return wire_enrolment.encode_enrolled(
+            await self._register.enrol(wire_enrolment.decode_enrol(data, origin))
+        )
 
     async def _renew(self, data: bytes, origin: str) -> bytes:
-        renewal = wire.decode_renew(data, origin)
+        renewal = wire_enrolment.decode_renew(data, origin)
         if not renewal.signature:
-            return wire.encode_nonce(self._register.nonce(renewal))
-        return wire.encode_renewed(await self._register.renew(renewal))
+            return wire_enrolment.encode_nonce(self._register.nonce(renewal))
+        return wire_enrolment.encode_renewed(await self._register.renew(renewal))
 
     async def _answer(
         self,

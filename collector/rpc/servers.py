@@ -10,7 +10,7 @@ from typing import TypeAlias
 import grpc
 from grpc import aio
 
-from collector.rpc import options, wire
+from collector.rpc import options, wire, wire_enrolment
 from collector.rpc.enrolment import EnrolmentFace
 from collector.rpc.fleet import FleetFace
 from collector.rpc.listeners import Listeners
@@ -75,7 +75,7 @@ async def serve_enrolment(face: EnrolmentFace, place: Place, *, setup: Setup) ->
         "Enrol": grpc.unary_unary_rpc_method_handler(face.enrol),
         "Renew": grpc.unary_unary_rpc_method_handler(face.renew),
     }
-    return await _serve({wire.ENROLMENT: methods}, place, setup=setup, asks_client=False)
+    return await _serve({wire_enrolment.ENROLMENT: methods}, place, setup=setup, asks_client=False)
 
 
 async def _serve(

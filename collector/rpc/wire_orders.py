@@ -1,14 +1,11 @@
 """Directives on the wire, both ways, and what a node says of its standing orders."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from collector.core.model import Order
 from collector.core.readings import StandingOrders, StandingReport
-from collector.rpc import bounds
+from collector.rpc import bounds, wire_values
 from protos import fleet_pb2 as pb
-
-MILLISECOND = timedelta(milliseconds=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def out(order: Order) -> pb.Directive:
@@ -21,7 +18,7 @@ def out(order: Order) -> pb.Directive:
             pb.AddressOrder(address=address, pauses=pauses) for address, pauses in order.addresses
         ],
         standing=_standing_out(order.standing),
-        standing_lifted_ms=0 if lifted is None else (lifted - EPOCH) // MILLISECOND,
+        standing_lifted_ms=0 if lifted is None else wire_values.milliseconds(lifted),
     )
 
 
@@ -56,5 +53,5 @@ def silenced_itself(m: pb.PostfixReading) -> StandingReport | None:
 def _standing_out(standing: StandingOrders | None) -> pb.StandingOrders | None:
     if standing is None:
         return None
-    unheard = standing.unheard_for // MILLISECOND
+    unheard = standing.unheard_for // wire_values.MILLISECOND
     return pb.StandingOrders(unheard_ms=unheard, sweeps=standing.sweeps)

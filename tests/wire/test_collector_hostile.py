@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.heartbeat import Heartbeat, Hello
-from collector.rpc import wire
+from collector.rpc import wire, wire_enrolment
 from collector.rpc.bounds import WireError
 from tests.wire.test_golden_collector import ARRIVAL, GOLDEN
 
@@ -46,7 +46,7 @@ def test_altered_requests(real: bytes, data: st.DataObject) -> None:
     altered = bytearray(real)
     for _ in range(data.draw(st.integers(1, 8))):
         altered[data.draw(st.integers(0, len(altered) - 1))] = data.draw(st.integers(0, 255))
-    for decode in (wire.decode_enrol, wire.decode_renew):
+    for decode in (wire_enrolment.decode_enrol, wire_enrolment.decode_renew):
         try:
             decode(bytes(altered), "192.0.2.1")
         except WireError:

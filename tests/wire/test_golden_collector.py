@@ -24,7 +24,7 @@ from collector.core.heartbeat import (
 )
 from collector.core.model import Order
 from collector.identity import Applicant, Issued, Renewal
-from collector.rpc import wire
+from collector.rpc import wire, wire_enrolment
 from collector.rpc.wire import Arrival
 from deliverability.replies import Outcome
 from deliverability.zones import Sentinels, Verdict
@@ -170,9 +170,9 @@ WRITTEN = {
         NewEpoch(log_position=b"\x00position", counted_to=NOW - timedelta(seconds=1))
     ),
     "0.1/reconnect_after.bin": wire.encode_reconnect_after(timedelta(seconds=15)),
-    "0.1/enrol_reply.bin": wire.encode_enrolled(ISSUED),
-    "0.1/renew_reply.bin": wire.encode_renewed(ISSUED),
-    "0.1/renew_nonce.bin": wire.encode_nonce(b"nonce"),
+    "0.1/enrol_reply.bin": wire_enrolment.encode_enrolled(ISSUED),
+    "0.1/renew_reply.bin": wire_enrolment.encode_renewed(ISSUED),
+    "0.1/renew_nonce.bin": wire_enrolment.encode_nonce(b"nonce"),
 }
 
 
@@ -183,8 +183,8 @@ def golden(name: str) -> bytes:
 def test_a_collector_understands_every_release_s_agent() -> None:
     assert wire.decode(golden("0.1/hello.bin"), ARRIVAL) == HELLO
     assert wire.decode(golden("0.1/heartbeat.bin"), ARRIVAL) == HEARTBEAT
-    assert wire.decode_enrol(golden("0.1/enrol_request.bin"), "192.0.2.1") == APPLICANT
-    assert wire.decode_renew(golden("0.1/renew_request.bin"), "192.0.2.1") == RENEWAL
+    assert wire_enrolment.decode_enrol(golden("0.1/enrol_request.bin"), "192.0.2.1") == APPLICANT
+    assert wire_enrolment.decode_renew(golden("0.1/renew_request.bin"), "192.0.2.1") == RENEWAL
 
 
 def test_a_welcome_is_that_of_its_release_but_for_the_catalogue() -> None:
