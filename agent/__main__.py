@@ -182,8 +182,9 @@ def backfill(*, days: int, dry_run: bool, output: str) -> None:
 @click.option("--events", is_flag=True, help="One JSON object for each delivery line instead.")
 @as_json
 def logs_test(*, files: tuple[str, ...], events: bool, output: str) -> None:
-    """Read mail logs as the daemon would, and say what it would count. FILE may be gzipped, or -
-    for standard input. Counts nothing and needs no configuration."""
+    """Read mail logs as the daemon would, and say what it would count. FILE may be gzipped, hold
+    the JSON of `journalctl -o json` or of Docker's logs, or be - for standard input. Counts nothing
+    and needs no configuration."""
     from agent import clock, logs_test_run
     from agent.logs_test_input import size_of
 
