@@ -29,7 +29,8 @@ from collector.core.heartbeat import (
 )
 from collector.core.model import Automation
 from collector.core.policy import Policy
-from collector.ports import Actor, AuditEntry, Certificate, NewNode
+from collector.ports import Actor, AuditEntry
+from collector.ports_identity import Certificate, NewNode
 from collector.service import governing, http, parts
 from collector.service.founding import Founded
 from collector.service.parts import Parts

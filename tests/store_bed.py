@@ -25,7 +25,8 @@ from collector.core.heartbeat import (
 from collector.core.model import (
     Automation,
 )
-from collector.ports import Actor, AuditEntry, Certificate, NewNode, Store, Token
+from collector.ports import Actor, AuditEntry, Store
+from collector.ports_identity import Certificate, NewNode, Token
 from deliverability.replies import Outcome
 from deliverability.zones import Sentinels, Verdict
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from collector.ports import SecretsError
+from collector.ports_identity import SecretsError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

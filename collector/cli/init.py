@@ -78,7 +78,8 @@ def _found(config: Config, place: Path, *, key: ZoneKey | None) -> Any:
     import anyio
 
     from collector.adapters.clock import SystemClock
-    from collector.ports import Actor, AuthorityError, SecretsError, StoreError
+    from collector.ports import Actor, StoreError
+    from collector.ports_identity import AuthorityError, SecretsError
     from collector.service import FoundingError, found
 
     actor = Actor(name=getpass.getuser(), origin="mailfleet init")

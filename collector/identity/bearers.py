@@ -3,7 +3,8 @@
 from collections import defaultdict
 from datetime import datetime
 
-from collector.ports import Certificate, Refused
+from collector.ports import Refused
+from collector.ports_identity import Certificate
 
 ENROL_ANEW = "make a token with mailfleet node token and enrol the node anew"
 

@@ -13,17 +13,8 @@ import anyio
 
 from collector.core import credentials
 from collector.identity.bearers import ENROL_ANEW, Bearers
-from collector.ports import (
-    Actor,
-    AuditEntry,
-    Authority,
-    Clock,
-    IdentityStore,
-    NewNode,
-    Refused,
-    Streams,
-    Token,
-)
+from collector.ports import Actor, AuditEntry, Clock, IdentityStore, Refused, Streams
+from collector.ports_identity import Authority, NewNode, Token
 
 CLOCK_OFF_MAX = timedelta(hours=24)
 # One a day through a certificate's life; past it something renews in a loop.

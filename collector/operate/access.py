@@ -4,7 +4,8 @@ import hashlib
 import secrets
 
 from collector.operate.desk import Desk
-from collector.ports import ApiToken, AuditEntry, Refused, Store
+from collector.ports import AuditEntry, Refused, Store
+from collector.ports_identity import ApiToken
 
 PREFIX = "mfa_"
 SECRET_BYTES = 32

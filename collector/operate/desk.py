@@ -10,16 +10,8 @@ from collector.core.channels import Route
 from collector.core.ledger import Wanted
 from collector.core.policy import Policy
 from collector.operate.audits import Audits
-from collector.ports import (
-    Actor,
-    AuditEntry,
-    Authority,
-    Clock,
-    Doorbell,
-    Refused,
-    Store,
-    Streams,
-)
+from collector.ports import Actor, AuditEntry, Clock, Doorbell, Refused, Store, Streams
+from collector.ports_identity import Authority
 from collector.ports_notify import Channel, NotifyStore
 from collector.ports_rotation import Answer, RotationStore
 from collector.ports_zones import TellingResolver

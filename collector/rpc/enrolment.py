@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from collector.identity import Register
-from collector.ports import AuthorityError, Refused, StoreError
+from collector.ports import Refused, StoreError
+from collector.ports_identity import AuthorityError
 from collector.rejections import Rejections
 from collector.rpc import peers, refusals, wire_enrolment
 from collector.rpc.bounds import MESSAGE_BYTES_MAX, WireError

@@ -12,7 +12,8 @@ import anyio
 import grpc
 import structlog
 
-from collector.ports import Authority, AuthorityError, Clock, ListenerCertificate
+from collector.ports import Clock
+from collector.ports_identity import Authority, AuthorityError, ListenerCertificate
 
 # A node enrolled after a rotation comes to the fleet's listener within seconds.
 ROOTS_SECONDS = 1.0

@@ -18,7 +18,8 @@ from collector.config import Config
 from collector.core.model import Automation
 from collector.identity import Register
 from collector.operate import access, membership
-from collector.ports import Actor, AuditEntry, Authority, Clock, Secrets, Store
+from collector.ports import Actor, AuditEntry, Clock, Store
+from collector.ports_identity import Authority, Secrets
 from collector.service.absent import NoStreams
 from deliverability.zones import ZoneKey
 

@@ -26,7 +26,8 @@ from collector.identity import Register
 from collector.intake import Around, Intake
 from collector.lookout import Lookout
 from collector.operate.desk import Bureau, Desk, Standing
-from collector.ports import Authority, Clock, Store
+from collector.ports import Clock, Store
+from collector.ports_identity import Authority
 from collector.ports_rotation import RotationStore
 from collector.ports_zones import ZoneStore
 from collector.presence import Presence

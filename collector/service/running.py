@@ -14,7 +14,8 @@ from collector.adapters import systemd
 from collector.config import Config
 from collector.core.channels import Secret
 from collector.operate import vigil
-from collector.ports import AuthorityError, SecretsError, StoreError
+from collector.ports import StoreError
+from collector.ports_identity import AuthorityError, SecretsError
 from collector.rpc import servers
 from collector.rpc.enrolment import EnrolmentFace
 from collector.rpc.fleet import Behind, FleetFace

@@ -14,7 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from collector.adapters import ca
 from collector.adapters.ca import FileAuthority
 from collector.adapters.secrets import MasterKey
-from collector.ports import AuthorityError, Certificate, Refused
+from collector.ports import Refused
+from collector.ports_identity import AuthorityError, Certificate
 from tests.rpc_node import new_key, request
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)

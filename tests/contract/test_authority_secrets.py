@@ -7,7 +7,7 @@ import pytest
 
 from collector.adapters import secrets
 from collector.adapters.secrets import MasterKey
-from collector.ports import SecretsError
+from collector.ports_identity import SecretsError
 
 
 def test_what_is_sealed_opens_again_after_a_restart(tmp_path: Path) -> None:

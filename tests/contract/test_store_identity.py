@@ -10,7 +10,8 @@ import pytest
 
 from collector.core.model import Automation
 from collector.core.policy import Policy
-from collector.ports import ApiToken, Refused, Store
+from collector.ports import Refused, Store
+from collector.ports_identity import ApiToken
 from tests.store_bed import (
     START,
     HandClock,

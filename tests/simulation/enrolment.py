@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from collector.ports import AuditEntry, Certificate, NewNode, Token
+from collector.ports import AuditEntry
+from collector.ports_identity import Certificate, NewNode, Token
 from tests.simulation.agent import Agent
 from tests.simulation.clock import VirtualClock
 from tests.simulation.link import PoolPlan, address

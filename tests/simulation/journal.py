@@ -30,7 +30,8 @@ from collector.core.policy import Policy
 from collector.core.readings import DnsFact, MailFacts
 from collector.core.rotation import Strategy
 from collector.core.warmup_plan import Plan
-from collector.ports import ApiToken, Certificate, PendingEffect, Token
+from collector.ports import PendingEffect
+from collector.ports_identity import ApiToken, Certificate, Token
 from collector.ports_rotation import Grant
 
 

@@ -15,18 +15,8 @@ from collector.core.model import AlertFact, Automation, Look, Order, Snapshot
 from collector.core.policy import Policy
 from collector.core.rates import WindowsAsked
 from collector.core.rotation import Rotation, Strategy
-from collector.ports import (
-    ApiToken,
-    AuditEntry,
-    Certificate,
-    Clock,
-    NewNode,
-    OperatorPause,
-    PendingEffect,
-    Refused,
-    Row,
-    Token,
-)
+from collector.ports import AuditEntry, Clock, OperatorPause, PendingEffect, Refused, Row
+from collector.ports_identity import ApiToken, Certificate, NewNode, Token
 from collector.ports_rotation import Grant, GrantDraft, Kept
 from tests.simulation import (
     intake_store,

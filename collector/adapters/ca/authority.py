@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from collector.adapters.ca import certificates, folder, listener
 from collector.adapters.ca.folder import Root
-from collector.ports import AuthorityError, Certificate, ListenerCertificate, Refused, Secrets
+from collector.ports import Refused
+from collector.ports_identity import AuthorityError, Certificate, ListenerCertificate, Secrets
 
 ROOTS_MAX = 2
 RENEWABLE_AFTER_END = timedelta(days=180)

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from collector.ports import AuthorityError, Secrets, SecretsError
+from collector.ports_identity import AuthorityError, Secrets, SecretsError
 
 MANIFEST = "ca.json"
 FILE_BYTES_MAX = 65_536

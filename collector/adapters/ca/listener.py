@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from collector.adapters.ca import certificates, folder
 from collector.adapters.ca.folder import Root
-from collector.ports import AuthorityError, ListenerCertificate
+from collector.ports_identity import AuthorityError, ListenerCertificate
 
 FILE = "listener.pem"
 PEM = serialization.Encoding.PEM

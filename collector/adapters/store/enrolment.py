@@ -9,7 +9,8 @@ from collector.adapters.store.schema_acts import certificates, tokens
 from collector.adapters.store.schema_rotation import warmups
 from collector.adapters.store.warmups import adopted
 from collector.core.model import Lifecycle
-from collector.ports import NewNode, Refused, Token
+from collector.ports import Refused
+from collector.ports_identity import NewNode, Token
 
 KEEP = upsert(warmups).on_conflict_do_nothing()
 

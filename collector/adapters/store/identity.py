@@ -12,7 +12,8 @@ from collector.adapters.store.reign import get, put
 from collector.adapters.store.schema import pools
 from collector.adapters.store.schema_acts import api_tokens, certificates, tokens
 from collector.adapters.store.timeline import audited
-from collector.ports import ApiToken, AuditEntry, Certificate, NewNode, Refused, Token
+from collector.ports import AuditEntry, Refused
+from collector.ports_identity import ApiToken, Certificate, NewNode, Token
 
 RENEWABLE = timedelta(days=180)  # how long after its end a certificate can still be renewed
 
