@@ -109,6 +109,16 @@ def test_an_unconfirmed_resume_says_what_it_waits_for() -> None:
     assert reading.directive_order == (1, 3)
 
 
+@pytest.mark.parametrize("wanted", [PAUSE, FREE])
+def test_what_the_queue_manager_has_not_read_is_said(wanted: Directive) -> None:
+    observed = replace(UNLOADED, paused=wanted is PAUSE)
+    absent = replace(observed, qmgr_started_at=None)
+    for seen, said in ((observed, "main.cf changed after"), (absent, "no queue manager runs")):
+        reading = judge(seen, wanted, confirmed=True, witness=LogWitness(reload_at=NOW))
+        assert reading.convergence is Convergence.PENDING
+        assert reading.problem.startswith(said)
+
+
 def test_what_began_past_the_pause_is_said() -> None:
     flushed = LogWitness(reload_at=CHANGED, begun=2)
     reading = judge(OBSERVED, PAUSE, confirmed=True, witness=flushed)
