@@ -79,9 +79,8 @@ class Count:
 
     `delays` and `said` are of the lines that are being read, as they stand there: of each attempt
     at a receiver what it took, and of each message that was sent what the queue manager said, where
-    known. `places`
-    are the buckets of the delays before them, `bytes_sent` the sum of such sizes. `unasked`:
-    attempts no receiver was asked about.
+    known. `places` are the buckets of the delays before them, `bytes_sent` the sum of such sizes.
+    `unasked`: attempts no receiver was asked about.
     """
 
     __slots__ = (
