@@ -3,8 +3,9 @@
 Keeps nothing and judges nothing. The library is on every machine that has a journal: what is
 essential there, such as util-linux, is linked against it. Only the thread that opened may read.
 
-The library maps the files. One that is cut short meanwhile, or lies on a disk that fails, ends the
-process (SIGBUS); journald itself only ever renames and removes them.
+The library maps the files. Where one is cut short in the very moment it is read, or lies on a disk
+that fails, the process ends (SIGBUS); it is started again, and what it had not committed is read
+again.
 """
 
 import ctypes
@@ -84,12 +85,19 @@ class Entries:
     def read(self) -> list[Line]:
         """The next entries, one bounded piece of them.
 
-        Only once all was read is it noticed what came and went: what is removed was read before.
+        What came and went is noticed before: journald wipes what it removes, and to look at it
+        would be the end. And once more behind all of them: until then nothing went unread.
         """
+        self._notice()
         lines = self._piece()
-        if self.is_at_end and self._library.sd_journal_process(self._handle) == INVALIDATE:
-            self.is_changed, self.is_at_end = True, False
+        if self.is_at_end and self._notice():
+            self.is_at_end = False
         return lines
+
+    def _notice(self) -> bool:
+        found = bool(self._library.sd_journal_process(self._handle) == INVALIDATE)
+        self.is_changed = self.is_changed or found
+        return found
 
     def close(self) -> None:
         handle, self._handle = self._handle, ctypes.c_void_p()
