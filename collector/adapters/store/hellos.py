@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import datetime
 
-from collector.adapters.store import encode
+from collector.adapters.store import encode, windows
 from collector.adapters.store.moments import to_ms, to_ms_or_none
 from collector.core.heartbeat import Hello
 from collector.ports import Refused
@@ -115,6 +115,7 @@ def begin_epoch(
             return None
         if list(journal.execute(EPOCH_KNOWN, (node_id, name))):
             return Refused("EPOCH_USED", f"{node_id} counted epoch {name} before {present}")
+        windows.end_epoch(journal, node_id)
         ((number,),) = journal.execute(EPOCH, (node_id, name, to_ms(at)))
         journal.execute(BEGIN, (number, name, node_id))
         return None

@@ -5,6 +5,7 @@ since the last look is the window's. A look may come a minute or two late, and i
 time; windows are as long as they should be.
 """
 
+import sqlite3
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -83,6 +84,8 @@ REACHED = text("SELECT slot, node_number FROM windows_reached WHERE id = :id")
 REACH = text(
     "INSERT OR REPLACE INTO windows_reached (id, slot, node_number) VALUES (:id, :slot, :n)"
 )
+NEXT = """SELECT s.number, w.slot, w.node_number FROM node_states s
+ JOIN windows_reached w ON w.id = ? WHERE s.node_id = ? AND s.epoch_number IS NOT NULL"""
 LAST = text("SELECT max(number) FROM node_states")
 OLD = text(
     """DELETE FROM windows WHERE (span, slot, node_number, address, receiver) IN
@@ -124,6 +127,15 @@ def step(connection: Connection, *, now: int) -> int:
         slot = max(slot, over - QUARTER_SECONDS) if is_whole and slot < over else slot
         connection.execute(REACH, {"id": OWN, "slot": slot, "n": upto})
     return _end(connection, now=now)
+
+
+def end_epoch(journal: sqlite3.Connection, node_id: str) -> None:
+    """Before a node begins another: what it grew by since the last look is the next look's."""
+    for number, slot, upto in journal.execute(NEXT, (OWN, node_id)):
+        following = slot if number > upto else slot + QUARTER_SECONDS
+        given = {"slot": following, "after": number - 1, "upto": number}
+        for statement in (ADD, MARK, *senders.LOOK):
+            journal.execute(statement.text, given)
 
 
 def reached(connection: Connection, who: int) -> tuple[int, int]:
