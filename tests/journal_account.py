@@ -42,7 +42,7 @@ class JournalBed:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             read_all(self.account, self.log.now)
-            self.log.at += timedelta(seconds=1)  # an ended child is started again
+            self.log.at += timedelta(seconds=1)  # one that failed is opened again
             if self.state.position is not None and self.totals == self.log.truth:
                 return
             time.sleep(0.02)
