@@ -46,7 +46,8 @@ from agent.maillog.logs import Logs, Use
 from agent.maillog.news import News
 from agent.maillog.tally_whose import Whose
 from agent.state import State
-from benchmarks import measure, processes
+from benchmarks import measure
+from benchmarks.processes import cpu_seconds
 from demo.grammar import Form
 from tests.journal_bed import RealJournal
 from tests.maillog_bed import ADDRESS, Log
@@ -207,11 +208,6 @@ class Writer:
             written.append((self._number, time.monotonic()))
             due += random.expovariate(rate)
         return written
-
-
-def cpu_seconds(pid: int) -> float:
-    """With its children's, such as journalctl."""
-    return sum(map(processes.cpu_seconds, (pid, *processes.children(pid))))
 
 
 def waits(

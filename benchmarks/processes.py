@@ -14,14 +14,6 @@ def cpu_seconds(pid: int) -> float:
     return total / 1e9
 
 
-def children(pid: int) -> list[int]:
-    """Of all its threads (proc(5), CONFIG_PROC_CHILDREN)."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += map(int, (task / "children").read_text().split())
-    return found
-
-
 def pss_bytes(pid: int) -> int:
     """Proportional set size, smaps_rollup (proc(5)): shared pages divided by their users."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
