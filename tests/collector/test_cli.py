@@ -172,7 +172,7 @@ async def test_tables_are_for_people_and_json_for_programs(bed: Bed) -> None:
     "arguments, code, said",
     [
         (("node", "show", "mta-9"), 3, "fix:   mailfleet node ls"),
-        (("why", "nobody"), 3, "no node, address or decision is called nobody"),
+        (("why", "nobody"), 3, "no node, address, sending domain or decision is called nobody"),
         (("node", "resume", "mta-1"), 4, "mta-1 has no pause"),
         (("stop", "sending", "--reason", "x"), 4, "--max-affected 6"),
         (("node", "pause", "mta-1", "mta-2", "--reason", "x"), 4, "--max-affected 2"),
