@@ -31,6 +31,10 @@ line by line. Looking 150 ms after the bell instead of 130: nothing here, where 
 apart, and 190 instead of 142 ms (p99) until a line is counted. Looking every 150 ms, without being
 woken, as long as each look finds some: a twentieth less where lines come one by one
 (benchmarks.latency: 0.47 to 0.44 %), nothing here; p99 from 134 to 150 ms.
+
+Measured at 10 lines a second, agent and helper: 0.24 to 0.28 % of a core in four runs with nothing
+else running, 0.165 % at a load of 9, which keeps the cores awake; 0.71 to 0.74 of what the three
+others take beside it. By thread, quiet: our own 0.16, gRPC's 0.08.
 """
 
 import argparse
