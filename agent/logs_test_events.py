@@ -8,7 +8,7 @@ from agent.maillog import parse, parse_delivery
 from agent.maillog.lines import Delivery, Expiry, host_of, relay_of
 from agent.maillog.times import LineClock, time_within
 from deliverability import receivers
-from deliverability.replies import Outcome, ReplyClass
+from deliverability.replies import ReplyClass
 
 _PROCESS = re.compile(rb"\[(\d+)\]: ")
 
@@ -35,7 +35,7 @@ def event_of(line: bytes, *, judge: Judge, clock: LineClock) -> dict[str, object
                 **(
                     _attempt(event, line[body:], judge)
                     if isinstance(event, Delivery)
-                    else _EXPIRED | {"status": _status(line[body:])}
+                    else _expiry(event)
                 ),
             }
     return None
@@ -62,21 +62,16 @@ def _attempt(event: Delivery, body: bytes, judge: Judge) -> dict[str, object]:
     }
 
 
-_EXPIRED: dict[str, object] = {
-    **dict.fromkeys(("to", "orig_to", "relay_host", "relay_ip", "relay_port")),
-    **dict.fromkeys(("delay", "delays", "dsn")),
-    "status": Outcome.EXPIRED.value,
-    "reply": None,
-    "class": ReplyClass.EXPIRED.value,
-    "receiver": receivers.UNKNOWN,
-    "counted": True,
-}
-
-
-def _status(line: bytes) -> str:
-    """In Postfix's own word: force-expired where a person asked for it (postsuper(1), -e)."""
-    forced = line.rfind(b">, status=force-expired,") > line.rfind(b">, status=expired,")
-    return "force-expired" if forced else Outcome.EXPIRED.value
+def _expiry(event: Expiry) -> dict[str, object]:
+    return {
+        **dict.fromkeys(("to", "orig_to", "relay_host", "relay_ip", "relay_port")),
+        **dict.fromkeys(("delay", "delays", "dsn")),
+        "status": text(event.status),
+        "reply": None,
+        "class": ReplyClass.EXPIRED.value,
+        "receiver": receivers.UNKNOWN,
+        "counted": True,
+    }
 
 
 def _seconds(text: bytes) -> float | None:

@@ -202,15 +202,7 @@ class Intake:
             return
         if self._presence.silence(node_id, now=now) > SETTLING:
             return
-        account = await self._store.account(node_id)
-        if account is not None and account.epoch:
-            # In its turn behind them, and without effect: the epoch is the present one, or was
-            # until one of them began the next.
-            try:
-                await self._store.begin_epoch(node_id, epoch=account.epoch)
-            except Refused as refused:
-                if refused.code != "EPOCH_USED":
-                    raise
+        await self._store.settle()
 
     async def new_epoch(self, node_id: str, *, epoch: str) -> None:
         """The node counts anew on the stream it has. Refused EPOCH_USED."""

@@ -204,6 +204,10 @@ class IntakeStore(Protocol):
         nothing but is not an error: its ack was lost. Refused: NODE_UNKNOWN, EPOCH_UNKNOWN,
         FACT_ABSURD. StoreError: not committed, not to be acknowledged."""
 
+    async def settle(self) -> None:
+        """Returns once every Hello, epoch and heartbeat handed in before is committed or refused.
+        StoreError: some of them were not."""
+
     async def record_look(self, look: Look) -> None: ...
 
     async def import_restored(self, node_id: str, applied: Order, *, judgement: Judgement) -> None:

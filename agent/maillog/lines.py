@@ -37,11 +37,13 @@ class Delivery(NamedTuple):
 
 
 class Expiry(NamedTuple):
-    """A message that ran out of time; the line names no recipient."""
+    """A message that ran out of time; the line names no recipient. `status` is force-expired where
+    a person said so (postsuper(1), -e)."""
 
     stamp: bytes
     queue_id: bytes
     instance: bytes = b"postfix"
+    status: bytes = b"expired"
 
 
 class Reload(NamedTuple):

@@ -29,6 +29,7 @@ from agent.maillog.lines import (
 from agent.maillog.parse_bulk import Form, read_bulk, removed_of
 from agent.maillog.parse_found import LINE_BYTES_MAX, Found, Tag
 from agent.maillog.parse_tags import TAG_BYTES_MAX, TAGS_REMEMBERED_MAX, instances, tag_of
+from agent.maillog.times import PRIORITY
 
 __all__ = [
     "LINE_BYTES_MAX",
@@ -60,7 +61,6 @@ HOSTS_NOTICED_MAX = 4096
 
 _TAG_END = b": "
 _NOT_PLAIN = (b"\0", b"<")
-_PRIORITY = re.compile(rb"<\d{1,3}>(?:1 (?=\d{4}-)| )?")
 # RFC 5424: <PRI>1 TIME HOST APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 _RFC5424 = re.compile(
     rb"<\d{1,3}>1 (\S+ \S+) ([^\s\[:]+)(?:\[(\d+)\])? (\d+|-) \S+ "
@@ -246,5 +246,5 @@ def plain(line: bytes) -> bytes:
         process = process or other
         tag = name if process == b"-" else b"%b[%b]" % (name, process)
         return b"%b %b: %b" % (time_and_host, tag, line[modern.end() :])
-    priority = _PRIORITY.match(line)
+    priority = PRIORITY.match(line)
     return line[priority.end() :] if priority else line

@@ -17,7 +17,7 @@ _PICKUP = re.compile(rb"([0-9A-Za-z]+): (uid=\d+) from=<")
 _QUEUED = re.compile(
     rb"([0-9A-Za-z]+): from=<(.*)>, size=(\d{1,12}), nrcpt=(\d{1,9}) \(queue active\)\Z"
 )
-_EXPIRED = re.compile(rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, status=(?:force-)?expired,")
+_EXPIRED = re.compile(rb"([0-9A-Za-z]+): from=<" + MAILBOX + rb">, status=((?:force-)?expired),")
 _REJECT = re.compile(
     rb"([0-9A-Za-z]+): (?:milter-)?reject: ([A-Za-z-]+) from (\S*\[[^\]\s]*\](?::\d+)?): (.*)\Z"
 )
@@ -80,7 +80,7 @@ def read_queue_manager(found: Found, line: bytes, *, tag: Tag, body: int) -> Non
         else:
             found.shared.append(Shared(message, said, int(recipients)))
     elif (expired := _EXPIRED.match(line, body)) is not None:
-        found.events.append(Expiry(line[: body - tag.back], expired[1], tag.instance))
+        found.events.append(Expiry(line[: body - tag.back], expired[1], tag.instance, expired[2]))
     elif line.startswith(_TO, line.find(b": ", body)):  # deferred or bounced without being tried
         read_delivery(found, line, tag=tag, body=body)
     else:

@@ -51,8 +51,9 @@ class SilenceWatch:
     def silence(self) -> Silence:
         """Asked for at every look, and seldom another one."""
         if self._told is None:
-            counts = {"in_flight": self._in_flight, "begun": self._begun}
-            self._told = Silence(reload_at=self._reload_at, **counts)
+            self._told = Silence(
+                reload_at=self._reload_at, in_flight=self._in_flight, begun=self._begun
+            )
         return self._told
 
     def fold(self, events: Sequence[MailEvent | Sent]) -> None:

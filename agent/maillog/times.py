@@ -33,7 +33,8 @@ LATEST = datetime(2200, 1, 1, tzinfo=timezone.utc)
 
 _MINUTE = timedelta(minutes=1)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_PRIORITY = re.compile(rb"<\d{1,3}>(?:1 )?")
+# RFC 3164 and RFC 5424, the latter with its version; some write a blank behind it.
+PRIORITY = re.compile(rb"<\d{1,3}>(?:1 | )?")
 # Of any length, and perhaps with a fraction of the second.
 _NAMED = re.compile(rb"([^\s\d:<]{3,12}) {1,2}(\d{1,2} \d\d:\d\d):(\d\d(?:[.,]\d{1,9})?) ")
 _WEEKDAY = re.compile(rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? ")
@@ -71,7 +72,7 @@ class LineClock:
         """The line's time in UTC; None when it begins with no time we know."""
         if line[:1] == b"\0":  # a crash may leave such bytes where lines were
             line = line.lstrip(b"\0")
-        if line[:1] == b"<" and (priority := _PRIORITY.match(line)):
+        if line[:1] == b"<" and (priority := PRIORITY.match(line)):
             line = line[priority.end() :]
         try:
             at = self._read(line)

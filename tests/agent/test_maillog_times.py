@@ -150,7 +150,7 @@ def test_a_stamp_tells_its_minute(stamp: bytes, minute: bytes) -> None:
     assert minute_of(stamp) == minute
 
 
-@pytest.mark.parametrize("before", [b"", b"<22>", b"<22>1 ", b"\0\0"])
+@pytest.mark.parametrize("before", [b"", b"<22>", b"<22> ", b"<22>1 ", b"\0\0"])
 @pytest.mark.parametrize("month", [b"Nov", b"Marras", b"\xd0\xbd\xd0\xbe\xd1\x8f"])
 def test_lines_of_any_form_are_found(before: bytes, month: bytes) -> None:
     block = b"".join(before + month + b" 22 09:00:0%d h x\n" % second for second in range(3))

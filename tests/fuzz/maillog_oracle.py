@@ -184,7 +184,7 @@ def _without_priority(line: bytes) -> bytes:
     number, mark, rest = line[1:].partition(b">")
     if not (line[:1] == b"<" and mark and number.isdigit() and len(number) <= 3):
         return line
-    if rest[:2] == b"1 " and rest[2:6].isdigit() and len(rest) > 6 and rest[6:7] == b"-":
+    if rest[:2] == b"1 ":
         return rest[2:]
     return rest[1:] if rest[:1] == b" " else rest
 

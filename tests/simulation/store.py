@@ -230,6 +230,9 @@ class MemoryStore:
     async def begin_epoch(self, node_id: str, *, epoch: str) -> None:
         intake_store.begin_epoch(self.tables, node_id, epoch=epoch)
 
+    async def settle(self) -> None:
+        """Each call is done when it returns."""
+
     async def record(self, heartbeat: Heartbeat) -> None:
         intake_store.record(self.tables, heartbeat)
 

@@ -29,7 +29,12 @@ class EpochBegun:
     at: datetime
 
 
-Fact = Heartbeat | Hello | EpochBegun
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Writes nothing: its answer says that what came before it is committed."""
+
+
+Fact = Heartbeat | Hello | EpochBegun | Settled
 
 
 def write(

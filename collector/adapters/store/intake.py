@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from collector.adapters.store import encode, facts
 from collector.adapters.store.database import Part
 from collector.adapters.store.engines import failures
-from collector.adapters.store.group import EpochBegun
+from collector.adapters.store.group import EpochBegun, Settled
 from collector.adapters.store.moments import from_ms, to_ms
 from collector.adapters.store.schema import looks
 from collector.core import reputation
@@ -57,6 +57,9 @@ class Intake(Part):
     async def record(self, heartbeat: Heartbeat) -> None:
         """Refused NODE_UNKNOWN, EPOCH_UNKNOWN (not begun), FACT_ABSURD (no column holds it)."""
         await self._database.writer.record(heartbeat)
+
+    async def settle(self) -> None:
+        await self._database.writer.record(Settled())
 
     async def record_look(self, look: Look) -> None:
         values = {
