@@ -108,11 +108,11 @@ def classify(*, receiver: str, outcome: Outcome, dsn: bytes, text: bytes) -> Rep
     the parentheses of a delivery line. The same arguments give the same class always.
     """
     if outcome is _DEFERRED or outcome is _BOUNCED:
-        # All others have the same rules, and often the same words.
         # Postfix before 2.3 names none; of a deferral at least the first figure is known.
         if not dsn:
             dsn = b"4.0.0" if outcome is _DEFERRED else b"5.0.0"
         dsn = dsn if len(dsn) <= DSN_BYTES_MAX else b""
+        # All others have the same rules, and often the same words.
         return _classify((receiver if receiver in _DISTINCT else "", dsn, essence(text)))
     if outcome is Outcome.OURS:
         return ReplyClass.LOCAL
